@@ -1,0 +1,69 @@
+# Needs python3 (3.11 or newer) and make. Everything else goes into .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+WARM   := $(VENV)/.warmed
+ARGS   ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-all check format bench clean
+
+help:
+	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
+	@echo "make demo      three hospitals release joint figures"
+	@echo "make test      the tests, without the slow ones"
+	@echo "make test-all  all tests"
+	@echo "make check     lint, format, types, import contract"
+	@echo "make format    put the code in form"
+	@echo "make bench     time the primitives (ARGS='--size 65536' and the like)"
+	@echo "make clean     remove .venv, caches and build artefacts; .cache (data) stays"
+
+setup: $(STAMP) $(WARM)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Accord needs Python 3.11 or newer; '$(PYTHON)' is older or missing."; \
+	  echo "Install one, or name it: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot create virtual environments."; \
+	  echo "On Debian and Ubuntu install the missing part: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/pip || { echo "Creating $(VENV)"; rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	@echo "Installing Accord and its pinned dependencies into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# Quick when numba's cache is up to date; run again when the engine's source changed.
+$(WARM): $(STAMP) $(wildcard mpc/*.py mpc/*/*.py)
+	@$(BIN)/python -m mpc.warm
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m examples.hospitals $(ARGS)
+
+test: setup
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: setup
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup
+	@$(BIN)/python -m bench primitives $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Timings of the engine's primitives: `python -m bench primitives`."""

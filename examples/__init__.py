@@ -1,0 +1,1 @@
+"""Programs that use Accord; run one with `python -m examples.NAME`."""

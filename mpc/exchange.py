@@ -1,0 +1,149 @@
+"""Everything that sends: deal, reshare, reveal. Arrays of components, shape (k, *shape), uint64.
+
+``boolean=True`` reads every + and - as XOR.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.party import Party
+from mpc.sharing import Holders
+
+__all__ = ["deal", "public_share", "random_share", "reshare", "reveal", "zero_share"]
+
+Words = npt.NDArray[np.uint64]
+
+
+def public_share(party: Party, value: Words, *, boolean: bool = False) -> Words:
+    """A sharing of a value everybody knows: it is the component of parties 0..m-t-1, the others are zero. Local."""
+    del boolean
+    share = np.zeros((party.layout.k, *value.shape), np.uint64)
+    slot = party.layout.slot[party.index].get(party.layout.components[0])
+    if slot is not None:
+        share[slot] = value
+    return share
+
+
+def random_share(party: Party, shape: tuple[int, ...]) -> Words:
+    """A sharing of uniform words nobody knows. Cramer et al. 2005. Rounds: 0. Leaks nothing."""
+    label = party.label()
+    share = np.empty((party.layout.k, *shape), np.uint64)
+    for slot, holders in enumerate(party.layout.held[party.index]):
+        party.prss.component[holders].fill(label, share[slot])
+    return share
+
+
+def zero_share(party: Party, among: Sequence[int], label: bytes, into: Words, *, boolean: bool = False) -> None:
+    """Add this party's part of a random sum of zero over the parties ``among``. Rounds: 0.
+
+    Every two of them share a stream, which one adds and the other subtracts.
+    """
+    for j in among:
+        if j == party.index:
+            continue
+        if boolean:
+            party.prss.pair[j].xor_into(label, into)
+        else:
+            words = party.prss.pair[j].words(label, into.size).reshape(into.shape)
+            if party.index < j:
+                into += words
+            else:
+                into -= words
+
+
+async def reshare(
+    party: Party,
+    part: Words | None,
+    dealers: Sequence[int],
+    shape: tuple[int, ...],
+    *,
+    boolean: bool = False,
+    masked: bool = False,
+) -> Words:
+    """[x] where x is the sum of a part known to each dealer.
+
+    Generalises the resharing of Araki et al. 2016 (m = 3, three dealers) and of Baccarini, Blanton, Yuan (PoPETs
+    2023), and dealing an input (one dealer). Rounds: 1. Sends: m-t-1 elements a dealer. Leaks nothing, t < m/2.
+
+    1. Each dealer subtracts the pseudorandom components it stands for, and adds its share of zero.
+    2. It sends the rest to the other holders of its target component.
+
+    ``masked`` says that the caller has done 1 already; ``part`` is overwritten.
+    """
+    layout = party.layout
+    plan = layout.reshare_plan(tuple(dealers))
+    label = party.label()
+    me = party.index
+    share = np.empty((layout.k, *shape), np.uint64)
+    held = layout.held[me]
+    for slot, holders in enumerate(held):
+        if holders in plan.random:
+            party.prss.component[holders].fill(label, share[slot])
+    if me in plan.dealers:
+        assert part is not None
+        if not masked:
+            zero_share(party, plan.dealers, label, part, boolean=boolean)
+            for holders, owner in plan.random.items():
+                if owner == me:
+                    slot = layout.slot[me][holders]
+                    if boolean:
+                        part ^= share[slot]
+                    else:
+                        part -= share[slot]
+        for j in layout.target[me]:
+            if j != me:
+                party.send(j, label, part)
+    receipts = []
+    for slot, holders in enumerate(held):
+        source = plan.source.get(holders)
+        if source is None:
+            if holders not in plan.random:
+                share[slot] = 0
+        elif source == me:
+            assert part is not None
+            share[slot] = part
+        else:
+            receipts.append(party.receive(source, label, share[slot]))
+    await party.arrived(*receipts)
+    return share
+
+
+async def deal(
+    party: Party, value: Words | None, dealer: int, shape: tuple[int, ...], *, boolean: bool = False
+) -> Words:
+    """[x] of a value one party knows. Rounds: 1. Sends: m-t-1 elements. Leaks nothing."""
+    part = None if value is None else np.array(value, dtype=np.uint64, copy=True).reshape(shape)
+    return await reshare(party, part, (dealer,), shape, boolean=boolean)
+
+
+async def reveal(
+    party: Party, share: Words, receivers: Sequence[int] | None = None, *, boolean: bool = False
+) -> Words | None:
+    """x from [x], at the receivers (None: all); None elsewhere.
+
+    Rounds: 1. Sends: t elements to each receiver, each the sum of components it misses. Leaks x to the receivers.
+    """
+    layout = party.layout
+    label = party.label()
+    me = party.index
+    plus = np.bitwise_xor if boolean else np.add
+    receivers = range(party.m) if receivers is None else receivers
+    for r in receivers:
+        mine: tuple[Holders, ...] = layout.reveal_plan[r].get(me, ()) if r != me else ()
+        if mine:
+            slots = layout.slot[me]
+            piece = functools.reduce(plus, (share[slots[a]] for a in mine))
+            party.send(r, label, np.ascontiguousarray(piece))
+    if me not in receivers:
+        return None
+    total: Words = functools.reduce(plus, share).copy() if layout.k > 1 else share[0].copy()
+    inbox = [np.empty(share.shape[1:], np.uint64) for _ in layout.reveal_plan[me]]
+    await party.arrived(*(party.receive(s, label, b) for s, b in zip(layout.reveal_plan[me], inbox, strict=True)))
+    for piece in inbox:
+        total = plus(total, piece)
+    return total

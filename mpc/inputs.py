@@ -1,0 +1,111 @@
+"""Values of one party into the computation, and results out of it to named parties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc import bits, encoding, exchange
+from mpc.arrays import SecretArray, SecretBits
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.party import Operation
+from mpc.secret import Secret, Shape, settled
+
+if TYPE_CHECKING:
+    from mpc.party import Party
+
+__all__ = ["input_array", "random_bits", "random_words", "reveal"]
+
+_MOST_AXES = 8
+
+
+def input_array(
+    party: Party, values: Any, owner: int, *, frac: int | None = None, shape: Shape | None = None
+) -> SecretArray:
+    """See Party.input."""
+    party.check_index(owner, "owner")
+    words, f = None, frac
+    if party.index == owner:
+        if values is None:
+            raise WrongType(f"party {owner} is the owner of this input, but gave None")
+        words, f = encoding.encode(values, frac, what=f"input of party {owner}")
+        if words.ndim > _MOST_AXES:
+            raise ShapeMismatch(f"input of party {owner}: {words.ndim} dimensions, at most {_MOST_AXES}")
+        if shape is not None and words.shape != tuple(shape):
+            raise ShapeMismatch(f"input of party {owner}: shape {words.shape}, but {tuple(shape)} was agreed")
+    elif frac is not None:
+        encoding.check_frac(frac)
+    started = party.launch("input", lambda: _input(party, words, f, owner, shape))
+    return SecretArray._pending(party, started, None if shape is None else tuple(shape))
+
+
+async def _input(party: Party, words: Any, frac: int | None, owner: int, shape: Shape | None) -> SecretArray:
+    """The owner announces shape and type to all, then deals. Rounds: 1. Leaks: shape and type."""
+    notice = np.zeros(_MOST_AXES + 2, np.int64)
+    label = party.label()
+    if party.index == owner:
+        notice[0], notice[1] = words.ndim, frac
+        notice[2 : 2 + words.ndim] = words.shape
+        for j in range(party.m):
+            if j != owner:
+                party.send(j, label, notice)
+    else:
+        await party.arrived(party.receive(owner, label, notice))
+    announced = tuple(int(d) for d in notice[2 : 2 + max(0, min(int(notice[0]), _MOST_AXES))])
+    if not 0 <= notice[0] <= _MOST_AXES or not 0 <= notice[1] <= 40 or any(d < 0 or d > 1 << 40 for d in announced):
+        raise ShapeMismatch(f"party {owner} announced an input with an impossible shape or type")
+    if shape is not None and announced != tuple(shape):
+        raise ShapeMismatch(
+            f"party {owner} announced an input of shape {announced}, but party {party.index} expects {tuple(shape)}"
+        )
+    if frac is not None and int(notice[1]) != frac:
+        raise WrongType(
+            f"party {owner} announced {int(notice[1])} fractional bits, but party {party.index} expects {frac}"
+        )
+    return SecretArray(party, await exchange.deal(party, words, owner, announced), int(notice[1]))
+
+
+def reveal(party: Party, x: Secret, to: Sequence[int] | int | None = None) -> Operation[Any]:
+    """See Party.reveal."""
+    receivers = None if to is None else [to] if isinstance(to, (int, np.integer)) else list(to)
+    if receivers is not None:
+        receivers = sorted(
+            {party.check_index(int(r) if isinstance(r, np.integer) else r, "receiver") for r in receivers}
+        )
+    if not isinstance(x, Secret):
+        raise WrongType(f"reveal takes a SecretArray or SecretBits, not {type(x).__name__}")
+    return party.launch("reveal", lambda: _reveal(party, x, receivers))
+
+
+async def _reveal(party: Party, x: Any, receivers: list[int] | None) -> npt.NDArray[Any] | None:
+    await settled(x)
+    if isinstance(x, SecretBits):
+        words = await exchange.reveal(party, x.words, receivers, boolean=True)
+        return None if words is None else bits.unpack(words, x.size).reshape(x.shape)
+    words = await exchange.reveal(party, x.share, receivers)
+    return None if words is None else encoding.decode(words, x.frac)
+
+
+def random_bits(party: Party, shape: Shape) -> SecretBits:
+    """See Party.random_bits."""
+    n = int(np.prod(shape, dtype=np.int64))
+
+    async def make() -> SecretBits:
+        words = exchange.random_share(party, (bits.plane_words(n),))
+        if n % 64:
+            words[:, -1] &= np.uint64((1 << (n % 64)) - 1)
+        return SecretBits(party, words, tuple(shape))
+
+    return SecretBits._pending(party, party.launch("random_bits", make), tuple(shape))
+
+
+def random_words(party: Party, shape: Shape, count: int) -> SecretArray:
+    """Uniform integers in [0, 2^count) from random bits: see Party.random_integers."""
+    if not 1 <= count <= 62:
+        raise OutOfRange(f"random integers of {count} bits: 1 to 62")
+    flags = random_bits(party, (count, *shape)).to_array()
+    weights = (1 << np.arange(count, dtype=np.int64)).reshape(count, *(1,) * len(shape))
+    return (flags * weights).sum(axis=0)

@@ -1,0 +1,89 @@
+"""Kernels of the m = 3 recipes for truncation and for bits as numbers. Pure; no parties.
+
+Names as in truncate.py and convert.py: party d knows u, its followers d+1 and d+2 both know v. ``r``, ``s``, ``q`` are
+pseudorandom; the arrays of f-bit numbers are uint16, uint32 or uint64, whichever holds f bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "inject_deal",
+    "inject_follow",
+    "inject_join",
+    "truncate_deal",
+    "truncate_follow",
+    "truncate_join",
+]
+
+Words = npt.NDArray[np.uint64]
+Narrow = npt.NDArray[Any]
+
+_V = nb.types.Array(nb.uint64, 1, "C")
+_NARROW = [nb.types.Array(t, 1, "C") for t in (nb.uint16, nb.uint32, nb.uint64)]
+
+
+@nb.njit(
+    [nb.void(_V, _V, _V, n, n, n, nb.uint64, nb.uint64, _V, _V, _V, n) for n in _NARROW],
+    cache=True,
+    nogil=True,
+)
+def truncate_deal(
+    x0: Words, x1: Words, mask: Words, r: Narrow, q: Narrow, s: Narrow, f: int, offset: int,
+    out0: Words, out1: Words, sent: Words, e: Narrow,
+) -> None:  # fmt: skip
+    """Party d: u = x0 + x1 + offset; deals u >> f into ``sent``, its top bit into ``e``; its share is out0, out1."""
+    up = np.uint64(64) - f
+    for i in range(x0.size):
+        u = x0[i] + x1[i] + offset
+        high = (u >> f) - mask[i]
+        sent[i] = high
+        e[i] = (u >> np.uint64(63)) - np.uint64(r[i])
+        out0[i] = high + (np.uint64(s[i]) << up)
+        out1[i] = mask[i] + (np.uint64(q[i]) << up)
+
+
+@nb.njit([nb.void(_V, n, n, n) for n in _NARROW], cache=True, nogil=True)
+def truncate_follow(v: Words, e: Narrow, mask: Narrow, out: Narrow) -> None:
+    """Parties d+1 (e) and d+2 (r): minus the piece of mu (1 - mv), masked."""
+    for i in range(v.size):
+        free = np.uint64(1) - (v[i] >> np.uint64(63))
+        out[i] = np.uint64(0) - np.uint64(e[i]) * free - np.uint64(mask[i])
+
+
+@nb.njit([nb.void(_V, n, n, nb.uint64, nb.uint64, _V) for n in _NARROW], cache=True, nogil=True)
+def truncate_join(v: Words, a: Narrow, b: Narrow, f: int, offset: int, out: Words) -> None:
+    """The component of d+1 and d+2: (v >> f) - (offset >> f) - (mv - a - b) 2^(64-f)."""
+    up = np.uint64(64) - f
+    for i in range(v.size):
+        wrap = (v[i] >> np.uint64(63)) - np.uint64(a[i]) - np.uint64(b[i])
+        out[i] = (v[i] >> f) - (offset >> f) - (wrap << up)
+
+
+@nb.njit([nb.void(_V, _V, _V, _V)], cache=True, nogil=True)
+def inject_deal(b0: Words, b1: Words, r: Words, e: Words) -> None:
+    """Party d: the bit p = b0 ^ b1 of every row as a number, minus r."""
+    for i in range(r.size):
+        w = i >> 6
+        e[i] = (((b0[w] ^ b1[w]) >> np.uint64(i & 63)) & np.uint64(1)) - r[i]
+
+
+@nb.njit([nb.void(_V, _V, _V, _V)], cache=True, nogil=True)
+def inject_follow(bit: Words, e: Words, mask: Words, out: Words) -> None:
+    """Parties d+1 (e) and d+2 (r): their piece of p, times 1 - 2 q for the bit q, masked."""
+    one = np.uint64(1)
+    for i in range(e.size):
+        q = (bit[i >> 6] >> np.uint64(i & 63)) & one
+        out[i] = e[i] * (one - q - q) - mask[i]
+
+
+@nb.njit([nb.void(_V, _V, _V, _V)], cache=True, nogil=True)
+def inject_join(bit: Words, a: Words, b: Words, out: Words) -> None:
+    """The component of d+1 and d+2: a + b + q."""
+    for i in range(out.size):
+        out[i] = a[i] + b[i] + ((bit[i >> 6] >> np.uint64(i & 63)) & np.uint64(1))

@@ -1,0 +1,110 @@
+"""Kernels over Z_2^64: whole arrays of uint64, wrapping. Pure; no parties.
+
+Signatures are declared, so numba compiles each kernel once and keeps it in its cache (``python -m mpc.warm``).
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["as_words", "matmul", "matmul_into", "matvec_into", "mul3", "product"]
+
+Words = npt.NDArray[np.uint64]
+
+_V = nb.types.Array(nb.uint64, 1, "C")
+_M = nb.types.Array(nb.uint64, 2, "A")
+_R = nb.types.Array(nb.uint64, 2, "C")
+_T = nb.types.Array(nb.boolean, 2, "C")
+
+
+def as_words(values: npt.NDArray[np.generic]) -> Words:
+    """The same 64-bit integers as unsigned words, contiguous."""
+    return np.ascontiguousarray(values).view(np.uint64)
+
+
+@nb.njit([nb.void(_V, _V, _V, _V, _V, _V, _V)], cache=True, nogil=True)
+def mul3(x0: Words, x1: Words, y0: Words, y1: Words, plus: Words, minus: Words, out: Words) -> None:
+    """out = x0 (y0 + y1) + x1 y0 + plus - minus, the m = 3 product and its share of zero."""
+    for i in range(out.size):
+        out[i] = x0[i] * (y0[i] + y1[i]) + x1[i] * y0[i] + plus[i] - minus[i]
+
+
+@nb.njit([nb.void(_M, _M, _T, _V)], cache=True, nogil=True)
+def product(x: Words, y: Words, table: npt.NDArray[np.bool_], out: Words) -> None:
+    """out = sum of x[a] * y[b] over the pairs (a, b) of the table."""
+    k, n = x.shape
+    out[:] = np.uint64(0)
+    step = 4096
+    inner = np.empty(step, np.uint64)
+    for lo in range(0, n, step):
+        hi = min(n, lo + step)
+        for a in range(k):
+            used = False
+            for b in range(k):
+                if table[a, b]:
+                    if used:
+                        for i in range(lo, hi):
+                            inner[i - lo] += y[b, i]
+                    else:
+                        for i in range(lo, hi):
+                            inner[i - lo] = y[b, i]
+                        used = True
+            if used:
+                for i in range(lo, hi):
+                    out[i] += x[a, i] * inner[i - lo]
+
+
+@nb.njit([nb.void(_R, _R, _R)], cache=True, nogil=True)
+def matmul_into(a: Words, b: Words, out: Words) -> None:
+    """out += a @ b for contiguous a (n, l), b (l, p). Four rows of b at once stay in registers and L1."""
+    n, inner = a.shape
+    p = b.shape[1]
+    block = 256
+    for lo in range(0, inner, block):
+        hi = min(inner, lo + block)
+        for i in range(n):
+            k = lo
+            while k + 4 <= hi:
+                a0 = a[i, k]
+                a1 = a[i, k + 1]
+                a2 = a[i, k + 2]
+                a3 = a[i, k + 3]
+                for j in range(p):
+                    out[i, j] += a0 * b[k, j] + a1 * b[k + 1, j] + a2 * b[k + 2, j] + a3 * b[k + 3, j]
+                k += 4
+            while k < hi:
+                a0 = a[i, k]
+                for j in range(p):
+                    out[i, j] += a0 * b[k, j]
+                k += 1
+
+
+@nb.njit([nb.void(_R, _V, _V)], cache=True, nogil=True)
+def matvec_into(a: Words, b: Words, out: Words) -> None:
+    """out += a @ b for contiguous a (n, l) and b (l,)."""
+    n, inner = a.shape
+    for i in range(n):
+        total = np.uint64(0)
+        for k in range(inner):
+            total += a[i, k] * b[k]
+        out[i] += total
+
+
+def matmul(a: Words, b: Words) -> Words:
+    """a @ b modulo 2^64 for a (..., n, l) and b (..., l, p), leading axes broadcast."""
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    out = np.zeros((*lead, a.shape[-2], b.shape[-1]), np.uint64)
+    if not out.size or not a.shape[-1]:
+        return out
+    flat = out.reshape(-1, *out.shape[-2:])
+    left = np.broadcast_to(a, (*lead, *a.shape[-2:])).reshape(-1, *a.shape[-2:]) if lead else a[None]
+    right = np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape(-1, *b.shape[-2:]) if lead else b[None]
+    for x, y, z in zip(left, right, flat, strict=True):
+        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+        if y.shape[1] == 1:
+            matvec_into(x, y.reshape(-1), z.reshape(-1))
+        else:
+            matmul_into(x, y, z)
+    return out

@@ -1,0 +1,1 @@
+"""Accord, who computes with whom: identities, tables, policies, budgets, jobs."""

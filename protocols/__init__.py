@@ -1,0 +1,1 @@
+"""Accord, what is computed: joins, aggregates, models, noise and the release of results."""
