@@ -1,6 +1,7 @@
 """The engine: arithmetic, comparison and sorting on secret shares, for three and more parties."""
 
 from mpc.arrays import SecretArray, SecretBits
+from mpc.cluster import LocalCluster
 from mpc.elementwise import where
 from mpc.memory import MemoryCluster
 from mpc.party import Party
@@ -8,6 +9,7 @@ from mpc.reductions import maximum, minimum
 from mpc.shapes import broadcast_to, concatenate, stack
 
 __all__ = [
+    "LocalCluster",
     "MemoryCluster",
     "Party",
     "SecretArray",

@@ -142,7 +142,7 @@ def point_to(node: Any) -> None:
 with _shielded():
     from mpyc import asyncoro, runtime, thresha
 
-_give = getattr(asyncoro, "__reconcile")  # noqa: B009
+_give = vars(asyncoro)["__reconcile"]
 runtime.pickle = types.SimpleNamespace(dumps=codec.dumps, loads=codec.loads)
 asyncoro._reconcile = _reconcile
 asyncoro._SharesTallier._decrement = _decrement

@@ -35,7 +35,7 @@ async def mul(party: Party, x: Words, y: Words) -> Words:
     async def piece(lo: int, hi: int) -> None:
         await step(party, flat_x[:, lo:hi], flat_y[:, lo:hi], out[:, lo:hi])
 
-    await party.in_chunks("mul", n, CHUNK, piece)
+    await party.in_chunks("mul", n, CHUNK if party.three else CHUNK // 4, piece)
     return out.reshape(party.layout.k, *shape)
 
 
@@ -58,9 +58,9 @@ async def _mulk(party: Party, x: Words, y: Words, out: Words) -> None:
     layout = party.layout
     part = None
     if party.index in layout.multipliers:
-        part = np.empty(out.shape[1], np.uint64)
+        part = out[0]
         ring.product(x, y, layout.product_table[party.index], part)
-    out[:] = await reshare(party, part, layout.multipliers, (out.shape[1],))
+    await reshare(party, part, layout.multipliers, (out.shape[1],), into=out)
 
 
 async def matmul(party: Party, x: Words, y: Words) -> Words:

@@ -25,7 +25,7 @@ __all__ = ["SecretArray", "SecretBits"]
 Words = npt.NDArray[np.uint64]
 
 
-class SecretArray(Secret):
+class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
     """Shared integers or fixed-point numbers.
 
     Args:
@@ -158,7 +158,7 @@ class SecretArray(Secret):
         return _s.transpose(self, axes or None)
 
     @property
-    def T(self) -> SecretArray:
+    def T(self) -> SecretArray:  # noqa: N802 - numpy's name
         return _s.transpose(self, None)
 
     def ravel(self) -> SecretArray:
@@ -216,7 +216,7 @@ class SecretArray(Secret):
         return _o.argsort(self, axis)
 
 
-class SecretBits(Secret):
+class SecretBits(Secret):  # noqa: PLW1641 - a secret has no hash
     """Shared booleans, 64 to a word.
 
     Args:
@@ -297,20 +297,20 @@ class SecretBits(Secret):
         return _e.astype(self.to_array(), kind, frac)
 
     def __mul__(self, other: Any) -> SecretArray:
-        return self.to_array() * _as_numbers(other)
+        return _e.multiply(self, other)
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> SecretArray:
-        return self.to_array() + _as_numbers(other)
+        return _e.add(self, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> SecretArray:
-        return self.to_array() - _as_numbers(other)
+        return _e.subtract(self, other)
 
     def __rsub__(self, other: Any) -> SecretArray:
-        return _as_numbers(other) - self.to_array()
+        return _e.subtract(other, self)
 
     def __getitem__(self, key: Any) -> SecretBits:
         return _s.take_bits(self, key)
@@ -323,7 +323,7 @@ class SecretBits(Secret):
         return _s.transpose_bits(self, axes or None)
 
     @property
-    def T(self) -> SecretBits:
+    def T(self) -> SecretBits:  # noqa: N802 - numpy's name
         return _s.transpose_bits(self, None)
 
     def ravel(self) -> SecretBits:
@@ -343,10 +343,6 @@ class SecretBits(Secret):
     def any(self, axis: int | None = None) -> SecretBits:
         """OR over an axis, or over all."""
         return ~_r.all_(~self, axis)
-
-
-def _as_numbers(other: Any) -> Any:
-    return other.to_array() if isinstance(other, SecretBits) else other
 
 
 # The operators above and the modules below need each other; the classes come first.

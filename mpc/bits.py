@@ -88,11 +88,24 @@ def and_table(x: Words, y: Words, table: Bools, out: Words) -> None:
     """out = XOR of x[a] & y[b] over the pairs (a, b) of the table: the product before its share of zero."""
     k, n = x.shape
     out[:] = np.uint64(0)
-    for a in range(k):
-        for b in range(k):
-            if table[a, b]:
-                for i in range(n):
-                    out[i] ^= x[a, i] & y[b, i]
+    step = 2048
+    inner = np.empty(step, np.uint64)
+    for lo in range(0, n, step):
+        hi = min(n, lo + step)
+        for a in range(k):
+            used = False
+            for b in range(k):
+                if table[a, b]:
+                    if used:
+                        for i in range(lo, hi):
+                            inner[i - lo] ^= y[b, i]
+                    else:
+                        for i in range(lo, hi):
+                            inner[i - lo] = y[b, i]
+                        used = True
+            if used:
+                for i in range(lo, hi):
+                    out[i] ^= x[a, i] & inner[i - lo]
 
 
 def pack(bools: Bools) -> Words:

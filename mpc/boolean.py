@@ -24,15 +24,15 @@ async def and_(party: Party, x: Words, y: Words) -> Words:
     x = np.ascontiguousarray(x).reshape(layout.k, -1)
     y = np.ascontiguousarray(y).reshape(layout.k, -1)
     n = x.shape[1]
+    out = np.empty((layout.k, n), np.uint64)
     if not party.three:
         part = None
         if party.index in layout.multipliers:
-            part = np.empty(n, np.uint64)
+            part = out[0]
             bits.and_table(x, y, layout.product_table[party.index], part)
-        return (await reshare(party, part, layout.multipliers, (n,), boolean=True)).reshape(shape)
+        return (await reshare(party, part, layout.multipliers, (n,), boolean=True, into=out)).reshape(shape)
     label = party.label()
     after, before = party.next_party, party.previous_party
-    out = np.empty((2, n), np.uint64)
     bits.and3(x[0], x[1], y[0], y[1], out[0])
     party.prss.pair[after].xor_into(label, out[0])
     party.prss.pair[before].xor_into(label, out[0])

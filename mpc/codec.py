@@ -73,7 +73,7 @@ def _encode(value: object, parts: list[bytes], depth: int) -> None:
     elif isinstance(value, (list, tuple)):
         if kind is list and len(value) > 8 and all(type(x) is int for x in value):
             parts.append(b"v" + _U32.pack(len(value)))
-            parts.extend(_pack_ints(value))
+            parts.extend(_pack_ints(list(value)))
             return
         parts.append((b"t" if isinstance(value, tuple) else b"l") + _U32.pack(len(value)))
         for item in value:
@@ -259,7 +259,7 @@ class _Reader:
             raise NotTransferable("malformed bytes from a peer: unknown dtype")
         dtype, shape = np.dtype(_DTYPES[code]), self.shape()
         raw = self.take(math.prod(shape) * dtype.itemsize)
-        if dtype == bool and np.frombuffer(raw, np.uint8).max(initial=0) > 1:
+        if dtype.kind == "b" and np.frombuffer(raw, np.uint8).max(initial=0) > 1:
             raise NotTransferable("malformed bytes from a peer: a bool that is neither")
         return np.frombuffer(raw, dtype).reshape(shape).copy()
 

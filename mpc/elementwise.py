@@ -30,7 +30,7 @@ Words = npt.NDArray[np.uint64]
 
 
 def _shape_of(x: Any) -> Shape:
-    return x.shape if isinstance(x, Secret) else np.shape(x)
+    return x.shape if isinstance(x, Secret) else encoding.as_array(x, "public operand").shape
 
 
 def _broadcast(*operands: Any) -> Shape:
@@ -52,7 +52,10 @@ def _share(party: Party, x: Any, frac: int) -> Words:
 def _align(x: Any, y: Any) -> tuple[Party, int]:
     """The party and the common fractional bits of two operands, one of them secret."""
     party = x.party if isinstance(x, Secret) else y.party
-    fracs = [o.frac if isinstance(o, SecretArray) else encoding.natural_frac(np.asarray(o)) for o in (x, y)]
+    fracs = [
+        o.frac if isinstance(o, SecretArray) else encoding.natural_frac(encoding.as_array(o, "public operand"))
+        for o in (x, y)
+    ]
     if not isinstance(x, Secret) and fracs[0] and fracs[1]:
         fracs[0] = fracs[1]
     if not isinstance(y, Secret) and fracs[0] and fracs[1]:
@@ -168,7 +171,7 @@ async def _cut(party: Party, product: Words, f: int, g: int) -> SecretArray:
 
 async def _scale(x: SecretArray, by: Any) -> SecretArray:
     """Secret times public."""
-    by = np.asarray(by)
+    by = encoding.as_array(by, "public factor")
     frac = encoding.natural_frac(by, x.frac or encoding.FRAC)
     words, frac = encoding.encode(by, frac, what="public factor")
     shape = _broadcast(x, by)
@@ -209,7 +212,7 @@ async def _matmul(x: Any, y: Any) -> SecretArray:
         if secret:
             share, frac = o.share, o.frac
         else:
-            public = np.asarray(o)
+            public = encoding.as_array(o, "public factor")
             frac = encoding.natural_frac(public, other.frac or encoding.FRAC)
             share = encoding.encode(public, frac, what="public factor")[0][None]
         if share.ndim == 2:
@@ -229,7 +232,7 @@ async def _matmul(x: Any, y: Any) -> SecretArray:
     return await _cut(party, product.reshape(party.layout.k, *shape), f, g)
 
 
-def power(x: SecretArray, exponent: int) -> SecretArray:
+def power(x: SecretArray, exponent: Any) -> SecretArray:
     """x ** exponent for a public non-negative integer, by squaring. Rounds: those of 2 log2(exponent) products."""
     if isinstance(exponent, bool) or not isinstance(exponent, (int, np.integer)) or exponent < 0:
         raise OutOfRange(f"exponent {exponent!r}: a non-negative integer")
@@ -248,9 +251,14 @@ def power(x: SecretArray, exponent: int) -> SecretArray:
 
 
 def divide(x: Any, y: Any) -> SecretArray:
-    """x / y, fixed point. By public numbers: one truncation, relative error 2^-16. By secrets: functions.divide."""
+    """x / y, fixed point. By public numbers: at most two truncations (_divide_public). By secrets: functions.divide."""
     if isinstance(x, SecretArray) and not isinstance(y, Secret):
-        return _divide_public(x, y)
+        by = encoding.as_array(y, "public divisor")
+        encoding.natural_frac(by)
+        by = by.astype(np.float64)
+        if not np.isfinite(by).all() or (by == 0).any():
+            raise OutOfRange("division by zero, NaN or infinity in the public divisor")
+        return _divide_public(x, by)
     from mpc import functions
 
     return functions.divide(_numbers(x), _numbers(y))
@@ -258,33 +266,43 @@ def divide(x: Any, y: Any) -> SecretArray:
 
 @operation(SecretArray, _broadcast)
 async def _divide_public(x: SecretArray, by: Any) -> SecretArray:
-    """x / by = x * round(2^g / by) >> g', with g as large as keeps the reciprocal's integer at about 17 bits."""
-    by = np.asarray(by, dtype=np.float64)
-    if not np.isfinite(by).all() or (by == 0).any():
-        raise OutOfRange("division by zero, NaN or infinity in the public divisor")
+    """x / by for |x / by| < 2^(42 - frac) (2^26 for 16 bits), and for powers of two whatever x is.
+
+    With 2^k <= the smallest |by|: x is cut to x / 2^(k-2), times 2^(p+k) / by rounded to at least 17 bits, cut by
+    p + 2, so that the product stays as small as the quotient allows. A range of divisors from 2^k to 2^(k+e) takes
+    another e - 1 bits off the range. Error: relative 2^-18, and 3 in the last place (m = 3).
+    """
     frac = x.frac or encoding.FRAC
     shape = _broadcast(x, by)
     if not by.size:
         return SecretArray(x.party, _expand(x.share, shape), frac)
-    precision = 18
-    g = precision + max(0, math.ceil(math.log2(float(np.abs(by).max()))))
-    while g > 40 and precision > 1:
-        g -= 1
-    reciprocal = np.rint(float(1 << g) / by)
-    if np.abs(reciprocal).max() >= float(1 << 46):
-        raise OutOfRange("public divisors too far apart in size: divide in groups of similar size")
-    words = reciprocal.astype(np.int64).view(np.uint64)
-    share = _expand(x.share, shape) * words
-    cut = x.frac + g - frac
-    return SecretArray(x.party, await truncate(x.party, share, cut) if cut else share, frac)
+    wider = frac - x.frac
+    least, most = float(np.abs(by).min()), float(np.abs(by).max())
+    k = max(0, min(math.floor(math.log2(least)), 60 + wider))
+    spread = max(0, math.ceil(math.log2(most)) - k)
+    exact = bool((np.abs(np.frexp(by)[0]) == 0.5).all())
+    p, spare = (spread, 0) if exact else (17 + spread, min(k, 2))
+    factor = np.rint(by.dtype.type(2.0) ** (p + k) / by)
+    if p > 40 or np.abs(factor).max() >= float(1 << 46):
+        raise OutOfRange("public divisors too small, too large, or too far apart: divide in groups of similar size")
+    share = await _shift(x.party, x.share, wider - (k - spare))
+    share = _expand(share, shape) * factor.astype(np.int64).view(np.uint64)
+    return SecretArray(x.party, await _shift(x.party, share, -(p + spare)), frac)
+
+
+async def _shift(party: Party, share: Words, by: int) -> Words:
+    """x 2^by: to the left is local, to the right a truncation."""
+    return share << np.uint64(by) if by >= 0 else await truncate(party, share, -by)
 
 
 def floor_divide(x: Any, y: Any) -> SecretArray:
-    """x // y on integers, exact. By a public power of two: truncation and one comparison. Else functions.floor_divide."""
-    if isinstance(x, SecretArray) and not isinstance(y, Secret) and np.ndim(y) == 0:
-        by = int(y)
-        if by > 0 and by & (by - 1) == 0:
-            return _shift_down(x, by.bit_length() - 1)
+    """x // y on integers, exact. By a public power of two: truncation and a comparison; else functions.floor_divide."""
+    if not isinstance(y, Secret):
+        by = encoding.as_array(y, "public divisor")
+        if by.dtype.kind not in "iub":
+            raise WrongType(f"// by {by.dtype}: it is for integers; use / for reals")
+        if isinstance(x, SecretArray) and not by.ndim and by > 0 and int(by) & (int(by) - 1) == 0:
+            return _shift_down(x, int(by).bit_length() - 1)
     from mpc import functions
 
     return functions.floor_divide(_numbers(x), _numbers(y))
@@ -294,6 +312,9 @@ def floor_divide(x: Any, y: Any) -> SecretArray:
 async def _shift_down(x: SecretArray, bits_: int) -> SecretArray:
     if x.frac:
         raise WrongType("// is for integers: use / on fixed-point numbers, or astype(int) first")
+    bits_ = min(bits_, 62)
+    while x.party.t << bits_ >= encoding.LIMIT:  # in steps, so that _floor_shift's remainders stay in range
+        x, bits_ = await (await _floor_shift(x, 31)), bits_ - 31
     return await _floor_shift(x, bits_) if bits_ else x
 
 
@@ -338,7 +359,7 @@ async def _equal(x: Any, y: Any) -> SecretBits:
 
 
 def _public_bits(x: Any) -> npt.NDArray[np.bool_]:
-    array = np.asarray(x)
+    array = encoding.as_array(x, "public operand")
     if array.dtype != np.bool_:
         raise WrongType(f"a public operand of & | ^ must be boolean, not {array.dtype}")
     return array
@@ -353,7 +374,7 @@ def _bit_operands(x: SecretBits, y: Any) -> tuple[Words, Words, Shape]:
             if o.shape == shape:
                 return o.words
             k = o.party.layout.k
-            wide = _expand(o.unpacked().view(np.uint8), shape)  # type: ignore[arg-type]
+            wide = _expand(o.unpacked().view(np.uint8), shape)
             return np.stack([bits.pack(wide[c].view(np.bool_)) for c in range(k)])
         return bits.pack(np.ascontiguousarray(np.broadcast_to(_public_bits(o), shape)))
 
@@ -399,6 +420,10 @@ async def as_integers(x: SecretBits) -> SecretArray:
 
 def where(condition: SecretBits, x: Any, y: Any) -> SecretArray:
     """x where the condition holds, else y: y + c (x - y). 3 rounds."""
+    if not isinstance(condition, SecretBits):
+        raise WrongType(
+            f"where: the condition must be SecretBits, what comparisons give, not {type(condition).__name__}"
+        )
     return _where(condition, _numbers(x), _numbers(y))
 
 
@@ -406,7 +431,7 @@ def where(condition: SecretBits, x: Any, y: Any) -> SecretArray:
 async def _where(condition: SecretBits, x: Any, y: Any) -> SecretArray:
     flags = condition.to_array()
     if not isinstance(x, Secret) and not isinstance(y, Secret):
-        frac = max(encoding.natural_frac(np.asarray(o)) for o in (x, y))
+        frac = max(encoding.natural_frac(encoding.as_array(o, "public operand")) for o in (x, y))
         a, _ = encoding.encode(x, frac, what="public operand")
         b, _ = encoding.encode(y, frac, what="public operand")
         await flags

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mpc.errors import OutOfRange, WrongType
 
-__all__ = ["FRAC", "LIMIT", "check_frac", "decode", "encode", "natural_frac"]
+__all__ = ["FRAC", "LIMIT", "as_array", "check_frac", "decode", "encode", "natural_frac"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -21,7 +21,7 @@ FRAC = 16
 LIMIT = 1 << 62
 
 
-def check_frac(frac: int) -> int:
+def check_frac(frac: Any) -> int:
     """0 to 40 fractional bits, or OutOfRange."""
     if isinstance(frac, bool) or not isinstance(frac, (int, np.integer)) or not 0 <= frac <= 40:
         raise OutOfRange(f"{frac!r} fractional bits: 0 (integers) to 40")
@@ -37,6 +37,17 @@ def natural_frac(values: npt.NDArray[Any], default: int = FRAC) -> int:
     raise WrongType(f"dtype {values.dtype}: booleans, integers and floats can be shared; encode categories as integers")
 
 
+def as_array(values: Any, what: str = "value") -> npt.NDArray[Any]:
+    """The values as a numpy array; WrongType for ragged lists, OutOfRange for a masked array with missing values."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise WrongType(f"{what}: not an array, the rows differ in length ({type(values).__name__})") from error
+    if np.ma.is_masked(values):
+        raise OutOfRange(f"{what}: a masked array with missing values; fill or drop them first")
+    return array
+
+
 def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tuple[Words, int]:
     """(words, fractional bits) of a numpy array, list or number.
 
@@ -47,7 +58,7 @@ def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tupl
     Raises OutOfRange for NaN, infinity and numbers beyond the range; WrongType for other dtypes, and for reals to be
     encoded with 0 fractional bits.
     """
-    array = np.asarray(values)
+    array = as_array(values, what)
     natural = natural_frac(array)
     f = natural if frac is None else check_frac(frac)
     if array.dtype.kind == "f":
@@ -55,7 +66,7 @@ def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tupl
             raise WrongType(f"{what}: real numbers with 0 fractional bits; round them or give frac=16")
         return _encode_reals(array, f, what), f
     bound = LIMIT >> f
-    if array.size and array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+    if array.size and array.dtype.kind in "iu" and np.iinfo(array.dtype).max >= bound:
         low, high = int(array.min()), int(array.max())
         if low <= -bound or high >= bound:
             raise OutOfRange(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,10 +33,10 @@ def public_share(party: Party, value: Words, *, boolean: bool = False) -> Words:
 def random_share(party: Party, shape: tuple[int, ...]) -> Words:
     """A sharing of uniform words nobody knows. Cramer et al. 2005. Rounds: 0. Leaks nothing."""
     label = party.label()
-    share = np.empty((party.layout.k, *shape), np.uint64)
+    share = np.empty((party.layout.k, math.prod(shape)), np.uint64)
     for slot, holders in enumerate(party.layout.held[party.index]):
         party.prss.component[holders].fill(label, share[slot])
-    return share
+    return share.reshape(party.layout.k, *shape)
 
 
 def zero_share(party: Party, among: Sequence[int], label: bytes, into: Words, *, boolean: bool = False) -> None:
@@ -49,11 +50,7 @@ def zero_share(party: Party, among: Sequence[int], label: bytes, into: Words, *,
         if boolean:
             party.prss.pair[j].xor_into(label, into)
         else:
-            words = party.prss.pair[j].words(label, into.size).reshape(into.shape)
-            if party.index < j:
-                into += words
-            else:
-                into -= words
+            party.prss.pair[j].add_into(label, into, negative=party.index > j)
 
 
 async def reshare(
@@ -63,7 +60,7 @@ async def reshare(
     shape: tuple[int, ...],
     *,
     boolean: bool = False,
-    masked: bool = False,
+    into: Words | None = None,
 ) -> Words:
     """[x] where x is the sum of a part known to each dealer.
 
@@ -73,28 +70,29 @@ async def reshare(
     1. Each dealer subtracts the pseudorandom components it stands for, and adds its share of zero.
     2. It sends the rest to the other holders of its target component.
 
-    ``masked`` says that the caller has done 1 already; ``part`` is overwritten.
+    ``part`` is overwritten. ``into`` is memory for the result, (k, *shape) with contiguous components; with it
+    a dealer's part must be ``into[0]`` itself, the slot of its target.
     """
     layout = party.layout
     plan = layout.reshare_plan(tuple(dealers))
     label = party.label()
     me = party.index
-    share = np.empty((layout.k, *shape), np.uint64)
+    share = np.empty((layout.k, math.prod(shape)), np.uint64) if into is None else into.reshape(layout.k, -1)
     held = layout.held[me]
     for slot, holders in enumerate(held):
         if holders in plan.random:
             party.prss.component[holders].fill(label, share[slot])
     if me in plan.dealers:
         assert part is not None
-        if not masked:
-            zero_share(party, plan.dealers, label, part, boolean=boolean)
-            for holders, owner in plan.random.items():
-                if owner == me:
-                    slot = layout.slot[me][holders]
-                    if boolean:
-                        part ^= share[slot]
-                    else:
-                        part -= share[slot]
+        part = part.reshape(-1)
+        zero_share(party, plan.dealers, label, part, boolean=boolean)
+        for holders, owner in plan.random.items():
+            if owner == me:
+                slot = layout.slot[me][holders]
+                if boolean:
+                    part ^= share[slot]
+                else:
+                    part -= share[slot]
         for j in layout.target[me]:
             if j != me:
                 party.send(j, label, part)
@@ -105,12 +103,12 @@ async def reshare(
             if holders not in plan.random:
                 share[slot] = 0
         elif source == me:
-            assert part is not None
-            share[slot] = part
+            if into is None:
+                share[slot] = part.reshape(-1)
         else:
             receipts.append(party.receive(source, label, share[slot]))
     await party.arrived(*receipts)
-    return share
+    return share.reshape(layout.k, *shape)
 
 
 async def deal(
@@ -129,6 +127,7 @@ async def reveal(
     Rounds: 1. Sends: t elements to each receiver, each the sum of components it misses. Leaks x to the receivers.
     """
     layout = party.layout
+    shape, share = share.shape[1:], share.reshape(layout.k, -1)
     label = party.label()
     me = party.index
     plus = np.bitwise_xor if boolean else np.add
@@ -141,9 +140,9 @@ async def reveal(
             party.send(r, label, np.ascontiguousarray(piece))
     if me not in receivers:
         return None
-    total: Words = functools.reduce(plus, share).copy() if layout.k > 1 else share[0].copy()
-    inbox = [np.empty(share.shape[1:], np.uint64) for _ in layout.reveal_plan[me]]
+    total: Words = functools.reduce(plus, share)
+    inbox = [np.empty(share.shape[1], np.uint64) for _ in layout.reveal_plan[me]]
     await party.arrived(*(party.receive(s, label, b) for s, b in zip(layout.reveal_plan[me], inbox, strict=True)))
     for piece in inbox:
         total = plus(total, piece)
-    return total
+    return total.reshape(shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["input_array", "random_bits", "random_words", "reveal"]
 
 _MOST_AXES = 8
+_MOST_ELEMENTS = 1 << 30
 
 
 def input_array(
@@ -34,6 +36,8 @@ def input_array(
         words, f = encoding.encode(values, frac, what=f"input of party {owner}")
         if words.ndim > _MOST_AXES:
             raise ShapeMismatch(f"input of party {owner}: {words.ndim} dimensions, at most {_MOST_AXES}")
+        if words.size > _MOST_ELEMENTS:
+            raise OutOfRange(f"input of party {owner}: {words.size} elements, at most {_MOST_ELEMENTS} in one input")
         if shape is not None and words.shape != tuple(shape):
             raise ShapeMismatch(f"input of party {owner}: shape {words.shape}, but {tuple(shape)} was agreed")
     elif frac is not None:
@@ -44,10 +48,12 @@ def input_array(
 
 async def _input(party: Party, words: Any, frac: int | None, owner: int, shape: Shape | None) -> SecretArray:
     """The owner announces shape and type to all, then deals. Rounds: 1. Leaks: shape and type."""
+    words_frac = 0 if frac is None else frac
     notice = np.zeros(_MOST_AXES + 2, np.int64)
     label = party.label()
     if party.index == owner:
-        notice[0], notice[1] = words.ndim, frac
+        notice[0] = words.ndim
+        notice[1] = words_frac
         notice[2 : 2 + words.ndim] = words.shape
         for j in range(party.m):
             if j != owner:
@@ -55,8 +61,13 @@ async def _input(party: Party, words: Any, frac: int | None, owner: int, shape: 
     else:
         await party.arrived(party.receive(owner, label, notice))
     announced = tuple(int(d) for d in notice[2 : 2 + max(0, min(int(notice[0]), _MOST_AXES))])
-    if not 0 <= notice[0] <= _MOST_AXES or not 0 <= notice[1] <= 40 or any(d < 0 or d > 1 << 40 for d in announced):
+    if not 0 <= notice[0] <= _MOST_AXES or not 0 <= notice[1] <= 40 or any(d < 0 for d in announced):
         raise ShapeMismatch(f"party {owner} announced an input with an impossible shape or type")
+    if math.prod(announced) > _MOST_ELEMENTS:
+        raise OutOfRange(
+            f"party {owner} announced an input of shape {announced}: at most {_MOST_ELEMENTS} elements in one input; "
+            "give it in parts"
+        )
     if shape is not None and announced != tuple(shape):
         raise ShapeMismatch(
             f"party {owner} announced an input of shape {announced}, but party {party.index} expects {tuple(shape)}"
@@ -68,13 +79,12 @@ async def _input(party: Party, words: Any, frac: int | None, owner: int, shape: 
     return SecretArray(party, await exchange.deal(party, words, owner, announced), int(notice[1]))
 
 
-def reveal(party: Party, x: Secret, to: Sequence[int] | int | None = None) -> Operation[Any]:
+def reveal(party: Party, x: Any, to: Sequence[int] | int | None = None) -> Operation[Any]:
     """See Party.reveal."""
-    receivers = None if to is None else [to] if isinstance(to, (int, np.integer)) else list(to)
-    if receivers is not None:
-        receivers = sorted(
-            {party.check_index(int(r) if isinstance(r, np.integer) else r, "receiver") for r in receivers}
-        )
+    receivers = None
+    if to is not None:
+        named = list(to) if isinstance(to, Iterable) else [to]
+        receivers = sorted({party.check_index(r, "receiver") for r in named})
     if not isinstance(x, Secret):
         raise WrongType(f"reveal takes a SecretArray or SecretBits, not {type(x).__name__}")
     return party.launch("reveal", lambda: _reveal(party, x, receivers))
@@ -84,9 +94,9 @@ async def _reveal(party: Party, x: Any, receivers: list[int] | None) -> npt.NDAr
     await settled(x)
     if isinstance(x, SecretBits):
         words = await exchange.reveal(party, x.words, receivers, boolean=True)
-        return None if words is None else bits.unpack(words, x.size).reshape(x.shape)
+        return None if words is None else bits.unpack(words, x.size).reshape(x.shape)[()]
     words = await exchange.reveal(party, x.share, receivers)
-    return None if words is None else encoding.decode(words, x.frac)
+    return None if words is None else encoding.decode(words, x.frac)[()]  # of no dimensions: a numpy scalar
 
 
 def random_bits(party: Party, shape: Shape) -> SecretBits:

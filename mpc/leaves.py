@@ -29,9 +29,9 @@ _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 @nb.njit([nb.void(_P, _P)], cache=True, nogil=True)
 def thermometers(u: Words, out: Words) -> None:
-    """out[15 b + j - 1] = T_j of block b, from the 64 planes of u."""
+    """out[15 b + j - 1] = T_j of block b, from the planes of u; as many blocks as fit into ``out``."""
     width = u.shape[1]
-    for b in range(16):
+    for b in range(out.shape[0] // 15):
         row = 15 * b
         for w in range(width):
             b0 = u[4 * b, w]
@@ -85,14 +85,15 @@ def _choose(v0, v1, v2, v3, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a1
 
 @nb.njit([nb.void(_P, _P, nb.boolean, _P)], cache=True, nogil=True)
 def look_up(t: Words, v: Words, first: bool, out: Words) -> None:
-    """out[b] = G and out[16 + b] = P of block b, in the component ``t`` of the thermometers.
+    """out[b] = G and out[B + b] = P of each of B blocks, in the component ``t`` of the thermometers.
 
     ``first`` is true for the one component that stands for the constant T_0 = 1.
     """
     width = v.shape[1]
     one = _ONES if first else np.uint64(0)
     zero = np.uint64(0)
-    for b in range(16):
+    blocks = out.shape[0] // 2
+    for b in range(blocks):
         r = 15 * b
         for w in range(width):
             v0 = v[4 * b, w]
@@ -117,4 +118,4 @@ def look_up(t: Words, v: Words, first: bool, out: Words) -> None:
             ge = _choose(v0, v1, v2, v3, one, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15)
             g = _choose(v0, v1, v2, v3, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15, zero)
             out[b, w] = g
-            out[16 + b, w] = ge ^ g
+            out[blocks + b, w] = ge ^ g

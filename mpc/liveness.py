@@ -24,12 +24,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from mpc.certificates import fingerprint, party_name
+from mpc.dialing import ALIVE_PREAMBLE, connected
 
-__all__ = ["ALIVE_PREAMBLE", "DATA_PREAMBLE", "Liveness"]
-
-# The first bytes on a connection, before TLS, say which of the two loops is to have it.
-DATA_PREAMBLE = b"accord1d"
-ALIVE_PREAMBLE = b"accord1a"
+__all__ = ["Liveness"]
 
 _CLAIM = struct.Struct("<H")
 _HANDSHAKE = 10.0
@@ -163,7 +160,7 @@ class Liveness:
     async def _dial(self, peer: int, host: str, port: int, deadline: float) -> None:
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, asyncio.TimeoutError):
-                sock = await asyncio.wait_for(_connected(self._loop, host, port), _HANDSHAKE)
+                sock = await asyncio.wait_for(connected(self._loop, host, port), _HANDSHAKE)
                 await self._loop.sock_sendall(sock, ALIVE_PREAMBLE)
                 reader, writer = await asyncio.open_connection(
                     sock=sock,
@@ -197,23 +194,3 @@ class Liveness:
         if self._writers.get(peer) is writer:
             del self._writers[peer]
         writer.transport.abort()
-
-
-async def _connected(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
-    """A plain TCP connection."""
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    problem: OSError = OSError(f"no address for {host}")
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            await loop.sock_connect(sock, address)
-        except OSError as error:
-            problem = error
-            sock.close()
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise problem

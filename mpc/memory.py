@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from mpc.errors import PartyFailed, UsageError
+from mpc.outcomes import RunTimedOut, call, check_inputs, first_cause, named
 from mpc.party import Party, task_factory
 from mpc.prss import Prss
 from mpc.sharing import Layout
@@ -30,9 +33,11 @@ class MemoryCluster:
         tap: sees every frame, may drop, delay or alter it (transport.Tap).
         delay: seconds every frame takes.
         keep: remember all frames in ``log``.
+        progress: called as ``progress(party_index, text)`` for every ``party.report(text)``.
 
     Attributes:
         traffic: of every party in the last run.
+        seconds: the last run took.
         log: the frames of the last run, if ``keep``.
     """
 
@@ -45,12 +50,15 @@ class MemoryCluster:
         tap: Tap | None = None,
         delay: float = 0.0,
         keep: bool = False,
+        progress: Callable[[int, str], None] | None = None,
     ) -> None:
         self.layout = Layout(parties, threshold)
         self.m = parties
         self.tap = tap
         self.delay = delay
         self.keep = keep
+        self.progress = progress
+        self.seconds = 0.0
         self.traffic: list[Traffic] = []
         self.log: list[Any] = []
         self._seed = seed if isinstance(seed, bytes) else str(seed).encode()
@@ -62,38 +70,63 @@ class MemoryCluster:
     def __exit__(self, *exc: object) -> None:
         return None
 
-    def run(self, program: Callable[..., Coroutine[Any, Any, T]], inputs: Sequence[Any] | None = None) -> list[T]:
+    def run(
+        self,
+        program: Callable[..., Coroutine[Any, Any, T]],
+        inputs: Sequence[Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[T]:
         """The answers of all parties to ``program(party)``, or ``program(party, inputs[party])``.
 
-        Raises what the first party to fail raised; an error the program raised itself comes as it is, with a note
-        that names the party.
+        Raises what the first party to fail raised, with a note that names the party. Here, unlike in a LocalCluster,
+        an error the program raised itself comes as it is, not as PartyFailed, so that a debugger stops at it.
+        Parties that all wait for each other, or for a frame a tap has dropped, end in ProgramDiverged; a run that takes
+        longer than ``timeout`` seconds in RunTimedOut.
         """
-        return asyncio.run(self._run(program, inputs))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._run(program, inputs, timeout))
+        with ThreadPoolExecutor(1) as thread:  # in a notebook this thread has a loop already
+            return thread.submit(asyncio.run, self._run(program, inputs, timeout)).result()
 
-    async def _run(self, program: Callable[..., Coroutine[Any, Any, T]], inputs: Sequence[Any] | None) -> list[T]:
-        if inputs is not None and len(inputs) != self.m:
-            raise UsageError(f"{len(inputs)} inputs for {self.m} parties: give one for each, None for none")
+    async def _run(
+        self, program: Callable[..., Coroutine[Any, Any, T]], inputs: Sequence[Any] | None, timeout: float | None
+    ) -> list[T]:
+        check_inputs(inputs, self.m)
         asyncio.get_running_loop().set_task_factory(task_factory)
         self._runs += 1
         hub = MemoryHub(self.m, tap=self.tap, delay=self.delay, keep=self.keep)
+        hub.watch()
         root = b"run %d" % self._runs
         parties = [Party(self.layout, self._prss(i), hub.transports[i], root) for i in range(self.m)]
+        errors: list[BaseException] = []
 
         async def one(party: Party) -> T:
-            if inputs is None:
-                return await party.run(lambda: program(party))
-            return await party.run(lambda: program(party, inputs[party.index]))
+            if self.progress is not None:
+                party.on_report = functools.partial(self.progress, party.index)
+            arguments = () if inputs is None else (inputs[party.index],)
+            try:
+                answer: T = await party.run(lambda: call(program, party, *arguments))
+            except BaseException as error:
+                errors.append(named(error, party.index))
+                raise
+            return answer
 
-        answers = await asyncio.gather(*(one(p) for p in parties), return_exceptions=True)
-        self.traffic = [t.traffic for t in hub.transports]
-        self.log = hub.log
-        causes = [(i, a) for i, a in enumerate(answers) if isinstance(a, BaseException)]
-        for i, error in causes:
-            if not isinstance(error, PartyFailed):
-                error.add_note(f"at party {i}")
-                raise error
-        for _, error in causes:
-            raise error
+        started = time.perf_counter()
+        together = asyncio.gather(*(one(p) for p in parties), return_exceptions=True)
+        try:
+            async with asyncio.timeout(timeout):
+                answers = await together
+        except TimeoutError:
+            raise RunTimedOut(f"the run did not end within {timeout:g} s") from None
+        finally:
+            self.seconds = time.perf_counter() - started
+            self.traffic = [t.traffic for t in hub.transports]
+            self.log = hub.log
+        cause = first_cause(errors)
+        if cause is not None:
+            raise cause
         return answers  # type: ignore[return-value]
 
     def _prss(self, i: int) -> Prss:

@@ -34,7 +34,7 @@ _NARROW = [nb.types.Array(t, 1, "C") for t in (nb.uint16, nb.uint32, nb.uint64)]
     nogil=True,
 )
 def truncate_deal(
-    x0: Words, x1: Words, mask: Words, r: Narrow, q: Narrow, s: Narrow, f: int, offset: int,
+    x0: Words, x1: Words, mask: Words, r: Narrow, q: Narrow, s: Narrow, f: np.uint64, offset: np.uint64,
     out0: Words, out1: Words, sent: Words, e: Narrow,
 ) -> None:  # fmt: skip
     """Party d: u = x0 + x1 + offset; deals u >> f into ``sent``, its top bit into ``e``; its share is out0, out1."""
@@ -57,7 +57,7 @@ def truncate_follow(v: Words, e: Narrow, mask: Narrow, out: Narrow) -> None:
 
 
 @nb.njit([nb.void(_V, n, n, nb.uint64, nb.uint64, _V) for n in _NARROW], cache=True, nogil=True)
-def truncate_join(v: Words, a: Narrow, b: Narrow, f: int, offset: int, out: Words) -> None:
+def truncate_join(v: Words, a: Narrow, b: Narrow, f: np.uint64, offset: np.uint64, out: Words) -> None:
     """The component of d+1 and d+2: (v >> f) - (offset >> f) - (mv - a - b) 2^(64-f)."""
     up = np.uint64(64) - f
     for i in range(v.size):

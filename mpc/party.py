@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import hashlib
+import numbers
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -72,7 +73,7 @@ def task_factory(
         if scope is not None:
             context.run(_scope.set, scope.fork("task"))
         options["context"] = context
-    return asyncio.Task(coro, loop=loop, **options)  # type: ignore[arg-type]
+    return asyncio.Task(coro, loop=loop, **options)
 
 
 class _Resumed:
@@ -140,6 +141,26 @@ class Operation(Generic[T]):
         return self.value  # type: ignore[return-value]
 
 
+_LARGEST = 8 << 20  # bytes of payload in one frame
+
+
+def _frames(label: bytes, array: Any) -> list[tuple[bytes, memoryview]]:
+    """The frames an array travels in: (label, bytes) each; the first has the label given."""
+    if array.nbytes <= _LARGEST:
+        return [(label, memoryview(array).cast("B") if array.nbytes else memoryview(bytearray()))]
+    view = memoryview(array).cast("B")
+    starts = range(0, len(view), _LARGEST)
+    return [(_part(label, i), view[lo : lo + _LARGEST]) for i, lo in enumerate(starts)]
+
+
+def _part(label: bytes, i: int) -> bytes:
+    return label if i == 0 else hashlib.blake2b(label + b"part %d" % i, digest_size=LABEL_BYTES).digest()
+
+
+async def _deepest(receipts: list[Awaitable[int]]) -> int:
+    return max([await receipt for receipt in receipts])
+
+
 class Party:
     """A party in one run of a program.
 
@@ -160,6 +181,8 @@ class Party:
         self.three = layout.m == 3
         self._root = Scope(hashlib.blake2b(root, digest_size=LABEL_BYTES).digest())
         self._open: set[asyncio.Task[Any]] = set()
+        self.on_report: Callable[[str], None] | None = None
+        self.runtime: Any = None  # the MPyC runtime of this party's node; None in memory
 
     def __repr__(self) -> str:
         return f"<party {self.index} of {self.m}, t={self.t}>"
@@ -172,11 +195,11 @@ class Party:
     def previous_party(self) -> int:
         return (self.index - 1) % self.m
 
-    def check_index(self, index: int, role: str) -> int:
+    def check_index(self, index: Any, role: str) -> int:
         """The index, or UnknownParty."""
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < self.m:
+        if not isinstance(index, numbers.Integral) or isinstance(index, bool) or not 0 <= index < self.m:
             raise UnknownParty(f"{role} {index!r}: parties are 0 to {self.m - 1}")
-        return index
+        return int(index)
 
     # -- the place in the program ----------------------------------------------------------
 
@@ -229,8 +252,11 @@ class Party:
             await work(0, n)
             return
         running: list[Operation[None]] = []
+        scope = _scope.get()
+        start = deepest = scope.depth
         for lo in range(0, n, chunk):
             hi = min(n, lo + chunk)
+            deepest, scope.depth = max(deepest, scope.depth), start  # no piece depends on another
             running.append(self.launch(name, lambda lo=lo, hi=hi: work(lo, hi)))  # type: ignore[misc]
             if len(running) >= window:
                 await running.pop(0).result()
@@ -238,6 +264,7 @@ class Party:
                 await asyncio.sleep(0)
         for operation in running:
             await operation.result()
+        scope.depth = max(deepest, scope.depth)
 
     # -- one step of messages --------------------------------------------------------------
 
@@ -246,15 +273,16 @@ class Party:
         return _scope.get().next()
 
     def send(self, peer: int, label: bytes, payload: Any) -> None:
-        """Send a contiguous array; it must not change afterwards."""
+        """Send a contiguous array, in several frames if it is large; it must not change afterwards."""
         scope = _scope.get()
-        view = memoryview(payload).cast("B") if payload.nbytes else memoryview(b"")
-        self.transport.send(peer, label, scope.stamp, scope.depth + 1, view)
+        for name, piece in _frames(label, payload):
+            self.transport.send(peer, name, scope.stamp, scope.depth + 1, piece)
 
     def receive(self, peer: int, label: bytes, into: Any) -> Awaitable[int]:
         """Ask for an array; await what this gives through :meth:`arrived`."""
-        view = memoryview(into).cast("B") if into.nbytes else memoryview(bytearray())
-        return self.transport.receive(peer, label, _scope.get().stamp, view)
+        stamp = _scope.get().stamp
+        receipts = [self.transport.receive(peer, name, stamp, piece) for name, piece in _frames(label, into)]
+        return receipts[0] if len(receipts) == 1 else _deepest(receipts)
 
     @staticmethod
     async def arrived(*receipts: Awaitable[int]) -> None:
@@ -306,6 +334,11 @@ class Party:
         from mpc.inputs import random_words
 
         return random_words(self, shape, bits)
+
+    def report(self, text: str) -> None:
+        """Say how far the program is, to whoever watches (LocalCluster's ``progress``). Costs nothing if nobody does."""
+        if self.on_report is not None:
+            self.on_report(str(text))
 
     # -- a run -----------------------------------------------------------------------------
 

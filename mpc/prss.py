@@ -28,6 +28,10 @@ _ZEROS = memoryview(bytes(1 << 16))
 _LONGEST = 1 << 36  # bytes: the 4 counter bytes behind the label count 2^32 blocks of 16
 
 
+def _bytes(array: Any) -> memoryview:
+    return memoryview(array.reshape(-1).view(np.uint8))
+
+
 class Stream:
     """AES-128-CTR streams under one key, one for each label.
 
@@ -65,17 +69,31 @@ class Stream:
         encryptor = self._start(label, out.nbytes)
         if not out.nbytes:
             return
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = _bytes(out)
         step = len(_ZEROS)
         for at in range(0, len(view), step):
             piece = view[at : at + step]
             encryptor.update_into(_ZEROS[: len(piece)], piece)
 
+    def add_into(self, label: bytes, out: Words, *, negative: bool = False) -> None:
+        """Add uniform words to a contiguous array, or subtract them, in place."""
+        encryptor = self._start(label, out.nbytes)
+        flat = out.reshape(-1)
+        scratch = np.empty(len(_ZEROS) // 8, np.uint64)
+        for at in range(0, flat.size, scratch.size):
+            piece = flat[at : at + scratch.size]
+            words = scratch[: piece.size]
+            encryptor.update_into(_ZEROS[: words.nbytes], _bytes(words))
+            if negative:
+                piece -= words
+            else:
+                piece += words
+
     def xor_into(self, label: bytes, out: npt.NDArray[Any]) -> None:
         """XOR uniform bits into a contiguous array, in place."""
         encryptor = self._start(label, out.nbytes)
         if out.nbytes:
-            view = memoryview(out.reshape(-1).view(np.uint8))
+            view = _bytes(out)
             encryptor.update_into(view, view)
 
 

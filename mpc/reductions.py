@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from mpc.arrays import SecretArray, SecretBits
-from mpc.elementwise import where
+from mpc.elementwise import _broadcast, where
 from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.secret import Shape, operation
 from mpc.shapes import _dummy, _reduced, concatenate
@@ -28,9 +29,10 @@ __all__ = [
 
 @operation(SecretArray, _reduced)
 async def mean(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
-    """Sum over the axes by their public length. One truncation; relative error 2^-16."""
+    """Sum over the axes by their public length, with the error and the range of a public division."""
     total = x.sum(axis, keepdims)
-    count = x.size // max(1, total.size) if x.size else 0
+    results = math.prod(_reduced(x, axis, keepdims))
+    count = math.prod(x.shape) // results if results else 1
     if count == 0:
         raise OutOfRange(f"mean of an empty axis, shape {x.shape}")
     return total / count
@@ -57,9 +59,13 @@ def maximum(x: Any, y: Any) -> SecretArray:
     return where(x < y, y, x)
 
 
-@operation(SecretArray, _shape)
+def _clipped(x: Any, low: Any, high: Any) -> Shape:
+    return _broadcast(*(o for o in (x, low, high) if o is not None))
+
+
+@operation(SecretArray, _clipped)
 async def clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
-    """As numpy.clip; both comparisons share their rounds."""
+    """As numpy.clip for low <= high; both comparisons share their rounds."""
     if low is None and high is None:
         return x
     if low is None:
@@ -75,7 +81,7 @@ def _without(x: Any, axis: int | None) -> Shape:
         return ()
     if not -len(x.shape) <= axis < len(x.shape):
         raise ShapeMismatch(f"axis {axis} of an array of shape {x.shape}")
-    return _dummy(x.shape).sum(axis=axis).shape
+    return tuple(_dummy(x.shape).sum(axis=axis).shape)
 
 
 def _last(x: Any, axis: int | None) -> Any:
@@ -139,7 +145,7 @@ async def argmax(x: SecretArray, axis: int | None) -> SecretArray:
 
 
 @operation(SecretBits, _without)
-async def all_(x: SecretBits, axis: int | None) -> SecretBits:
+async def all_(x: SecretBits, axis: int | None) -> Any:
     """See SecretBits.all."""
     flags = _last(x, axis)
     if flags.shape[-1] == 0:

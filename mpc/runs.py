@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from mpc.connection import Connection
 from mpc.errors import AccordError, FrameInvalid, PartyFailed, PeerError, PeerFlooding, PeerLost, ProgramDiverged
@@ -104,6 +105,15 @@ class Run:
         count = sum(peer.box.waiting + len(peer.awaited) for peer in self.peers)
         return count + (sum(not peer.ended for peer in self.peers) - 1 if self.finishing else 0)
 
+    def is_request(self, future: asyncio.Future[Any]) -> bool:
+        """Will only a peer's message, or its end, set this future?"""
+        if future is self.changed:
+            return True
+        return any(
+            peer.box.is_request(future) or any(future is awaited for awaited in peer.awaited.values())
+            for peer in self.peers
+        )
+
 
 class NodeTransport:
     """See :class:`mpc.transport.Transport`; one for the life of a node.
@@ -114,7 +124,7 @@ class NodeTransport:
 
     Attributes:
         failure: the peer error that ended this node's usefulness, if any.
-        on_failure, on_error, on_heartbeat, on_keys, on_leaving: called by it; the node sets them.
+        on_begin, on_failure, on_error, on_heartbeat, on_keys, on_leaving: called by it; the node sets them.
     """
 
     def __init__(self, index: int, m: int, limit: int) -> None:
@@ -127,6 +137,7 @@ class NodeTransport:
         self.on_heartbeat: Callable[[int, bytes], None] = lambda peer, payload: None
         self.on_keys: Callable[[int, bytes], None] = lambda peer, payload: None
         self.on_leaving: Callable[[Connection, PeerError | None], None] = lambda connection, error: None
+        self.on_begin: Callable[[int], None] = lambda run: None
         self._limit = limit
         self._early: dict[int, Run] = {}
         self.current = Run(0, m, limit)
@@ -138,12 +149,14 @@ class NodeTransport:
         """See Transport. Run 0 is what happens before the first begin."""
         number = run % _RUNS
         self._stop_placing()
-        self.current = self._early.pop(number, None) or Run(number, self.m, self._limit)
+        early = self._early.pop(number, None)
+        self.current = Run(number, self.m, self._limit) if early is None else early
         self.traffic = self.current.traffic
         for old in [r for r in self._early if not self._is_ahead(r)]:
             del self._early[old]
         if self.failure is not None:
             self.current.fail(self.failure)
+        self.on_begin(number)
         if self.current.error is not None:
             self.on_error(self.current.error)
 
@@ -254,6 +267,21 @@ class NodeTransport:
             run.fail(error)
         self.on_failure(error)
         self.on_error(error)
+
+    def stalled(self) -> None:
+        """All parties wait for each other: end the run."""
+        self._fail_run(
+            self.current,
+            ProgramDiverged(
+                "all parties wait for each other and nothing is on its way: "
+                "run the same operations, in the same order, at every party"
+            ),
+        )
+
+    def heartbeat(self, status: bytes) -> None:
+        """Send a status of the stall watch to all peers."""
+        for connection in self.connections.values():
+            connection.send(Kind.HEARTBEAT, self.current.number, 0, 0, NO_LABEL, status)
 
     def farewell(self) -> None:
         """Tell all peers that this party is about to close."""

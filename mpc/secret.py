@@ -10,6 +10,8 @@ import functools
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import numpy as np
+
 from mpc.errors import ShapePending, WrongType
 from mpc.party import Operation, current_scope
 
@@ -126,6 +128,17 @@ def _secrets(values: Any) -> list[Secret]:
     return found
 
 
+def _snapshot(value: Any) -> Any:
+    """Public arrays as they are now: an operation may read them when the caller has long changed them."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list):
+        return [_snapshot(v) for v in value]
+    if isinstance(value, tuple):
+        return tuple(_snapshot(v) for v in value)
+    return value
+
+
 def _shape_if_known(
     infer: Callable[..., Shape] | None, operands: list[Secret], args: Any, options: Any
 ) -> Shape | None:
@@ -160,6 +173,7 @@ def operation(
     def decorate(body: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., S]:
         @functools.wraps(body)
         def call(*args: Any, **options: Any) -> S:
+            args, options = _snapshot(args), {name: _snapshot(value) for name, value in options.items()}
             operands = _secrets((*args, *options.values()))
             party = _party(operands)
             known = _shape_if_known(shape, operands, args, options)
@@ -193,6 +207,7 @@ def local(kind: type[S], shape: Callable[..., Shape] | None = None) -> Callable[
                 result = body(*args, **options)
                 result._depth = max(s._depth for s in operands)
                 return result  # type: ignore[no-any-return]
+            args, options = _snapshot(args), {name: _snapshot(value) for name, value in options.items()}
             known = _shape_if_known(shape, operands, args, options)
 
             async def run() -> Any:

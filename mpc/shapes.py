@@ -38,7 +38,7 @@ def _behind(key: Any) -> tuple[Any, ...]:
 
 
 def _index_shape(x: Any, key: Any) -> Shape:
-    return _dummy(x.shape)[key].shape
+    return tuple(_dummy(x.shape)[key].shape)
 
 
 @local(SecretArray, _index_shape)
@@ -56,7 +56,7 @@ def take_bits(x: SecretBits, key: Any) -> SecretBits:
 
 def _reshaped(x: Any, shape: Any) -> Shape:
     try:
-        return _dummy(x.shape).reshape(shape).shape
+        return tuple(_dummy(x.shape).reshape(shape).shape)
     except ValueError as error:
         raise ShapeMismatch(f"{x.shape} cannot be reshaped to {shape}: the number of elements differs") from error
 
@@ -111,7 +111,7 @@ def broadcast_to(x: SecretArray, shape: Shape) -> SecretArray:
 
 
 def _reduced(x: Any, axis: Any, keepdims: bool) -> Shape:
-    return _dummy(x.shape).sum(axis=axis, keepdims=keepdims).shape
+    return tuple(_dummy(x.shape).sum(axis=axis, keepdims=keepdims).shape)
 
 
 @local(SecretArray, _reduced)

@@ -101,9 +101,7 @@ def _counts(value: object, m: int) -> bool:
     return isinstance(value, tuple) and len(value) == m and all(isinstance(x, int) for x in value)
 
 
-def waits_only_for_peers(
-    tasks: Iterable[asyncio.Task[Any]], is_request: Callable[[asyncio.Future[Any]], bool]
-) -> bool:
+def waits_only_for_peers(tasks: Iterable[asyncio.Task[Any]], is_request: Callable[[asyncio.Future[Any]], bool]) -> bool:
     """True only if it is certain that none of ``tasks`` goes on before a peer sends something.
 
     A task is taken to wait for peers if it awaits a request, another task that does, a gathering of such
@@ -122,7 +120,7 @@ def waits_only_for_peers(
         children = getattr(future, "_children", None)
         if isinstance(future, asyncio.Task):
             waiter = getattr(future, "_fut_waiter", None)
-            if waiter is None:
+            if waiter is None or waiter.done():
                 return False  # running, or about to
             return stuck(waiter) if _understood(waiter, is_request) else _is_ours(future) and _no_thread(waiter)
         return children is not None and all(stuck(child) for child in children)

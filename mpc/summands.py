@@ -24,13 +24,13 @@ def known_sum(party: Party, x: Words, which: int) -> Words | None:
     slots = party.layout.slot[party.index]
     if len(holders) == 1:
         slot = slots.get(holders[0])
-        return None if slot is None else x[slot]
+        return None if slot is None else np.asarray(x[slot])
     if party.index != dealer:
         return None
     total = x[slots[holders[0]]].copy()
     for a in holders[1:]:
         total += x[slots[a]]
-    return total
+    return np.asarray(total)
 
 
 async def deal_summands(party: Party, x: Words, planes: int, *, drop: int = 0) -> list[Words]:
@@ -77,8 +77,7 @@ async def add_down_to_two(party: Party, numbers: list[Words]) -> tuple[Words, Wo
         a = np.stack(numbers[0 : 3 * count : 3], axis=1)
         b = np.stack(numbers[1 : 3 * count : 3], axis=1)
         c = np.stack(numbers[2 : 3 * count : 3], axis=1)
-        major = await and_(party, a ^ c, b ^ c)
-        major ^= c
+        major = await and_(party, a ^ c, b ^ c) ^ c  # not in place: the product's memory may still be on its way out
         carry = np.zeros_like(major)
         carry[:, :, 1:] = major[:, :, :-1]
         total = a ^ b ^ c

@@ -8,9 +8,10 @@ depth is the length of the longest chain of messages that led to it, so rounds c
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from mpc.errors import AccordError, PartyFailed, ProgramDiverged
 from mpc.mailbox import Mailbox
@@ -101,6 +102,40 @@ class MemoryHub:
     def __post_init__(self) -> None:
         self.transports = [MemoryTransport(i, self) for i in range(self.m)]
 
+    def watch(self, every: float = 0.05) -> None:
+        """End the run in ProgramDiverged when all parties wait for each other.
+
+        Looks ``every`` so many seconds. Exact: all parties are tasks of one event loop, so if none of its tasks waits
+        for anything but a message, and none is in flight, none ever goes on.
+        """
+        from mpc.stall import waits_only_for_peers
+
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            tasks = asyncio.all_tasks(loop)
+            if not tasks:
+                return
+            in_flight = any(t.in_flight for t in self.transports)
+            if not in_flight and waits_only_for_peers(tasks, self._is_request):
+                self._stalled()
+            else:
+                loop.call_later(every, look)
+
+        loop.call_later(every, look)
+
+    def _is_request(self, future: asyncio.Future[Any]) -> bool:
+        return any(t.is_request(future) for t in self.transports)
+
+    def _stalled(self) -> None:
+        waits = [f"party {t.index} for {sorted(t.waits_for())}" for t in self.transports if t.waits_for()]
+        text = (
+            f"all parties wait for each other and nothing is on its way ({', '.join(waits)}): "
+            "run the same operations, in the same order, at every party, and drop no message"
+        )
+        for t in self.transports:
+            t.fail(ProgramDiverged(text))
+
     def carry(self, frame: Frame) -> None:
         """Deliver through the tap."""
         if self.tap is None:
@@ -110,9 +145,11 @@ class MemoryHub:
         if isinstance(answer, list):
             self._deliver(answer)
         else:
-            task = asyncio.ensure_future(self._later(answer))
-            self.transports[frame.sender].background.add(task)
-            task.add_done_callback(self.transports[frame.sender].background.discard)
+            # a context of its own, so that the task takes no place in the sender's program
+            task = asyncio.get_running_loop().create_task(self._later(answer), context=contextvars.Context())
+            sender = self.transports[frame.sender]
+            sender.left(task)
+            task.add_done_callback(sender.landed)
 
     async def _later(self, answer: Awaitable[list[Frame]]) -> None:
         self._deliver(await answer)
@@ -120,9 +157,14 @@ class MemoryHub:
     def _deliver(self, frames: list[Frame]) -> None:
         for frame in frames:
             if self.delay:
-                asyncio.get_running_loop().call_later(self.delay, self._hand_over, frame)
+                self.transports[frame.sender].left(frame)
+                asyncio.get_running_loop().call_later(self.delay, self._land, frame)
             else:
                 self._hand_over(frame)
+
+    def _land(self, frame: Frame) -> None:
+        self._hand_over(frame)
+        self.transports[frame.sender].landed(frame)
 
     def _hand_over(self, frame: Frame) -> None:
         if self.keep:
@@ -138,9 +180,10 @@ class MemoryTransport:
         self.m = hub.m
         self.hub = hub
         self.traffic = Traffic()
-        self.background: set[asyncio.Future[None]] = set()
+        self.in_flight: dict[int, object] = {}  # frames of this party that a delay or a tap holds back
         self._boxes = [Mailbox(j, hub.mailbox_limit) for j in range(hub.m)]
-        self._ended = [asyncio.Event() for _ in range(hub.m)]
+        self._ended: set[int] = set()
+        self._changed: asyncio.Future[None] | None = None
         self._error: AccordError | None = None
 
     def begin(self, run: int) -> None:
@@ -164,16 +207,15 @@ class MemoryTransport:
         self._boxes[frame.sender].deliver(frame.label, frame.stamp, frame.depth, frame.payload)
 
     async def finish(self) -> None:
-        """See Transport."""
-        peers = [t for t in self.hub.transports if t.index != self.index]
-        for t in peers:
+        """See Transport. The end comes after all frames of this party, as on a connection."""
+        while self.in_flight and self._error is None:
+            await self._change()
+        for t in self.hub.transports:
             t.peer_ended(self.index)
-        for t in peers:
-            await self._ended[t.index].wait()
-            if self._error is not None:
-                raise self._error
-        while self.background:
-            await asyncio.gather(*self.background)
+        while len(self._ended) < self.m and self._error is None:
+            await self._change()
+        if self._error is not None:
+            raise self._error
         for box in self._boxes:
             if box.leftover():
                 raise ProgramDiverged(
@@ -181,10 +223,37 @@ class MemoryTransport:
                     "asked for: run the same operations, in the same order, at every party"
                 )
 
+    async def _change(self) -> None:
+        self._changed = asyncio.get_running_loop().create_future()
+        await self._changed
+
+    def left(self, what: object) -> None:
+        """A frame is on its way for a while."""
+        self.in_flight[id(what)] = what
+
+    def landed(self, what: object) -> None:
+        """It arrived, or was dropped."""
+        del self.in_flight[id(what)]
+        self._wake()
+
     def peer_ended(self, peer: int) -> None:
-        """Peer says its program is over."""
+        """A party, maybe this one, says its program is over."""
         self._boxes[peer].end()
-        self._ended[peer].set()
+        self._ended.add(peer)
+        self._wake()
+
+    def is_request(self, future: asyncio.Future[Any]) -> bool:
+        """Will only a peer's message, or its end, set this future?"""
+        return future is self._changed or any(box.is_request(future) for box in self._boxes)
+
+    def waits_for(self) -> set[int]:
+        """The parties whose messages, or whose end, this one awaits."""
+        waited = {box.peer for box in self._boxes if box.waiting}
+        return waited | (set(range(self.m)) - self._ended if self._changed is not None else set())
+
+    def _wake(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
 
     def abort(self, error: BaseException) -> None:
         """See Transport."""
@@ -200,5 +269,4 @@ class MemoryTransport:
             self._error = error
         for box in self._boxes:
             box.fail(self._error)
-        for ended in self._ended:
-            ended.set()
+        self._wake()

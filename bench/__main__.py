@@ -1,0 +1,84 @@
+"""``python -m bench primitives --parties 3 --size 1048576 --json -``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bench.machine import describe
+from bench.plot import draw
+from bench.primitives import OPERATIONS, measure
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Figures of Accord on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("primitives", help="each engine operation, over real processes and TLS")
+    one.add_argument("--parties", type=int, default=3)
+    one.add_argument("--size", type=int, default=1 << 20, help="elements (default 2^20)")
+    one.add_argument("--ops", default=",".join(OPERATIONS), help="comma-separated choice of operations")
+    one.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 3)")
+    one.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    one.add_argument("--no-baseline", action="store_true", help="leave out stock MPyC")
+    one.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    one.add_argument("--plot", metavar="FILE.svg", help="draw the figures")
+    return parser.parse_args()
+
+
+def _show(console: Console, figures: list[dict[str, Any]], rtt: float) -> None:
+    title = f"{figures[0]['parties']} processes, loopback, TLS 1.3" + (f", {rtt:g} ms round trip added" if rtt else "")
+    table = Table(title=title, caption=describe())
+    for name in ("operation", "size", "seconds", "ns/element", "bytes/party", "rounds", "MiB/party", "stock MPyC ns", "x"):
+        table.add_column(name, justify="left" if name == "operation" else "right")
+    for f in figures:
+        stock, speedup = f["baseline_ns_per_element"], f["speedup"]
+        table.add_row(
+            f["op"], f"{f['size']:,}", f"{f['seconds']:.4f}", f"{f['ns_per_element']:,.1f}",
+            f"{f['bytes_per_party']:,.0f}", str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}",
+            "" if stock is None else f"{stock:,.0f}", "" if speedup is None else f"{speedup:,.0f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def main() -> None:
+    """Run the benchmark asked for."""
+    arguments = _arguments()
+    ops = [op.strip() for op in arguments.ops.split(",")]
+    unknown = [op for op in ops if op not in OPERATIONS]
+    if unknown:
+        sys.exit(f"no operation {', '.join(unknown)}: choose from {', '.join(OPERATIONS)}")
+    console = Console(stderr=True)
+    figures: list[dict[str, Any]] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(ops))
+        for done, op in enumerate(ops):
+            progress.update(task, completed=done, description=f"{op} ({done + 1} of {len(ops)})")
+            figures += measure(
+                [op],
+                arguments.parties,
+                arguments.size,
+                repeats=max(3, arguments.repeats),
+                rtt=arguments.rtt,
+                baseline=not arguments.no_baseline,
+            )
+    if arguments.json == "-":
+        json.dump(figures, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    elif arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(figures, file, indent=1)
+    else:
+        _show(Console(), figures, arguments.rtt)
+    if arguments.plot:
+        draw(figures, arguments.plot, describe())
+
+
+if __name__ == "__main__":
+    main()

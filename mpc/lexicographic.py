@@ -1,0 +1,141 @@
+"""Which of two rows comes first, by several columns: one comparison as if the columns were one long number.
+
+Of the columns' differences D_1 (most significant) ... D_c, a row is less if D_1 < 0, or D_1 = 0 and D_2 < 0, and so on.
+With b_c = [D_c < 0] that is b_j = [D_j - b'_j < 0] with the borrow b'_j = b_{j+1}: since (D_j - 1) + (1 - b_{j+1}) is below
+zero just when D_j < 0, or D_j = 0 and b_{j+1}. So a column takes the complement of the result of the one below it as a
+carry into its sum of shares, and the carry chains of all columns are one chain, joined in one tree of ANDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc import bits, leaves
+from mpc.boolean import and_, carry_out
+from mpc.exchange import public_share
+from mpc.party import Party
+from mpc.summands import add_down_to_two, deal_summands
+
+__all__ = ["blocks_for", "less"]
+
+Words = npt.NDArray[np.uint64]
+
+
+def blocks_for(width: int) -> int:
+    """Blocks of four bits for a column of values v, |v| < 2^width: the sign of a difference less one must fit."""
+    return min(leaves.BLOCKS, -(-(width + 2) // 4))
+
+
+async def less(party: Party, diffs: Words, blocks: Sequence[int], turn: int) -> Words:
+    """[row < other], packed (k, W), from the columns' differences (c, k, n), most significant first.
+
+    All columns but the last hold D_j - 1, the last D_c; see the text above. D_j fits in 4 blocks[j] bits, signed.
+
+    m = 3: as compare.sign_bit; party ``turn`` mod 3 deals. Rounds: 2 + ceil(log2(blocks in all + c - 1)).
+    Sends, over all parties: 23 bits a block to find carries, and 6 a block to join them.
+    m > 3: the columns are dealt and added down bit by bit. Leaks nothing, semi-honest, t < m/2.
+    """
+    if party.three:
+        g, p, top = await _chain3(party, diffs, blocks, turn % 3)
+    else:
+        g, p, top = await _chaink(party, diffs, blocks)
+    return top ^ await carry_out(party, g, p)
+
+
+def _join(party: Party, columns: list[tuple[Words, Words, Words]]) -> tuple[Words, Words, Words]:
+    """One chain, lowest first, from (g, p, top) of each column, least significant column first.
+
+    A column's sign is top ^ carry; its complement is 1 ^ top ^ carry: one more link with g = 1 ^ top and p = 1, which
+    XORs instead of ORs, as g ^ p carry does.
+    """
+    if len(columns) == 1:
+        return columns[0]
+    ones = public_share(party, np.full(columns[0][2].shape[1:], ~np.uint64(0)), boolean=True)
+    g, p = [], []
+    for one in columns[:-1]:
+        g += [one[0], (one[2] ^ ones)[:, None]]
+        p += [one[1], ones[:, None]]
+    g.append(columns[-1][0])
+    p.append(columns[-1][1])
+    return np.concatenate(g, axis=1), np.concatenate(p, axis=1), columns[-1][2]
+
+
+async def _chain3(party: Party, diffs: Words, blocks: Sequence[int], d: int) -> tuple[Words, Words, Words]:
+    """compare.sign_bit's leaves for several columns in the same messages: party d knows u, the others v, u + v = D.
+
+    The blocks are those of 2u and 2v, so that their carry out is the one into the top bit; the lowest bit of 2u is set in
+    all columns but the last, so that a carry in passes through it.
+    """
+    count = sum(blocks)
+    width = bits.plane_words(diffs.shape[2])
+    me = party.index
+    after, before = (d + 1) % 3, (d + 2) % 3
+    own, theirs = (party.prss.component[a] for a in party.layout.held[me])
+    deal, swap = party.label(), party.label()
+    order = list(reversed(range(len(blocks))))
+
+    def planes_of(which: int | None) -> tuple[Words, Words]:
+        """Planes of all columns, lowest first, and their top planes, of one component or (None) of the sum."""
+        planes = np.empty((4 * count + 1, width), np.uint64)
+        tops = np.empty((len(blocks), width), np.uint64)
+        at = 0
+        for i, j in enumerate(order):
+            planes[at] = ~np.uint64(0) if which is None and i else np.uint64(0)
+            words = diffs[j, 0] + diffs[j, 1] if which is None else np.ascontiguousarray(diffs[j, which])
+            bits.to_planes(words, planes[at + 1 : at + 4 * blocks[j] + 1])
+            at += 4 * blocks[j]
+            tops[i] = planes[at]
+        return planes, tops
+
+    found = np.empty((2, 2 * count, width), np.uint64)
+    top = np.empty((2, len(blocks), width), np.uint64)
+    table = np.empty((15 * count + len(blocks), width), np.uint64)
+    steps = 15 * count
+    if me == d:
+        planes, tops = planes_of(None)
+        leaves.thermometers(planes, table[:steps])
+        table[steps:] = tops
+        theirs.xor_into(deal, table)
+        party.send(after, deal, table)
+        top[0] = table[steps:]
+        np.bitwise_xor(tops, table[steps:], out=top[1])
+        own.fill(swap, found[0])
+        theirs.fill(swap, found[1])
+    else:
+        arrived, part = np.empty((2 * count, width), np.uint64), np.empty((2 * count, width), np.uint64)
+        shared, known, mask = (0, 1, own) if me == before else (1, 0, theirs)
+        other = after if me == before else before
+        receipt = party.receive(other, swap, arrived)
+        if me == before:
+            own.fill(deal, table)
+            planes, tops = planes_of(known)
+        else:
+            from_d = party.receive(d, deal, table)
+            planes, tops = planes_of(known)
+            await party.arrived(from_d)
+        top[shared], top[known] = table[steps:], tops
+        leaves.look_up(table[:steps], planes, me == after, part)
+        mask.fill(swap, found[shared])
+        part ^= found[shared]
+        party.send(other, swap, part)
+        await party.arrived(receipt)
+        np.bitwise_xor(part, arrived, out=found[known])
+    columns, at = [], 0
+    for i, j in enumerate(order):
+        g, p = found[:, at : at + blocks[j]], found[:, count + at : count + at + blocks[j]]
+        columns.append((g, p, top[:, i]))
+        at += blocks[j]
+    return _join(party, columns)
+
+
+async def _chaink(party: Party, diffs: Words, blocks: Sequence[int]) -> tuple[Words, Words, Words]:
+    async def column(j: int) -> tuple[Words, Words, Words]:
+        u, v = await add_down_to_two(party, await deal_summands(party, diffs[j], 4 * blocks[j]))
+        g, p = await and_(party, u[:, :-1], v[:, :-1]), u ^ v
+        return g, p[:, :-1], p[:, -1]
+
+    running = [party.launch("column", lambda j=j: column(j)) for j in reversed(range(len(blocks)))]  # type: ignore[misc]
+    return _join(party, [await r.result() for r in running])

@@ -1,0 +1,79 @@
+"""What a cluster's ``run`` does alike over processes and in memory: call the program, choose the cause, name it."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from mpc.errors import AccordError, PartyFailed, PeerError, UsageError, WrongType
+
+__all__ = ["ClusterBroken", "RunTimedOut", "call", "check_inputs", "first_cause", "named", "shown_traceback"]
+
+_LONGEST_TRACEBACK = 20_000
+
+
+class RunTimedOut(AccordError, TimeoutError):
+    """A run did not end within the ``timeout`` given to ``run``. You do not get it for a party that died: PeerLost."""
+
+
+class ClusterBroken(UsageError):
+    """The cluster is closed, or lost a party: nothing can run on it until it is started again."""
+
+
+def check_inputs(inputs: Sequence[Any] | None, m: int) -> None:
+    """One input for each party, or UsageError."""
+    if inputs is not None and len(inputs) != m:
+        raise UsageError(f"{len(inputs)} inputs for {m} parties: give one for each, None for none")
+
+
+def call(program: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
+    """The coroutine ``program(party)`` or ``program(party, mine)``; WrongType if it is none."""
+    answer = program(*arguments)
+    if not inspect.isawaitable(answer):
+        name = getattr(program, "__name__", repr(program))
+        raise WrongType(f"a program is an async function: write `async def {name}(party, ...)`")
+    return answer
+
+
+def first_cause(errors: Sequence[BaseException | None]) -> BaseException | None:
+    """The error to raise, of those the parties ended in, in the order in which they became known.
+
+    An error some party made itself counts before what it made of the others: PeerError, then PartyFailed.
+    """
+
+    def rank(error: BaseException) -> int:
+        if not isinstance(error, Exception) or (isinstance(error, PartyFailed) and error.kind == "CancelledError"):
+            return 4  # it was told to stop
+        if isinstance(error, PartyFailed):
+            return 0 if error.traceback else 3
+        return 2 if isinstance(error, PeerError) else 1
+
+    return min((e for e in errors if e is not None), key=rank, default=None)
+
+
+def named(error: BaseException, index: int) -> BaseException:
+    """The error, with a note that says at which party it was raised."""
+    if not isinstance(error, PartyFailed):
+        error.add_note(f"at party {index}")
+    return error
+
+
+def shown_traceback(error: BaseException) -> str:
+    """The traceback as text: of the program from its own first line on; of the engine's errors only the program's lines."""
+    if isinstance(error, AccordError):
+        steps = [f for f, _ in traceback.walk_tb(error.__traceback__)]
+        lines = traceback.extract_tb(error.__traceback__)
+        own = [line for line, f in zip(lines, steps, strict=True) if not _is_engine(f.f_globals.get("__name__"))]
+        return "".join(traceback.format_list(own))[-_LONGEST_TRACEBACK:].rstrip("\n")
+    start: TracebackType | None = error.__traceback__
+    while start is not None and _is_engine(start.tb_frame.f_globals.get("__name__")) and start.tb_next is not None:
+        start = start.tb_next
+    text = "".join(traceback.format_exception(type(error), error, start))
+    return text[-_LONGEST_TRACEBACK:].rstrip("\n")
+
+
+def _is_engine(module: object) -> bool:
+    return str(module).split(".")[0] == "mpc"

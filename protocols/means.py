@@ -1,0 +1,105 @@
+"""Means, from two releases: a noised sum divided by a noised count, after both have left by the door."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from mpc.arrays import SecretArray
+from mpc.errors import OutOfRange, ShapeMismatch
+from mpc.party import Party
+from protocols.accounting import is_whole
+from protocols.noise import DiscreteLaplace
+from protocols.release import Released, interval, release
+
+__all__ = ["release_mean"]
+
+
+async def release_mean(
+    party: Party,
+    sums: SecretArray,
+    counts: SecretArray,
+    mechanism: DiscreteLaplace,
+    *,
+    low: float,
+    high: float,
+    to: Sequence[int] | int,
+    rows: int = 1,
+) -> Released:
+    """Means of values clipped to [low, high]: a noised sum over a noised count, half of epsilon for each.
+
+    The sum released is that of the distances from the middle of the bounds, c = (low + high)/2, which one row changes
+    by (high - low)/2 only: mean = c + (noised sum of v - c) / (noised count). What follows the two releases is done by
+    the receivers with what was released, and costs nothing.
+
+    Args:
+        sums: of the clipped values, of each group.
+        counts: how many values each sum has, integers, of the same shape; a person is in one group.
+        mechanism: epsilon for both together.
+        rows: most rows a person has.
+
+    The standard error is that of a quotient to first order, sqrt(e_sum^2 + (mean - c)^2 e_count^2) / count. The
+    interval is rigorous: sum and count lie in their 97.5% intervals with at least 95% together, and it spans all
+    quotients of those. Estimates are cut to [low, high]. Where the noisy count may be 0, the estimate is c, the
+    interval [low, high], the error (high - low)/2.
+    Rounds, bytes, errors: release, for both at once. Leaks: to the receivers the noised sum and count.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise OutOfRange(f"bounds {low!r} to {high!r}: two finite numbers, the lower one first")
+    if not is_whole(rows) or rows < 1:
+        raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
+    await sums
+    await counts
+    if sums.shape != counts.shape or counts.frac:
+        raise ShapeMismatch(f"sums of shape {sums.shape} need integer counts of that shape, not {counts.shape}")
+    half = DiscreteLaplace(mechanism.epsilon / 2)
+    centre = Fraction(round((Fraction(low) + Fraction(high)) / 2 * (1 << sums.frac)), 1 << sums.frac)
+    reach = max(abs(Fraction(low) - centre), abs(Fraction(high) - centre))
+    centred = sums - _times(counts, centre, sums.frac)
+    noised_sum, noised_count = await asyncio.gather(
+        release(party, centred, half, sensitivity=rows * reach, to=to),
+        release(party, counts, half, sensitivity=rows, to=to),
+    )
+    return _quotient(noised_sum, noised_count, float(centre), low, high)
+
+
+def _times(counts: SecretArray, factor: Fraction, frac: int) -> SecretArray:
+    """counts * factor on the grid, exact: the factor is a whole number of steps. Local."""
+    steps = np.uint64(int(factor * (1 << frac)) & ((1 << 64) - 1))
+    return SecretArray(counts.party, counts.share * steps, frac)
+
+
+def _quotient(total: Released, count: Released, centre: float, low: float, high: float) -> Released:
+    epsilon = float(Fraction(total.epsilon) + Fraction(count.epsilon))
+    common: dict[str, Any] = {
+        "shown": None,
+        "epsilon": epsilon,
+        "delta": total.delta + count.delta,
+        "sensitivity": total.sensitivity,
+        "mechanism": total.mechanism + count.mechanism,
+        "parts": (total, count),
+    }
+    if total.values is None or count.values is None:
+        return Released(values=None, standard_error=None, interval95=None, **common)
+    s_low, s_high = interval(total.values, total.half_width(0.975))
+    n_low, n_high = interval(count.values, count.half_width(0.975))
+    known = n_low > 0
+    n = np.where(known, count.values, 1).astype(np.float64)
+    shift = total.values / n
+    errors = np.hypot(np.asarray(total.standard_error), shift * np.asarray(count.standard_error)) / n
+    ends_low = centre + np.minimum(s_low / np.where(known, n_low, 1), s_low / np.where(known, n_high, 1))
+    ends_high = centre + np.maximum(s_high / np.where(known, n_low, 1), s_high / np.where(known, n_high, 1))
+    return Released(
+        values=np.where(known, np.clip(centre + shift, low, high), centre),
+        standard_error=np.where(known, np.minimum(errors, (high - low) / 2), (high - low) / 2),
+        interval95=(
+            np.where(known, np.clip(ends_low, low, high), low),
+            np.where(known, np.clip(ends_high, low, high), high),
+        ),
+        **common,
+    )

@@ -1,0 +1,247 @@
+"""The only door: noise, the minimum group size, then opening to the result parties.
+
+What comes out is the value with noise that no party knows, its standard error and an interval. It is charged at the
+epsilon of its mechanism; charges of several releases add up (a tighter account: accounting.py, to come).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.arrays import SecretArray, SecretBits
+from mpc.encoding import LIMIT
+from mpc.errors import OutOfRange, ShapeMismatch, ShapePending, UnknownParty, WrongType
+from mpc.party import Party
+from mpc.secret import Secret
+from mpc.shapes import broadcast_to
+from protocols.accounting import LaplaceLaw, check_epsilon, delta_bound, grid_sensitivity, is_whole
+from protocols.errors import GridOverflow
+from protocols.noise import DiscreteLaplace, check_law, sample
+
+__all__ = ["MinimumGroup", "Released", "interval", "release", "total_epsilon"]
+
+Reals = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class MinimumGroup:
+    """Groups whose *noisy* number of rows is below ``size`` are not released.
+
+    Attributes:
+        size: the smallest noisy count that is shown.
+        counts: secret number of rows of each group, of the figures' last axis. None: the figures themselves
+            are counts, or, with two axes, their first row is; then the threshold looks at the noised figure that is
+            released anyway and costs nothing.
+        epsilon: for the noise on ``counts``; unused without.
+    """
+
+    size: int
+    counts: SecretArray | None = None
+    epsilon: float | None = None
+
+
+@dataclass(frozen=True)
+class Released:
+    """What one release gave. At parties that are not receivers ``values``, ``interval95`` and ``shown`` are None.
+
+    Attributes:
+        values: the noised figures, in the figures' unit; 0 where not shown.
+        standard_error: of each figure's noise: exact standard deviation of the law sampled, or, for a mean,
+            estimated from the values released. The clipping of the values before is not in it.
+        interval95: lower and upper ends that hold the figure without noise with a probability of 95% each.
+        shown: False where the group was too small; None without a minimum.
+        epsilon: charged for this release, the minimum's part included.
+        delta: the most by which finite precision misses pure epsilon; below 2^-40.
+        sensitivity: L1, as it holds on the grid, in the figures' unit.
+        mechanism: of each part of the noise.
+        law: the exact law of the noise on the figures, in steps of their grid.
+        parts: for a figure made of other releases, those.
+    """
+
+    values: Reals | None
+    standard_error: float | Reals | None
+    interval95: tuple[Reals, Reals] | None
+    shown: npt.NDArray[np.bool_] | None
+    epsilon: float
+    delta: float
+    sensitivity: float
+    mechanism: tuple[DiscreteLaplace, ...]
+    law: LaplaceLaw | None = None
+    parts: tuple[Released, ...] = ()
+
+    def half_width(self, confidence: float = 0.95) -> float:
+        """The noise on each figure lies within plus or minus this with the probability given; 0 < confidence < 1."""
+        if self.law is None:
+            raise WrongType("a figure made of several releases has no single law: ask its parts")
+        if not 0 < confidence < 1:
+            raise OutOfRange(f"confidence {confidence!r}: between 0 and 1")
+        return self.law.half_width(confidence) * self.sensitivity / self.law.sensitivity
+
+
+def total_epsilon(*released: Released) -> float:
+    """What several releases cost together by simple composition: the sum, exact, then rounded up to a float."""
+    total = sum((_exact_epsilon(r) for r in released), Fraction(0))
+    nearest = float(total)
+    return nearest if Fraction(nearest) >= total else math.nextafter(nearest, math.inf)
+
+
+def _exact_epsilon(released: Released) -> Fraction:
+    return sum((Fraction(m.epsilon) for m in released.mechanism), Fraction(0))
+
+
+# -- the door ----------------------------------------------------------------------------------
+
+
+async def release(
+    party: Party,
+    figures: Secret,
+    mechanism: DiscreteLaplace,
+    *,
+    sensitivity: float | Fraction,
+    to: Sequence[int] | int,
+    minimum: MinimumGroup | None = None,
+    magnitude: float | Fraction | None = None,
+) -> Released:
+    """Open figures with noise to the result parties.
+
+    Args:
+        figures: integers or fixed point; the grid of the noise is theirs.
+        mechanism: kind of noise and epsilon, for all the figures together.
+        sensitivity: L1, in the figures' unit: the most by which one person can change all of them together (sum of the
+            absolute changes). Rounded up to the grid. It is a promise of the caller: clip first.
+        to: the result parties.
+        minimum: suppress small groups.
+        magnitude: public bound on the absolute figures, if known: the check that value and noise fit is then exact.
+
+    Rounds: noise 9 (while the figures are still computed, if shape and type are known), opening 1; a minimum adds 9. Sends: discrete_laplace, and t
+    elements a figure to each receiver. Leaks: to the receivers the noised figures; with a minimum, which groups
+    fell below it, under noise. To others nothing. Nobody learns the noise, or the noisy count of a suppressed group.
+    Raises EpsilonInvalid, SensitivityInvalid, GridOverflow, PrecisionTooLow, UnknownParty, OutOfRange, ShapeMismatch
+    before any noise is drawn.
+
+    1. Find the law on the figures' grid, check its delta; refuse.                          (local)
+    2. Sample the noise and add it.                                                         (9 rounds)
+    3. With a minimum: compare the noisy counts, and multiply by the answer.                (6 + 2 + 1 rounds)
+    4. Open to the receivers.                                                               (1 round)
+    """
+    if not isinstance(figures, SecretArray):
+        raise WrongType(f"release takes a SecretArray, not {type(figures).__name__}")
+    receivers = _receivers(party, to)
+    try:
+        shape, frac = figures.shape, figures.frac
+    except ShapePending:
+        shape, frac = (await figures).shape, figures.frac
+    grid = grid_sensitivity(sensitivity, frac)
+    law = mechanism.law(grid, figures.size)
+    check_law(law, figures.size)
+    _check_room(law, magnitude, frac)
+    if minimum is not None and minimum.counts is not None:
+        await minimum.counts
+    gate = None if minimum is None else _Gate.of(minimum, figures)
+
+    noise = sample(party, law, shape, frac=frac)
+    noised = figures + noise
+    shown: SecretBits | None = None
+    if gate is not None:
+        shown = gate.flags(party, noised)
+        noised = noised * shown
+    opened = party.reveal(noised, receivers)
+    flags = None if shown is None else party.reveal(shown, receivers)
+    values = await opened
+    seen = None if flags is None else await flags
+
+    mechanisms = (mechanism,) if gate is None else (mechanism, *gate.mechanism)
+    step = 1.0 / (1 << frac)
+    delta = delta_bound(law, figures.size) + (0 if gate is None else gate.delta)
+    return Released(
+        values=values,
+        standard_error=law.standard_deviation * step,
+        interval95=None if values is None else interval(values, law.half_width() * step),
+        shown=seen,
+        epsilon=float(sum((Fraction(m.epsilon) for m in mechanisms), Fraction(0))),
+        delta=float(delta),
+        sensitivity=grid * step,
+        mechanism=mechanisms,
+        law=law,
+    )
+
+
+def _receivers(party: Party, to: Sequence[int] | int) -> list[int]:
+    receivers = [to] if isinstance(to, (int, np.integer)) else list(to)
+    if not receivers:
+        raise UnknownParty("a release needs at least one result party")
+    return sorted({party.check_index(int(r) if isinstance(r, np.integer) else r, "result party") for r in receivers})
+
+
+def _check_room(law: LaplaceLaw, magnitude: float | Fraction | None, frac: int) -> None:
+    """GridOverflow if value and noise could leave the ring's range."""
+    room = LIMIT - law.reach
+    if magnitude is None:
+        return  # the law itself leaves room for 2^61 steps
+    if not math.isfinite(magnitude) or magnitude < 0:
+        raise OutOfRange(f"magnitude {magnitude!r}: a finite number, not negative")
+    if math.ceil(Fraction(magnitude) * (1 << frac)) >= room:
+        raise GridOverflow(
+            f"figures up to {float(magnitude):g} with noise up to {law.reach / (1 << frac):g} leave the range of "
+            f"{frac} fractional bits: use fewer of them, or a larger epsilon"
+        )
+
+
+def interval(values: Reals, half: float) -> tuple[Reals, Reals]:
+    """values - half, values + half."""
+    return values - half, values + half
+
+
+# -- the minimum group size ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """A MinimumGroup that fits its figures, and the law of the noise on its own counts, if it has any."""
+
+    size: int
+    shape: tuple[int, ...]
+    counts: SecretArray | None
+    law: LaplaceLaw | None
+    mechanism: tuple[DiscreteLaplace, ...]
+
+    @classmethod
+    def of(cls, minimum: MinimumGroup, figures: SecretArray) -> _Gate:
+        """Checks sizes, shapes and epsilon."""
+        if not is_whole(minimum.size) or minimum.size < 1:
+            raise OutOfRange(f"minimum group size {minimum.size!r}: a positive whole number")
+        if minimum.counts is None:
+            if figures.ndim not in (1, 2) or figures.frac:
+                raise ShapeMismatch(
+                    "a minimum group size without counts needs figures that are integer counts, (groups,), or have them "
+                    f"as first row, (rows, groups); these have shape {figures.shape}: give counts="
+                )
+            return cls(minimum.size, figures.shape, None, None, ())
+        if minimum.counts.frac or minimum.counts.shape != figures.shape[-1:]:
+            raise ShapeMismatch(
+                f"counts of shape {minimum.counts.shape}, figures of shape {figures.shape}: one integer count for "
+                "each group, on the figures' last axis"
+            )
+        mechanism = DiscreteLaplace(float(check_epsilon(minimum.epsilon or 0.0)))
+        law = mechanism.law(1, minimum.counts.size)
+        check_law(law, minimum.counts.size)
+        return cls(minimum.size, figures.shape, minimum.counts, law, (mechanism,))
+
+    @property
+    def delta(self) -> Fraction:
+        return Fraction(0) if self.law is None or self.counts is None else delta_bound(self.law, self.counts.size)
+
+    def flags(self, party: Party, noised: SecretArray) -> SecretBits:
+        """[the noisy count is at least the size], for each figure. A person is in one group: sensitivity 1."""
+        if self.counts is None or self.law is None:
+            counts = noised if noised.ndim == 1 else noised[0]
+        else:
+            counts = self.counts + sample(party, self.law, self.counts.shape)
+        return broadcast_to(counts, self.shape) >= self.size
