@@ -6,7 +6,7 @@ import resource
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -163,21 +163,32 @@ async def _everyone(party: Party) -> None:
     await party.reveal(party.input(0, owner=1))
 
 
-async def _timed(party: Party, job: tuple[str, int, int]) -> tuple[list[float], int, list[int], list[int], float]:
-    """(seconds, elements, bytes sent, rounds) of each repetition, and the process's peak memory in MiB."""
+@dataclass(frozen=True)
+class _Timing:
+    """What one party saw: of each repetition, and its process's peak memory in MiB."""
+
+    elements: int
+    seconds: list[float]
+    sent: list[int]
+    before: list[int]
+    after: list[int]
+    peak: float
+
+
+async def _timed(party: Party, job: tuple[str, int, int]) -> _Timing:
     op, n, repeats = job
     work, elements = await OPERATIONS[op](party, n)
-    seconds, sent, rounds = [], [], []
+    timing = _Timing(elements, [], [], [], [], 0.0)
     for _ in range(repeats + 1):  # the first one warms up
         await _everyone(party)
-        depth, before = current_scope().depth, party.transport.traffic.bytes_sent
+        timing.before.append(current_scope().depth)
+        sent = party.transport.traffic.bytes_sent
         begin = time.perf_counter()
         await work()
-        seconds.append(time.perf_counter() - begin)
-        sent.append(party.transport.traffic.bytes_sent - before)
-        rounds.append(current_scope().depth - depth)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return seconds[1:], elements, sent[1:], rounds[1:], peak
+        timing.seconds.append(time.perf_counter() - begin)
+        timing.sent.append(party.transport.traffic.bytes_sent - sent)
+        timing.after.append(current_scope().depth)
+    return replace(timing, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def measure(
@@ -191,9 +202,9 @@ def measure(
     for op in ops:
         with LocalCluster(parties=parties, rtt=rtt) as cluster:
             answers = cluster.run(_timed, [(op, size, repeats)] * parties)
-        slowest = [max(times) for times in zip(*(a[0] for a in answers), strict=True)]
-        elements = answers[0][1]
-        seconds = statistics.median(slowest)
+        slowest = [max(times) for times in zip(*(a.seconds for a in answers), strict=True)]
+        elements = answers[0].elements
+        seconds = statistics.median(slowest[1:])
         ns = seconds / elements * 1e9
         stock = stock_ns_per_element(op, parties) if baseline else None
         figures.append(
@@ -203,9 +214,9 @@ def measure(
                 size=elements,
                 seconds=seconds,
                 ns_per_element=ns,
-                bytes_per_party=statistics.mean(a[2][-1] for a in answers),
-                rounds=max(a[3][-1] for a in answers),
-                peak_mib_per_party=max(a[4] for a in answers),
+                bytes_per_party=statistics.mean(a.sent[-1] for a in answers),
+                rounds=max(a.after[-1] for a in answers) - max(a.before[-1] for a in answers),
+                peak_mib_per_party=max(a.peak for a in answers),
                 baseline_ns_per_element=stock,
                 speedup=None if stock is None else stock / ns,
             )

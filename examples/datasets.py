@@ -213,10 +213,7 @@ def split_by_rows(dataset: Dataset, parts: int | Sequence[float], seed: int) -> 
         raise ValueError(f"the shares must be positive and sum to 1, got {list(shares)}")
     order = np.random.default_rng(seed).permutation(dataset.n_rows)
     cuts = np.rint(np.cumsum(weights)[:-1] * dataset.n_rows).astype(np.int64)
-    return [
-        {name: column[np.sort(rows)] for name, column in dataset.columns.items()}
-        for rows in np.split(order, cuts)
-    ]
+    return [{name: column[np.sort(rows)] for name, column in dataset.columns.items()} for rows in np.split(order, cuts)]
 
 
 def is_missing(column: NDArray[Any]) -> NDArray[np.bool_]:

@@ -13,18 +13,17 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import selectors
 import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
 
-from mpc.errors import AccordError, NotTransferable, OutOfRange, PartyFailed, PeerError, PeerLost, PeerMissing, UsageError
+from mpc.collect import ParentRun, death, messages
+from mpc.errors import NotTransferable, OutOfRange, PartyFailed, PeerLost, PeerMissing, UsageError
 from mpc.launch import Launched, launch, stop
-from mpc.outcomes import ClusterBroken, RunTimedOut, check_inputs, first_cause, named
+from mpc.outcomes import ClusterBroken, check_inputs, first_cause, named
 from mpc.pipe import freeze, thaw
 from mpc.sharing import Layout
 from mpc.transport import Traffic
@@ -33,23 +32,7 @@ __all__ = ["LocalCluster"]
 
 T = TypeVar("T")
 
-_GRACE = 3.0  # seconds the other parties have to end a run that failed somewhere, before and after being told to
 _FAREWELL = 5.0
-
-
-@dataclass
-class _Run:
-    """What is known of a run so far."""
-
-    number: int
-    answers: dict[int, Any] = field(default_factory=dict)
-    errors: dict[int, BaseException] = field(default_factory=dict)  # in the order in which they came
-    facts: dict[int, tuple[Traffic, float]] = field(default_factory=dict)
-    broken: str = ""
-    death: PeerLost | None = None
-
-    def missing(self, m: int) -> list[int]:
-        return [i for i in range(m) if i not in self.answers and i not in self.errors]
 
 
 class LocalCluster:
@@ -162,18 +145,17 @@ class LocalCluster:
         missing = set(range(self.m))
         failures: dict[int, BaseException] = {}
         while missing:
-            for i, message in self._messages(missing, min(deadline, time.monotonic() + 1.0)):
+            for i, message in messages(self._workers, missing, deadline):
                 missing.discard(i)
                 if message is None:
-                    failures[i] = self._death(i, "while the cluster was starting; what it wrote to stderr says more")
+                    failures[i] = death(self._workers[i], i, "while the cluster was starting, see its stderr")
                 elif message[0] == "failed":
                     told = thaw(message[1][0])
                     failures[i] = told or PartyFailed(i, "Exception", bytes(message[1][1]).decode())
             if failures:
-                # the first to die is the reason why others are missing
-                dead = [e for e in failures.values() if isinstance(e, PeerLost)]
-                i, error = next((i, e) for i, e in failures.items() if not dead or e is dead[0])
-                raise named(error, i)
+                # a death is the reason why the others miss someone
+                i = min(failures, key=lambda i: not isinstance(failures[i], PeerLost))
+                raise named(failures[i], i)
             if missing and time.monotonic() >= deadline:
                 first = min(missing)
                 raise PeerMissing(first, f"party {first} was not ready within {self._start_deadline:g} s")
@@ -215,10 +197,10 @@ class LocalCluster:
             frozen = _frozen(program, "the program")
             mine = [] if inputs is None else [_frozen(x, f"the input of party {i}") for i, x in enumerate(inputs)]
             self._runs += 1
-            run = _Run(self._runs)
+            run = ParentRun(self._runs, self._workers, self.progress)
             try:
-                self._order(run, frozen, mine)
-                self._collect(run, None if timeout is None else time.monotonic() + timeout, timeout)
+                run.order(frozen, mine)
+                run.collect(timeout)
             except BaseException as error:
                 self._end(f"run {run.number} was cut short by {type(error).__name__}", 0.0)
                 raise
@@ -232,98 +214,6 @@ class LocalCluster:
         if cause is not None:
             raise cause
         return [run.answers[i] for i in range(self.m)]
-
-    def _order(self, run: _Run, program: bytes, inputs: list[bytes]) -> None:
-        """Send the program to all."""
-        for i, worker in enumerate(self._workers):
-            try:
-                worker.pipe.send("run", b"%d" % run.number, program, *inputs[i : i + 1])
-            except OSError:
-                self._lost(run, i)
-
-    def _collect(self, run: _Run, deadline: float | None, timeout: float | None) -> None:
-        """Wait for all outcomes; once a party failed the others have a limited time."""
-        told = False
-        give_up: float | None = None
-        while missing := run.missing(self.m):
-            if run.errors and give_up is None:
-                give_up = time.monotonic() + _GRACE
-            until = min((x for x in (deadline, give_up) if x is not None), default=None)
-            for i, message in self._messages(set(missing), until):
-                self._note(run, i, message)
-            now = time.monotonic()
-            if give_up is not None and now >= give_up:
-                if told:
-                    run.broken = f"parties {run.missing(self.m)} did not stop"
-                    return
-                self._cancel(run)
-                told, give_up = True, now + _GRACE
-            elif deadline is not None and now >= deadline:
-                late = run.missing(self.m)
-                if late:
-                    text = f"run {run.number} did not end within {timeout:g} s: parties {late} still compute or wait"
-                    run.errors[-1] = RunTimedOut(text)
-                self._cancel(run)
-                told, deadline, give_up = True, None, now + _GRACE
-
-    def _cancel(self, run: _Run) -> None:
-        for i in run.missing(self.m):
-            with contextlib.suppress(OSError):
-                self._workers[i].pipe.send("cancel", b"%d" % run.number)
-
-    def _note(self, run: _Run, i: int, message: tuple[str, list[bytearray]] | None) -> None:
-        """A message of worker i (None: it is gone)."""
-        if message is None:
-            self._lost(run, i)
-            return
-        kind, parts = message
-        if kind == "report":
-            if self.progress is not None:
-                self.progress(i, bytes(parts[0]).decode())
-            return
-        if int(parts[0]) != run.number:
-            return  # the late outcome of a run that was given up
-        run.facts[i] = thaw(parts[1])
-        if kind == "answer":
-            try:
-                run.answers[i] = thaw(parts[2])
-            except Exception as error:
-                run.errors[i] = _chained(PartyFailed(i, type(error).__name__, "its answer cannot be unpickled here"), error)
-        else:
-            broken, name, detail, shown, frozen = parts[2:]
-            error = _error_of(i, bytes(name).decode(), bytes(detail).decode(), bytes(shown).decode(), frozen)
-            run.errors[i] = error
-            if broken:
-                run.broken = run.broken or str(error).split("\n")[0]
-
-    def _lost(self, run: _Run, i: int) -> None:
-        run.errors[i] = error = self._death(i, "during the run")
-        run.death = run.death or error
-        run.broken = run.broken or str(error).split("\n")[0]
-
-    def _death(self, i: int, when: str) -> PeerLost:
-        process = self._workers[i].process
-        with contextlib.suppress(Exception):
-            process.wait(1.0)
-        code = process.returncode
-        how = "closed its pipe" if code is None else f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-        return PeerLost(i, f"the process of party {i} {how} {when}")
-
-    def _messages(
-        self, of: set[int], until: float | None
-    ) -> list[tuple[int, tuple[str, list[bytearray]] | None]]:
-        """What these workers say next: at least one message, unless ``until`` passes. None: that worker is gone."""
-        found: list[tuple[int, tuple[str, list[bytearray]] | None]] = []
-        with selectors.DefaultSelector() as selector:
-            for i in of:
-                selector.register(self._workers[i].pipe, selectors.EVENT_READ, i)
-            wait = None if until is None else max(0.0, until - time.monotonic())
-            for key, _ in selector.select(wait):
-                try:
-                    found.append((key.data, self._workers[key.data].pipe.receive()))
-                except (EOFError, OSError):
-                    found.append((key.data, None))
-        return found
 
 
 def _forsaken(owner: int, workers: list[Launched]) -> None:
@@ -340,21 +230,3 @@ def _frozen(value: object, what: str) -> bytes:
             f"{what} cannot be sent to a party's process ({type(error).__name__}: {error}): "
             "let it refer only to what cloudpickle takes"
         ) from error
-
-
-def _error_of(index: int, kind: str, detail: str, shown: str, frozen: bytearray) -> BaseException:
-    """What run() raises for the error of one party."""
-    original: BaseException | None = None
-    with contextlib.suppress(Exception):
-        original = thaw(frozen) if frozen else None
-    if isinstance(original, AccordError):
-        named(original, index)
-        if shown and not isinstance(original, (PartyFailed, PeerError)):
-            original.add_note(f"--- traceback at party {index} ---\n{shown}")
-        return original
-    return _chained(PartyFailed(index, kind, detail, shown), original)
-
-
-def _chained(error: BaseException, cause: BaseException | None) -> BaseException:
-    error.__cause__ = cause
-    return error

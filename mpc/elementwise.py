@@ -35,6 +35,8 @@ def _shape_of(x: Any) -> Shape:
 
 def _broadcast(*operands: Any) -> Shape:
     shapes = [_shape_of(x) for x in operands]
+    if all(s == shapes[0] for s in shapes):
+        return shapes[0]
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:

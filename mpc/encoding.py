@@ -66,7 +66,7 @@ def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tupl
             raise WrongType(f"{what}: real numbers with 0 fractional bits; round them or give frac=16")
         return _encode_reals(array, f, what), f
     bound = LIMIT >> f
-    if array.size and array.dtype.kind in "iu" and np.iinfo(array.dtype).max >= bound:
+    if array.size and array.dtype.kind in "iu" and np.iinfo(array.dtype).max + 1 >= bound:
         low, high = int(array.min()), int(array.max())
         if low <= -bound or high >= bound:
             raise OutOfRange(

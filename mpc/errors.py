@@ -16,6 +16,7 @@ __all__ = [
     "FrameTruncated",
     "IdentityMismatch",
     "LabelReused",
+    "NotAPermutation",
     "NotTransferable",
     "OutOfRange",
     "PartyFailed",
@@ -58,6 +59,10 @@ class ShapeMismatch(UsageError):
 
 class ShapePending(UsageError):
     """The shape is known only to the input's owner so far: ``await`` the array first."""
+
+
+class NotAPermutation(UsageError):
+    """An array given as a permutation of n rows does not hold every number from 0 to n - 1 once."""
 
 
 class UnknownParty(UsageError):

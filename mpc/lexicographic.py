@@ -1,9 +1,9 @@
 """Which of two rows comes first, by several columns: one comparison as if the columns were one long number.
 
-Of the columns' differences D_1 (most significant) ... D_c, a row is less if D_1 < 0, or D_1 = 0 and D_2 < 0, and so on.
-With b_c = [D_c < 0] that is b_j = [D_j - b'_j < 0] with the borrow b'_j = b_{j+1}: since (D_j - 1) + (1 - b_{j+1}) is below
-zero just when D_j < 0, or D_j = 0 and b_{j+1}. So a column takes the complement of the result of the one below it as a
-carry into its sum of shares, and the carry chains of all columns are one chain, joined in one tree of ANDs.
+Of the columns' differences D_1 (most significant) ... D_c, a row is less if D_1 < 0, or D_1 = 0 and D_2 < 0, and so
+on: b_1, where b_c = [D_c < 0] and b_j = [D_j - b_{j+1} < 0]. Now D_j - b = (D_j - 1) + (1 - b). So a column takes the
+complement of the result of the one below it as a carry into its sum of shares, and the carry chains of all columns are
+one chain, joined in one tree of ANDs.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def _join(party: Party, columns: list[tuple[Words, Words, Words]]) -> tuple[Word
 async def _chain3(party: Party, diffs: Words, blocks: Sequence[int], d: int) -> tuple[Words, Words, Words]:
     """compare.sign_bit's leaves for several columns in the same messages: party d knows u, the others v, u + v = D.
 
-    The blocks are those of 2u and 2v, so that their carry out is the one into the top bit; the lowest bit of 2u is set in
-    all columns but the last, so that a carry in passes through it.
+    The blocks are those of 2u and 2v, so that their carry out is the one into the top bit; the lowest bit of 2u is set
+    in all columns but the last, so that a carry in passes through it.
     """
     count = sum(blocks)
     width = bits.plane_words(diffs.shape[2])

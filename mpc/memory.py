@@ -91,7 +91,7 @@ class MemoryCluster:
             return thread.submit(asyncio.run, self._run(program, inputs, timeout)).result()
 
     async def _run(
-        self, program: Callable[..., Coroutine[Any, Any, T]], inputs: Sequence[Any] | None, timeout: float | None
+        self, program: Callable[..., Coroutine[Any, Any, T]], inputs: Sequence[Any] | None, limit: float | None
     ) -> list[T]:
         check_inputs(inputs, self.m)
         asyncio.get_running_loop().set_task_factory(task_factory)
@@ -116,10 +116,10 @@ class MemoryCluster:
         started = time.perf_counter()
         together = asyncio.gather(*(one(p) for p in parties), return_exceptions=True)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 answers = await together
         except TimeoutError:
-            raise RunTimedOut(f"the run did not end within {timeout:g} s") from None
+            raise RunTimedOut(f"the run did not end within {limit:g} s") from None
         finally:
             self.seconds = time.perf_counter() - started
             self.traffic = [t.traffic for t in hub.transports]

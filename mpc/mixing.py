@@ -9,7 +9,6 @@ Rows are components (k, n, columns): uint64 words shared over the ring, or uint8
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,12 @@ import numpy.typing as npt
 
 from mpc import permutation
 from mpc.exchange import reshare
-from mpc.mailbox import LABEL_BYTES
 from mpc.party import Party
 from mpc.permutation import Index
 from mpc.prss import Stream
 from mpc.sharing import Holders
 
-__all__ = ["Mixing", "draw", "mix"]
+__all__ = ["Mixing", "Rows", "add_mask", "draw", "mix", "plus", "reshare_rows"]
 
 Rows = npt.NDArray[Any]
 
@@ -40,9 +38,7 @@ class Mixing:
 
     def inverse(self) -> Mixing:
         """The permutation that undoes this one."""
-        return Mixing(
-            tuple((a, None if p is None else permutation.inverse(p)) for a, p in reversed(self.steps))
-        )
+        return Mixing(tuple((a, None if p is None else permutation.inverse(p)) for a, p in reversed(self.steps)))
 
 
 def draw(party: Party, n: int, lanes: int = 1) -> Mixing:
@@ -56,16 +52,8 @@ def draw(party: Party, n: int, lanes: int = 1) -> Mixing:
     steps = []
     for a in (*components[turn:], *components[:turn]):
         stream = party.prss.component.get(a)
-        steps.append((a, None if stream is None else _uniform(stream, label, n, lanes)))
+        steps.append((a, None if stream is None else permutation.draw(stream, label, n, lanes)))
     return Mixing(tuple(steps))
-
-
-def _uniform(stream: Stream, label: bytes, n: int, lanes: int) -> Index:
-    def words(attempt: int, count: int) -> npt.NDArray[np.uint64]:
-        again = hashlib.blake2b(label + bytes([attempt]), digest_size=LABEL_BYTES).digest()
-        return stream.words(again if attempt else label, count)
-
-    return permutation.uniform(words, n, lanes)
 
 
 async def mix(party: Party, tables: Sequence[Rows], by: Mixing) -> list[Rows]:
@@ -85,19 +73,20 @@ async def mix(party: Party, tables: Sequence[Rows], by: Mixing) -> list[Rows]:
 # -- three parties -------------------------------------------------------------------------
 
 
-def _pick(p: Index | None) -> Index:
+def _known(p: Index | None) -> Index:
     assert p is not None
     return p
 
 
-def _mask(stream: Stream, label: bytes, rows: Rows, *, negative: bool = False) -> None:
+def add_mask(stream: Stream, label: bytes, rows: Rows, *, negative: bool = False) -> None:
+    """Add a pseudorandom mask to rows, or take it away, in place."""
     if rows.dtype == np.uint8:
         stream.xor_into(label, rows)
     else:
         stream.add_into(label, rows, negative=negative)
 
 
-def _plus(a: Rows, b: Rows, out: Rows | None = None) -> Rows:
+def plus(a: Rows, b: Rows, out: Rows | None = None) -> Rows:
     """The sum of two components of one secret."""
     return np.bitwise_xor(a, b, out=out) if a.dtype == np.uint8 else np.add(a, b, out=out)
 
@@ -105,8 +94,8 @@ def _plus(a: Rows, b: Rows, out: Rows | None = None) -> Rows:
 async def _mix3(party: Party, x: Rows, by: Mixing) -> Rows:
     """Steps p, q, r, known to {1, 2}, {3, 1} and {2, 3}: parties 1, 2, 3 hold A = {3, 1}, B = {1, 2}, C = {2, 3}.
 
-    1. Party 1 sends X = (A + B)[p][q] + Z[q] + Y to 2, party 2 sends C[p] - Z to 3; Z is known to 1 and 2, Y to 3 and 1.
-    2. Party 2 has X[r]. Party 3 takes away Y after q and has (C[p] - Z)[q][r] - Y[r]. The two add up to the result.
+    1. Party 1 sends X = ((A + B)[p] + Z)[q] + Y to 2, party 2 sends C[p] - Z to 3; Z is known to 1 and 2, Y to 3 and 1.
+    2. Party 2 has X[r]. Party 3 has ((C[p] - Z)[q] - Y)[r]. The two add up to the result.
     3. The new A, known to 3 and 1, and B, known to 1 and 2, are pseudorandom. Party 2 sends X[r] - B to 3, party 3
        sends its part - A to 2; the sum is the new C.
 
@@ -128,14 +117,14 @@ async def _mix3(party: Party, x: Rows, by: Mixing) -> Rows:
             stream[holders].fill(label, out[slot[holders], piece])
 
     if me == one:
-        whole, first = _plus(x[slot[pq]], x[slot[qr]]), np.empty((n, columns), x.dtype)
+        whole, first = plus(x[slot[pq]], x[slot[qr]]), np.empty((n, columns), x.dtype)
         for piece, (_, label) in zip(pieces, labels, strict=True):
-            permutation.gather(whole, _pick(p)[piece], first[piece])
-            _mask(party.prss.pair[two], label, first[piece])
+            permutation.gather(whole, _known(p)[piece], first[piece])
+            add_mask(party.prss.pair[two], label, first[piece])
         for piece, (_, label) in zip(pieces, labels, strict=True):
             part = np.empty_like(first[piece])
-            permutation.gather(first, _pick(q)[piece], part)
-            _mask(party.prss.pair[three], label, part)
+            permutation.gather(first, _known(q)[piece], part)
+            add_mask(party.prss.pair[three], label, part)
             party.send(two, label, part)
             await asyncio.sleep(0)
         fresh(pq)
@@ -152,20 +141,20 @@ async def _mix3(party: Party, x: Rows, by: Mixing) -> Rows:
     if me == two:
         for piece, (_, label) in zip(pieces, labels, strict=True):
             part = np.empty_like(first[piece])
-            permutation.gather(x[slot[pr]], _pick(p)[piece], part)
-            _mask(party.prss.pair[one], label, part, negative=True)
+            permutation.gather(x[slot[pr]], _known(p)[piece], part)
+            add_mask(party.prss.pair[one], label, part, negative=True)
             party.send(three, label, part)
             await asyncio.sleep(0)
     await party.arrived(*earlier)
     if me == three:
         masked, first = first, np.empty_like(first)
         for piece, (_, label) in zip(pieces, labels, strict=True):
-            permutation.gather(masked, _pick(q)[piece], first[piece])
-            _mask(party.prss.pair[one], label, first[piece], negative=True)
+            permutation.gather(masked, _known(q)[piece], first[piece])
+            add_mask(party.prss.pair[one], label, first[piece], negative=True)
     fresh(known)
     for piece, (label, _) in zip(pieces, labels, strict=True):
         part = np.empty_like(first[piece])
-        permutation.gather(first, _pick(mine)[piece], part)
+        permutation.gather(first, _known(mine)[piece], part)
         if x.dtype == np.uint8:
             part ^= out[slot[known], piece]
         else:
@@ -174,7 +163,7 @@ async def _mix3(party: Party, x: Rows, by: Mixing) -> Rows:
         party.send(peer, label, part)
         await asyncio.sleep(0)
     await party.arrived(*incoming)
-    _plus(final, arrived, out=final)
+    plus(final, arrived, out=final)
     return out
 
 
@@ -189,8 +178,8 @@ async def _mixk(party: Party, x: Rows, by: Mixing) -> Rows:
         if party.index in chosen:
             total = _summand(party, x, chosen)
             part = np.empty_like(total)
-            permutation.gather(total, _pick(p), part)
-        x = await _reshare(party, part, chosen, x.shape[1:], x.dtype)
+            permutation.gather(total, _known(p), part)
+        x = await reshare_rows(party, part, chosen, x.shape[1:], x.dtype)
     return x
 
 
@@ -200,11 +189,11 @@ def _summand(party: Party, x: Rows, dealers: tuple[int, ...]) -> Rows:
     mine = [s for s, a in enumerate(party.layout.held[party.index]) if not before & set(a)]
     total = x[mine[0]].copy()
     for s in mine[1:]:
-        _plus(total, x[s], out=total)
+        plus(total, x[s], out=total)
     return total
 
 
-async def _reshare(
+async def reshare_rows(
     party: Party, part: Rows | None, dealers: tuple[int, ...], shape: tuple[int, ...], dtype: npt.DTypeLike
 ) -> Rows:
     """exchange.reshare, for bytes too."""

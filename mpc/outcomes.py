@@ -62,7 +62,7 @@ def named(error: BaseException, index: int) -> BaseException:
 
 
 def shown_traceback(error: BaseException) -> str:
-    """The traceback as text: of the program from its own first line on; of the engine's errors only the program's lines."""
+    """The traceback as text, from the program's own first line on; of an engine's error the program's lines only."""
     if isinstance(error, AccordError):
         steps = [f for f, _ in traceback.walk_tb(error.__traceback__)]
         lines = traceback.extract_tb(error.__traceback__)

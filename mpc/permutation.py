@@ -6,6 +6,7 @@ A permutation of n rows is an int32 array p; applying it to x gives y with y[i] 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import numba as nb
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import OutOfRange
+from mpc.prss import Stream
 
-__all__ = ["Index", "compose", "gather", "gather_flat", "inverse", "is_permutation", "uniform"]
+__all__ = ["Index", "compose", "draw", "gather", "gather_flat", "inverse", "is_permutation", "uniform"]
 
 Index = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint64]
@@ -79,6 +81,16 @@ def uniform(draw: Callable[[int, int], Words], n: int, lanes: int = 1) -> Index:
         done = _fisher_yates(words.view(np.uint32), out, n // lanes, done)
         attempt += 1
     return out
+
+
+def draw(stream: Stream, label: bytes, n: int, lanes: int = 1) -> Index:
+    """The uniform permutation that all who share the stream draw under this label."""
+
+    def words(attempt: int, count: int) -> Words:
+        again = hashlib.blake2b(label + bytes([attempt]), digest_size=len(label)).digest()
+        return stream.words(again if attempt else label, count)
+
+    return uniform(words, n, lanes)
 
 
 @nb.njit([nb.void(x, _I, out) for x, out in _FLAT], cache=True, nogil=True)

@@ -66,33 +66,22 @@ class Pipe:
         """The next message: its kind and the other parts.
 
         Args:
-            idle: called whenever the socket's timeout passes before a message begins; without it TimeoutError is raised.
+            idle: called whenever the socket's timeout passes; without it TimeoutError is raised.
 
         Raises EOFError when the other end is gone.
         """
-        while True:
-            try:
-                head = self._exactly(_COUNT.size)
-                break
-            except TimeoutError:
-                if idle is None:
-                    raise
-                idle()
-        count = _COUNT.unpack(head)[0]
+        count = _COUNT.unpack(self._exactly(_COUNT.size, idle))[0]
         if not 1 <= count <= _MOST_PARTS:
             raise EOFError("the pipe carries something else than messages")
-        lengths = [_LENGTH.unpack(self._patiently(_LENGTH.size, idle))[0] for _ in range(count)]
-        kind, *parts = [self._patiently(n, idle) for n in lengths]
+        lengths = [_LENGTH.unpack(self._exactly(_LENGTH.size, idle))[0] for _ in range(count)]
+        kind, *parts = [self._exactly(n, idle) for n in lengths]
         return kind.decode("ascii"), parts
 
     def close(self) -> None:
         """Close this end."""
         self.sock.close()
 
-    def _patiently(self, n: int, idle: Callable[[], None] | None) -> bytearray:
-        return self._exactly(n, idle)
-
-    def _exactly(self, n: int, idle: Callable[[], None] | None = None) -> bytearray:
+    def _exactly(self, n: int, idle: Callable[[], None] | None) -> bytearray:
         data = bytearray(n)
         view = memoryview(data)
         while view:

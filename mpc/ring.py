@@ -102,7 +102,7 @@ def matmul(a: Words, b: Words) -> Words:
     left = np.broadcast_to(a, (*lead, *a.shape[-2:])).reshape(-1, *a.shape[-2:]) if lead else a[None]
     right = np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape(-1, *b.shape[-2:]) if lead else b[None]
     for x, y, z in zip(left, right, flat, strict=True):
-        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+        x, y = np.require(x, None, ["C", "W"]), np.require(y, None, ["C", "W"])  # the kernels take no read-only arrays
         if y.shape[1] == 1:
             matvec_into(x, y.reshape(-1), z.reshape(-1))
         else:

@@ -87,6 +87,7 @@ class Run:
         self.traffic = Traffic()
         self.error: AccordError | None = None
         self.finishing = False
+        self.told = False  # all peers know that the run failed
         self.changed: asyncio.Future[None] | None = None
 
     def fail(self, error: AccordError) -> None:
@@ -192,10 +193,8 @@ class NodeTransport:
 
     def abort(self, error: BaseException) -> None:
         """See Transport."""
-        kind = type(error).__name__.encode("ascii", "replace")[:_KIND_BYTES]
-        if self.current.error is None:
-            self._tell_all(Kind.ABORT, memoryview(kind))
-            self._fail_run(self.current, PartyFailed(self.index, kind.decode()))
+        self._tell_failure(error)
+        self._fail_run(self.current, PartyFailed(self.index, _class_of(error)))
 
     # --- what connections bring (FrameSink, one for each peer: see sink) --------------------------
 
@@ -238,6 +237,7 @@ class NodeTransport:
         part = run.peers[peer]
         part.received += 1
         if kind == Kind.ABORT:
+            run.told = True
             self._fail_run(run, PartyFailed(peer, _class_name(payload)))
             return
         if kind == Kind.END:
@@ -260,8 +260,7 @@ class NodeTransport:
         if self.failure is not None:
             return
         self.failure = error
-        kind = type(error).__name__.encode("ascii", "replace")[:_KIND_BYTES]
-        self._tell_all(Kind.ABORT, memoryview(kind))
+        self._tell_failure(error)
         self._stop_placing()
         for run in [self.current, *self._early.values()]:
             run.fail(error)
@@ -270,13 +269,12 @@ class NodeTransport:
 
     def stalled(self) -> None:
         """All parties wait for each other: end the run."""
-        self._fail_run(
-            self.current,
-            ProgramDiverged(
-                "all parties wait for each other and nothing is on its way: "
-                "run the same operations, in the same order, at every party"
-            ),
+        error = ProgramDiverged(
+            "all parties wait for each other and nothing is on its way: "
+            "run the same operations, in the same order, at every party"
         )
+        self._tell_failure(error)
+        self._fail_run(self.current, error)
 
     def heartbeat(self, status: bytes) -> None:
         """Send a status of the stall watch to all peers."""
@@ -293,6 +291,12 @@ class NodeTransport:
         for peer, connection in self.connections.items():
             self.current.peers[peer].sent += kind is Kind.END
             connection.send(kind, self.current.number, 0, 0, NO_LABEL, payload)
+
+    def _tell_failure(self, error: BaseException) -> None:
+        """The class name only: the text could hold a secret."""
+        if not self.current.told:
+            self.current.told = True
+            self._tell_all(Kind.ABORT, memoryview(_class_of(error).encode()))
 
     def _is_ahead(self, number: int) -> bool:
         return 0 < (number - self.current.number) % _RUNS < _RUNS // 2
@@ -380,6 +384,10 @@ class MpycChannel:
     def close_connection(self) -> None:
         """Close, after what is queued was written."""
         self._transport.connections[self._peer].close()
+
+
+def _class_of(error: BaseException) -> str:
+    return type(error).__name__.encode("ascii", "replace")[:_KIND_BYTES].decode()
 
 
 def _class_name(payload: memoryview) -> str:

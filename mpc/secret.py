@@ -181,7 +181,7 @@ def operation(
             async def run() -> Any:
                 for s in operands:
                     await s.settle()
-                if shape is not None:
+                if shape is not None and known is None:
                     shape(*args, **options)
                 return await settled(await body(*args, **options))
 

@@ -179,7 +179,8 @@ def laplace_law(epsilon: float | Fraction, sensitivity: int, lambda_: int = 40) 
         thresholds = [min(int((one * p).to_integral_value()), (1 << precision) - 1) for p in chances]
         rounding = sum((abs(t / one - p) for t, p in zip(thresholds, chances, strict=True)), decimal.Decimal(0))
         cut = (-rate * (1 << k)).exp()
-        distance = Fraction(rounding + cut) + Fraction(k + 4, 10 ** (context.prec - 4))  # the last: of this arithmetic
+        off = Fraction(rounding + cut) + Fraction(k + 4, 10 ** (context.prec - 4))  # the last: of this arithmetic
+        distance = Fraction(math.ceil(off * (1 << 2 * precision)), 1 << 2 * precision)
     return LaplaceLaw(epsilon, sensitivity, precision, tuple(thresholds[:k]), thresholds[k], distance)
 
 

@@ -81,7 +81,8 @@ def bernoulli(party: Party, thresholds: Sequence[int], precision: int, shape: Sh
         async def piece(lo: int, hi: int) -> None:
             planes[:, :, lo // 64 : bits.plane_words(hi)] = await _coins(party, thresholds, precision, hi - lo)
 
-        await party.in_chunks("coins", n, _CHUNK, piece)
+        if n:
+            await party.in_chunks("coins", n, _CHUNK, piece)
         return SecretBits(party, _packed(planes, n), result)
 
     return SecretBits._pending(party, party.launch("bernoulli", make), result)
@@ -178,7 +179,8 @@ def sample(party: Party, law: LaplaceLaw, shape: Shape, *, frac: int = 0) -> Sec
         async def piece(lo: int, hi: int) -> None:
             words[:, lo:hi] = await _samples(party, law, hi - lo)
 
-        await party.in_chunks("laplace", n, _CHUNK, piece)
+        if n:
+            await party.in_chunks("laplace", n, _CHUNK, piece)
         return SecretArray(party, words.reshape(party.layout.k, *shape), frac)
 
     return SecretArray._pending(party, party.launch("discrete_laplace", make), tuple(shape))
@@ -200,7 +202,7 @@ async def _samples(party: Party, law: LaplaceLaw, n: int) -> Words:
     both = await and_(party, coins, np.repeat(nonzero, k + 1, axis=1))
     sign = both[:, k:]
     signed = np.concatenate([both[:, :k] ^ sign, sign, nonzero ^ sign], axis=1)
-    ring = (await bits_to_words(party, _packed(signed, n), (k + 2) * n)).reshape(-1, k + 2, n)
+    ring = (await bits_to_words(party, _packed(signed, n), (k + 2) * n)).reshape(party.layout.k, k + 2, n)
     weights = np.array([*(1 << i for i in range(k)), -(1 << k), 1], dtype=np.int64).view(np.uint64)
     total: Words = (ring * weights[:, None]).sum(axis=1, dtype=np.uint64)
     return total

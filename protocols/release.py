@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -55,7 +55,8 @@ class Released:
         values: the noised figures, in the figures' unit; 0 where not shown.
         standard_error: of each figure's noise: exact standard deviation of the law sampled, or, for a mean,
             estimated from the values released. The clipping of the values before is not in it.
-        interval95: lower and upper ends that hold the figure without noise with a probability of 95% each.
+        interval95: lower and upper ends that hold the figure without noise with a probability of 95% each; NaN where
+            not shown.
         shown: False where the group was too small; None without a minimum.
         epsilon: charged for this release, the minimum's part included.
         delta: the most by which finite precision misses pure epsilon; below 2^-40.
@@ -73,7 +74,7 @@ class Released:
     delta: float
     sensitivity: float
     mechanism: tuple[DiscreteLaplace, ...]
-    law: LaplaceLaw | None = None
+    law: LaplaceLaw | None = field(default=None, repr=False)
     parts: tuple[Released, ...] = ()
 
     def half_width(self, confidence: float = 0.95) -> float:
@@ -120,9 +121,10 @@ async def release(
         minimum: suppress small groups.
         magnitude: public bound on the absolute figures, if known: the check that value and noise fit is then exact.
 
-    Rounds: noise 9 (while the figures are still computed, if shape and type are known), opening 1; a minimum adds 9. Sends: discrete_laplace, and t
-    elements a figure to each receiver. Leaks: to the receivers the noised figures; with a minimum, which groups
-    fell below it, under noise. To others nothing. Nobody learns the noise, or the noisy count of a suppressed group.
+    Rounds: noise 9 (while the figures are still computed, if shape and type are known), opening 1; a minimum adds 9.
+    Sends: discrete_laplace, and t elements a figure to each receiver. Leaks: to the receivers the noised figures; with
+    a minimum, which groups fell below it, under noise. To others nothing. Nobody learns the noise, or the noisy count
+    of a suppressed group.
     Raises EpsilonInvalid, SensitivityInvalid, GridOverflow, PrecisionTooLow, UnknownParty, OutOfRange, ShapeMismatch
     before any noise is drawn.
 
@@ -163,7 +165,7 @@ async def release(
     return Released(
         values=values,
         standard_error=law.standard_deviation * step,
-        interval95=None if values is None else interval(values, law.half_width() * step),
+        interval95=None if values is None else interval(values, law.half_width() * step, seen),
         shown=seen,
         epsilon=float(sum((Fraction(m.epsilon) for m in mechanisms), Fraction(0))),
         delta=float(delta),
@@ -173,7 +175,7 @@ async def release(
     )
 
 
-def _receivers(party: Party, to: Sequence[int] | int) -> list[int]:
+def _receivers(party: Party, to: Any) -> list[int]:
     receivers = [to] if isinstance(to, (int, np.integer)) else list(to)
     if not receivers:
         raise UnknownParty("a release needs at least one result party")
@@ -194,9 +196,10 @@ def _check_room(law: LaplaceLaw, magnitude: float | Fraction | None, frac: int) 
         )
 
 
-def interval(values: Reals, half: float) -> tuple[Reals, Reals]:
-    """values - half, values + half."""
-    return values - half, values + half
+def interval(values: Reals, half: float, shown: npt.NDArray[np.bool_] | None = None) -> tuple[Reals, Reals]:
+    """values - half and values + half; NaN where not shown."""
+    centre = values if shown is None else np.where(shown, values, np.nan)
+    return centre - half, centre + half
 
 
 # -- the minimum group size ----------------------------------------------------------------------
@@ -220,8 +223,8 @@ class _Gate:
         if minimum.counts is None:
             if figures.ndim not in (1, 2) or figures.frac:
                 raise ShapeMismatch(
-                    "a minimum group size without counts needs figures that are integer counts, (groups,), or have them "
-                    f"as first row, (rows, groups); these have shape {figures.shape}: give counts="
+                    "a minimum group size without counts needs figures that are integer counts, (groups,), or have "
+                    f"them as first row, (rows, groups); these have shape {figures.shape}: give counts="
                 )
             return cls(minimum.size, figures.shape, None, None, ())
         if minimum.counts.frac or minimum.counts.shape != figures.shape[-1:]:

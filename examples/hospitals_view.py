@@ -1,0 +1,260 @@
+"""What the hospitals' demonstration prints and draws. Plaintext truth is computed here, for comparison only."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from examples.datasets import Columns, Dataset, is_missing
+from protocols.aggregate import clip_rows
+from protocols.release import Released, total_epsilon
+
+if TYPE_CHECKING:
+    from examples.hospitals import Plan
+
+__all__ = ["Stages", "introduce", "plot", "show", "truth"]
+
+LABELS = {
+    "age": "age (years)",
+    "slos": "stay (days)",
+    "charges": "charges (dollars)",
+    "hospdead": "died in hospital",
+    "dzgroup": "disease group",
+}
+OPPOSITES = {"hospdead": "left alive", "malignant": "benign"}
+WIDTH = 108
+
+
+def _label(column: str) -> str:
+    return LABELS.get(column, column)
+
+
+def _opposite(column: str) -> str:
+    return OPPOSITES.get(column, "others")
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+
+
+class Stages:
+    """A progress line on stderr: the stage under way, and how many of all. Called with (party, "2/5 text")."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True, highlight=False)
+        columns = (BarColumn(20), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, TimeElapsedColumn(), console=console) if console.is_terminal else None
+        self._task: Any = None if self._bar is None else self._bar.add_task("", total=5)
+
+    def __enter__(self) -> Stages:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._bar is not None:
+            if kind is None:
+                self._bar.update(self._task, completed=5, description="done")
+            self._bar.stop()
+
+    def __call__(self, party: int, text: str) -> None:
+        """A stage begins; hospital 0 speaks for all."""
+        if party != 0:
+            return
+        count, _, stage = text.partition(" ")
+        if self._bar is None:
+            print(f"[{count}] {stage}", file=sys.stderr, flush=True)
+        else:
+            self._bar.update(self._task, completed=int(count.split("/")[0]) - 1, description=stage)
+
+
+# -- truth -------------------------------------------------------------------------------------
+
+
+def truth(data: Dataset, plan: Plan) -> dict[str, npt.NDArray[Any]]:
+    """The same figures in plaintext over all rows, clipped alike, without noise."""
+    c: Columns = data.columns
+    flag = c[plan.outcome].astype(np.int64)
+    inside = [c[plan.group] == g for g in plan.categories]
+    cut = [
+        clip_rows(c[name], *b, missing=0.0) for name, b in zip((*plan.measures, plan.amount), plan.bounds, strict=True)
+    ]
+    bins = [np.histogram(cut[0][flag == outcome], plan.edges)[0] for outcome in (0, 1)]
+    return {
+        "patients": np.array(data.n_rows),
+        "outcomes": flag.sum(),
+        "groups": np.array([[i.sum() for i in inside], [flag[i].sum() for i in inside]]),
+        "mean 0": cut[0].mean(),
+        "mean 1": cut[1].mean(),
+        "total": cut[2].sum(),
+        "histogram": np.stack(bins),
+    }
+
+
+# -- print -------------------------------------------------------------------------------------
+
+
+def introduce(data: Dataset, plan: Plan) -> None:
+    """What is about to happen, with which data."""
+    out = _console()
+    out.print("\n[bold]Three hospitals, one statistic: no hospital sees another's patients.[/bold]")
+    out.print(
+        f"Data: {data.name}, {data.n_rows:,} patients dealt at random to three hospitals\n"
+        f"      (from {data.source}).\n"
+        "Each hospital's process reads its own rows, shares them in random pieces, and the three compute on pieces.\n"
+        "Only the figures below are opened, each with discrete Laplace noise drawn inside the computation: nobody\n"
+        f"knows it. Each hospital fills up to {plan.capacity:,} rows, so its number of patients stays hidden too."
+    )
+    for name, (low, high) in zip((*plan.measures, plan.amount), plan.bounds, strict=True):
+        column = data.columns[name]
+        outside = int(((column < low) | (column > high)).sum())
+        missing = int(is_missing(column).sum())
+        note = f"; {missing} missing count as 0" if missing else ""
+        agreed = f"{_label(name)} cut to {low:,g} .. {high:,g}, as agreed beforehand"
+        out.print(f"  {agreed}: {outside:,} patients lie outside{note}")
+    out.print()
+
+
+def show(data: Dataset, plan: Plan, answer: dict[str, Released], cluster: Any) -> None:
+    """All figures, beside the truth, and what the run cost."""
+    out, true = _console(), truth(data, plan)
+    _totals(out, plan, answer, true)
+    _groups(out, plan, answer["groups"], true["groups"])
+    _bins(out, plan, answer["histogram"], true["histogram"])
+    epsilon = total_epsilon(*answer.values())
+    inside, count = 0, 0
+    for name, figure in answer.items():
+        low, high = figure.interval95 or (np.nan, np.nan)
+        hit = (np.asarray(low) <= true[name]) & (true[name] <= np.asarray(high))
+        inside, count = inside + int(hit.sum()), count + hit.size
+    rounds = max(t.rounds for t in cluster.traffic)
+    sent = [t.bytes_sent / 1e6 for t in cluster.traffic]
+    out.print(
+        f"[bold]Run[/bold]: {rounds} rounds, {sum(sent):.1f} MB sent in all "
+        f"({', '.join(f'{s:.1f}' for s in sent)} by hospital), {cluster.seconds:.2f} s from reading the rows to the "
+        f"opened figures.\n[bold]Privacy[/bold]: ε = {epsilon:.6g} in all, the sum of the tables' ε; "
+        f"finite precision adds δ < 2^-40 a release. Protected is one patient more or less.\n"
+        f"[bold]Check[/bold]: {inside} of {count} truths lie in the 95% interval of their released figure. "
+        "The truth and difference columns exist in this demonstration only."
+    )
+
+
+def _table(out: Console, title: str, note: str = "") -> Table:
+    out.print(f"[bold]{title}[/bold]{note}")
+    return Table(box=box.SIMPLE_HEAD)
+
+
+def _columns(table: Table, *names: str) -> None:
+    for i, name in enumerate(names):
+        table.add_column(name, justify="left" if i == 0 else "right", style="dim" if name in ("truth", "diff") else "")
+
+
+def _totals(out: Console, plan: Plan, answer: dict[str, Released], true: dict[str, npt.NDArray[Any]]) -> None:
+    names = {
+        "patients": ("patients", 0),
+        "outcomes": (_label(plan.outcome), 0),
+        "mean 0": (f"mean {_label(plan.measures[0])}", 2),
+        "mean 1": (f"mean {_label(plan.measures[1])}", 2),
+        "total": (f"total {_label(plan.amount)}", 0),
+    }
+    table = _table(out, "All three hospitals together")
+    _columns(table, "figure", "released", "± expected error", "ε", "truth", "diff")
+    for key, (name, digits) in names.items():
+        figure = answer[key]
+        value, error = float(np.asarray(figure.values)), float(np.asarray(figure.standard_error))
+        table.add_row(
+            name,
+            f"{value:,.{digits}f}",
+            f"± {error:,.{digits or 1 if error < 1000 else 0}f}",
+            f"{figure.epsilon:.4g}",
+            f"{float(true[key]):,.{digits}f}",
+            f"{value - float(true[key]):+,.{digits}f}",
+        )
+    out.print(table)
+
+
+def _groups(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) -> None:
+    assert figure.values is not None and figure.shown is not None
+    table = _table(
+        out,
+        f"By {_label(plan.group)}",
+        f": ε = {figure.epsilon:.4g} for the whole table, each figure ± {figure.standard_error:.1f}; "
+        f"a group is shown from {plan.minimum} patients, noise included",
+    )
+    _columns(table, _label(plan.group), "patients", "truth", "diff", _label(plan.outcome), "truth", "diff")
+    for j, name in enumerate(plan.categories):
+        cells = []
+        for row in range(2):
+            value, real = figure.values[row, j], true[row, j]
+            seen = figure.shown[row, j]
+            cells += [f"{value:,}", f"{real:,}", f"{value - real:+,}"] if seen else ["too small", f"{real:,}", ""]
+        table.add_row(name, *cells)
+    out.print(table)
+
+
+def _bins(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) -> None:
+    assert figure.values is not None
+    table = _table(
+        out,
+        f"{_label(plan.measures[0])} by outcome",
+        f": ε = {figure.epsilon:.4g} for the whole table, each figure ± {figure.standard_error:.1f}",
+    )
+    _columns(
+        table,
+        "from .. to",
+        _opposite(plan.outcome),
+        "truth",
+        "diff",
+        _label(plan.outcome),
+        "truth",
+        "diff",
+        "share",
+    )
+    for j in range(len(plan.edges) - 1):
+        cells = []
+        for row in range(2):
+            value, real = figure.values[row, j], true[row, j]
+            cells += [f"{value:,}", f"{real:,}", f"{value - real:+,}"]
+        both = max(1, int(figure.values[:, j].sum()))
+        share = min(1.0, max(0.0, figure.values[1, j] / both))
+        table.add_row(f"{plan.edges[j]:g} .. {plan.edges[j + 1]:g}", *cells, f"{share:4.0%} " + "▇" * round(10 * share))
+    table.columns[-1].justify = "left"
+    out.print(table)
+
+
+# -- draw --------------------------------------------------------------------------------------
+
+
+def plot(plan: Plan, answer: dict[str, Released], file: str) -> None:
+    """The histogram with 95% intervals, as the receivers know it: without the truth."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure = answer["histogram"]
+    assert figure.values is not None
+    edges = np.asarray(plan.edges)
+    widths = np.diff(edges) / 2
+    chart, axes = pyplot.subplots(figsize=(8, 4.5))
+    for row, (name, colour) in enumerate(((_opposite(plan.outcome), "#7aa6c2"), (_label(plan.outcome), "#b5483a"))):
+        axes.bar(
+            edges[:-1] + (row + 0.5) * widths, figure.values[row], 0.92 * widths, yerr=figure.half_width(), capsize=3,
+            label=name, color=colour, ecolor="#333333",
+        )  # fmt: skip
+    axes.set_xlabel(_label(plan.measures[0]))
+    axes.set_ylabel("patients (noised)")
+    axes.set_title(f"Released by three hospitals, ε = {figure.epsilon:.3g}, bars: 95%")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    chart.tight_layout()
+    chart.savefig(file)
+    pyplot.close(chart)

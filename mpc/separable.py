@@ -1,0 +1,281 @@
+"""Functions that split into products of what different parties know: series, powers of two, look-ups.
+
+m = 3. In x = u + v one party d knows u and the two others, its followers, both know v. If f(u + v) is a short sum of
+products D_j(u) W_j(v), party d deals the D_j as masked words, the followers multiply by the W_j they know and add up
+on their own, and exchange one word each: two rounds, however intricate f is.
+
+    sine series      cos k(u+v) and sin k(u+v) by the addition theorems: any smooth function of a bounded number
+    power of two     2^(u+v) = 2^u 2^v, with the upper bits of the exponent as a look-up
+    look-up          T[p ^ q]: D_j = T[p ^ j], W_j = [j = q]
+
+Sine series on shares: Knott et al., CrypTen (NeurIPS 2021), Zheng et al. (2023), there with masked arguments opened;
+look-ups by a dealer: Ishai et al. (TCC 2013), Brueggemann et al., FLUTE (S&P 2023), with honest majority instead of
+correlated randomness. Nothing is opened here: followers see words masked by streams they do not both know.
+
+m > 3: t + 1 parties know one summand each (summands.py). Series: their waves are multiplied as complex numbers.
+Look-ups: the bits of the index become numbers, and products of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc import bits, ring, tables, waves
+from mpc.arithmetic import mul
+from mpc.convert import bits_to_words
+from mpc.exchange import public_share, reshare
+from mpc.party import Party
+from mpc.summands import known_sum
+from mpc.truncate import truncate
+
+__all__ = ["Series", "exp2", "look_up", "round_off", "series"]
+
+Words = npt.NDArray[np.uint64]
+
+_SMALL = 1 << 12
+_DEALT_BYTES = 1 << 20  # of one chunk's dealt words: they stay in the cache
+
+
+@dataclass(frozen=True)
+class Series:
+    """f(x) = constant + sum_j cos[j] cos(k_j x) + sin[j] sin(k_j x) for x in turns of the full circle.
+
+    Attributes:
+        constant: the constant.
+        cos: coefficients of the cosines.
+        sin: coefficients of the sines.
+        odd: the frequencies k_j are 1, 3, 5, ... instead of 1, 2, 3, ...
+        weight_bits: fractional bits the coefficients get; the sum has DEALT_BITS more and must stay below 2^62.
+    """
+
+    constant: float
+    cos: tuple[float, ...]
+    sin: tuple[float, ...]
+    odd: bool = False
+    weight_bits: int = 28
+
+    @property
+    def bits(self) -> int:
+        """Fractional bits of the sum before it is truncated."""
+        return waves.DEALT_BITS + self.weight_bits
+
+    def __call__(self, turns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The value in plain."""
+        k = np.arange(1, 2 * len(self.cos), 2) if self.odd else np.arange(1, len(self.cos) + 1)
+        angle = np.multiply.outer(turns, 2 * np.pi * k)
+        return self.constant + np.cos(angle) @ np.array(self.cos) + np.sin(angle) @ np.array(self.sin)
+
+
+async def series(party: Party, phase: Words, s: Series, frac: int, *, plus: Words | None = None) -> Words:
+    """[f(x)] with ``frac`` fractional bits from [x 2^64] (k, n), x in turns; ``plus``, with s.bits bits, is added first.
+
+    The sum is below 2^(62 - s.bits). Error: (t + 1) / 2 in the last place, and below 2^-26, beside that of the
+    coefficients. m = 3, K frequencies: Rounds: 4. Sends: (16 K + 16) / 3 bytes an element and party, and a truncation.
+    m > 3: Rounds: about 8 t. Leaks nothing.
+    """
+    count = len(s.cos)
+    scale = float(1 << s.weight_bits)
+    of_cos, of_sin = np.array(s.cos) * scale, np.array(s.sin) * scale
+
+    def deal(u: Words, table: Words) -> None:
+        waves.waves_deal(u, s.odd, table)
+
+    def follow(v: Words, table: Words, out: Words) -> None:
+        waves.waves_follow(v, s.odd, of_cos, of_sin, table, out)
+
+    if party.three:
+        total = await _in_turn(party, phase, (2 * count,), True, deal, follow)
+    else:
+        total = await _series_k(party, phase, s.odd, count, of_cos, of_sin)
+    total += public_share(party, np.full(1, round(s.constant * (1 << s.bits)) % (1 << 64), np.uint64))
+    if plus is not None:
+        total += plus
+    return await round_off(party, total, s.bits - frac)
+
+
+async def round_off(party: Party, x: Words, f: int) -> Words:
+    """[x / 2^f], |x| < 2^62 - 2^f t, error at most (t + 1) / 2 in the last place, either way. As truncate."""
+    half = np.full(1, (party.t + 1) << (f - 1), np.uint64)
+    return await truncate(party, x + public_share(party, half), f)
+
+
+async def exp2(party: Party, phase: Words) -> Words:
+    """[2^(y - 2)] from [y 2^58] (k, n) for 8 <= y < 64; m = 3 only.
+
+    Error: relative 2^-17, and absolute 2^23. Rounds: 2. Sends: (64 + 16) / 3 bytes an element and party. Leaks nothing.
+    """
+    return await _in_turn(party, phase, (8,), False, waves.exp2_deal, waves.exp2_follow)
+
+
+async def look_up(party: Party, index: Words, columns: Words, n: int) -> Words:
+    """[columns[c, i]] (k, c, n) at the XOR-shared index i in planes (k, b, W), columns public (c, 2^b).
+
+    m = 3: Rounds: 2. Sends: c (8 2^b + 16) / 3 bytes an element and party. m > 3: Rounds: 1 + t + b. Leaks nothing.
+    """
+    if party.three:
+        return await _look_up3(party, index, columns, n)
+    k, b, width = index.shape
+    flags = (await bits_to_words(party, index.reshape(k, -1), b * width * 64)).reshape(k, b, -1)[:, :, :n]
+    monomials = public_share(party, np.ones((1, n), np.uint64))
+    for j in range(b):
+        flag = np.ascontiguousarray(np.broadcast_to(flags[:, j : j + 1], monomials.shape))
+        more = flag if j == 0 else await mul(party, monomials, flag)
+        monomials = np.concatenate([monomials, more], axis=1)
+    coefficients = columns.copy()
+    for j in range(b):  # T[i] = sum over subsets of i
+        view = coefficients.reshape(len(columns), -1, 2, 1 << j)
+        view[:, :, 1] -= view[:, :, 0]
+    out = np.zeros((k, len(columns), n), np.uint64)
+    for c in range(len(columns)):
+        for i in range(1 << b):
+            out[:, c] += coefficients[c, i] * monomials[:, i]
+    return out
+
+
+# -- m = 3 -----------------------------------------------------------------------------------
+
+
+async def _split3(
+    party: Party,
+    d: int,
+    table: Words,
+    out: Words,
+    deal: Callable[[Words], None],
+    follow: Callable[[Words, Words], None],
+) -> None:
+    """Party d deals, its followers multiply, add and exchange. ``out`` is this party's share, (2, ...).
+
+    1. Party d sends its words minus a mask to d+1; d+2 draws the mask.
+    2. d+1 and d+2 combine what they have with what they know, mask it with components that d shares, and exchange.
+    """
+    me = party.index
+    after, before = (d + 1) % 3, (d + 2) % 3
+    own, theirs = (party.prss.component[a] for a in party.layout.held[me])
+    dealing, swap = party.label(), party.label()
+    if me == d:
+        theirs.fill(dealing, table)
+        deal(table)
+        party.send(after, dealing, table)
+        own.fill(swap, out[0])
+        theirs.fill(swap, out[1])
+        return
+    piece, arrived = np.empty_like(out[0]), np.empty_like(out[0])
+    if me == before:  # slot 0 is shared with d; slot 1 with d+1
+        receipt = party.receive(after, swap, arrived)
+        own.fill(dealing, table)
+        own.fill(swap, out[0])
+        piece[...] = out[0]
+        follow(table, piece)
+        party.send(after, swap, piece)
+        await party.arrived(receipt)
+        np.add(piece, arrived, out=out[1])
+        return
+    from_d, receipt = party.receive(d, dealing, table), party.receive(before, swap, arrived)
+    theirs.fill(swap, out[1])
+    piece[...] = out[1]
+    await party.arrived(from_d)
+    follow(table, piece)
+    party.send(before, swap, piece)
+    await party.arrived(receipt)
+    np.add(piece, arrived, out=out[0])
+
+
+async def _chunks3(
+    party: Party, n: int, words: int, work: Callable[[int, int, int], Coroutine[Any, Any, None]]
+) -> None:
+    """``work(lo, hi, d)`` over 0..n, so many dealt words an element, the parties dealing in turn."""
+    third = -(-(-(-n // 3)) // 64) * 64
+    chunk = max(_SMALL, min(_DEALT_BYTES // (8 * words) // 64 * 64, third))
+
+    async def piece(lo: int, hi: int) -> None:
+        await work(lo, hi, (lo // chunk) % 3)
+
+    await party.in_chunks("split", n, chunk, piece)
+
+
+async def _in_turn(
+    party: Party,
+    phase: Words,
+    words: tuple[int, ...],
+    rows_last: bool,
+    deal: Callable[[Words, Words], None],
+    follow: Callable[[Words, Words, Words], None],
+) -> Words:
+    """A function of the sum x of [x] (2, n): ``deal(u, table)`` and ``follow(v, table, out)``."""
+    n = phase.shape[1]
+    out = np.empty((2, n), np.uint64)
+
+    async def work(lo: int, hi: int, d: int) -> None:
+        x = phase[:, lo:hi]
+        known = x[0] + x[1] if party.index == d else np.ascontiguousarray(x[1 if party.index == (d + 2) % 3 else 0])
+        table = np.empty((*words, hi - lo) if rows_last else (hi - lo, *words), np.uint64)
+        share = np.empty((2, hi - lo), np.uint64)
+        await _split3(party, d, table, share, lambda t: deal(known, t), lambda t, o: follow(known, t, o))
+        out[:, lo:hi] = share
+
+    await _chunks3(party, n, int(np.prod(words)), work)
+    return out
+
+
+async def _look_up3(party: Party, index: Words, columns: Words, n: int) -> Words:
+    out = np.empty((2, len(columns), n), np.uint64)
+
+    async def work(lo: int, hi: int, d: int) -> None:
+        p = index[:, :, lo // 64 : bits.plane_words(hi)]
+        known = p[0] ^ p[1] if party.index == d else np.ascontiguousarray(p[1 if party.index == (d + 2) % 3 else 0])
+        table = np.empty((hi - lo, *columns.shape), np.uint64)
+        share = np.empty((2, len(columns), hi - lo), np.uint64)
+        await _split3(
+            party, d, table, share,
+            lambda t: tables.table_deal(known, columns, t),
+            lambda t, o: tables.table_follow(known, t, o),
+        )  # fmt: skip
+        out[:, :, lo:hi] = share
+
+    await _chunks3(party, n, columns.size, work)
+    return out
+
+
+# -- m > 3 -----------------------------------------------------------------------------------
+
+
+async def _series_k(
+    party: Party, phase: Words, odd: bool, count: int, of_cos: npt.NDArray[np.float64], of_sin: npt.NDArray[np.float64]
+) -> Words:
+    """The waves of t summands as shared complex numbers, multiplied; then weighted by what the last one's holders know."""
+    layout, n = party.layout, phase.shape[1]
+    total: Words | None = None
+    for which in range(party.t):
+        known = known_sum(party, phase, which)
+        part = None if known is None else waves.fixed_waves(known, odd, count)
+        dealt = await reshare(party, part, (which,), (2 * count, n))
+        total = dealt if total is None else await _turn(party, total, dealt)
+    assert total is not None
+    last = known_sum(party, phase, party.t)
+    by = np.zeros((layout.k, 2 * count, n), np.uint64)
+    if last is not None:
+        slot = layout.slot[party.index][layout.summands[party.t][1][0]]
+        waves.weights(np.ascontiguousarray(last), odd, of_cos, of_sin, by[slot])
+    part = None
+    if party.index in layout.multipliers:
+        each = np.empty(2 * count * n, np.uint64)
+        ring.product(total.reshape(layout.k, -1), by.reshape(layout.k, -1), layout.product_table[party.index], each)
+        part = each.reshape(2 * count, n).sum(axis=0, dtype=np.uint64)
+    return await reshare(party, part, layout.multipliers, (n,))
+
+
+async def _turn(party: Party, x: Words, y: Words) -> Words:
+    """Products of complex numbers of size 1, cosines in the even rows and sines in the odd."""
+    k, rows, n = x.shape
+    left = np.concatenate([x, x], axis=1)
+    right = np.concatenate([y, np.stack([y[:, 1::2], y[:, 0::2]], axis=2).reshape(k, rows, n)], axis=1)
+    products = await mul(party, left, right)
+    out = np.empty_like(x)
+    out[:, 0::2] = products[:, 0:rows:2] - products[:, 1:rows:2]
+    out[:, 1::2] = products[:, rows::2] + products[:, rows + 1 :: 2]
+    return await truncate(party, out, waves.DEALT_BITS)

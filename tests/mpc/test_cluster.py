@@ -1,0 +1,383 @@
+"""LocalCluster: real processes, over loopback TLS. Every failure is named, none hangs, nobody is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc import LocalCluster
+from mpc.errors import (
+    AccordError,
+    NotTransferable,
+    OutOfRange,
+    PartyFailed,
+    PeerLost,
+    PeerMissing,
+    PeerSilent,
+    ProgramDiverged,
+    ThresholdTooLarge,
+    TooFewParties,
+    UsageError,
+    WrongType,
+)
+from mpc.outcomes import ClusterBroken, RunTimedOut
+from tests.mpc import programs
+
+ROOT = Path(__file__).resolve().parents[2]
+INPUTS = [np.arange(5), np.arange(5)[::-1].copy(), None]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LocalCluster]:
+    with LocalCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared: LocalCluster) -> LocalCluster:
+    """The module's cluster, started anew if the test before broke it."""
+    if not shared.processes:
+        shared.start()
+    return shared
+
+
+def works(cluster: LocalCluster) -> bool:
+    first, *others = cluster.run(programs.squares, timeout=20)
+    return all(o.tolist() == first.tolist() for o in others)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def gone(pids: list[int], seconds: float = 8.0) -> bool:
+    until = time.monotonic() + seconds
+    while any(map(alive, pids)):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+# -- answers
+
+
+def test_answers(cluster: LocalCluster) -> None:
+    answers = cluster.run(programs.product_and_less, INPUTS)
+    assert [int(a) for a, _ in answers] == [10, 10, 10]
+    assert [b is None for _, b in answers] == [True, True, False]
+    assert answers[2][1].tolist() == [True, True, False, False, False]
+    assert len(cluster.traffic) == 3 and 0 < cluster.seconds < 10
+    before = [t.copy() for t in cluster.traffic]
+    cluster.run(programs.product_and_less, INPUTS)
+    assert cluster.traffic == before  # of one run, not of all so far
+
+
+def test_five_parties() -> None:
+    with LocalCluster(parties=5, heartbeat=0.3) as cluster:
+        answers = cluster.run(programs.product_and_less, [*INPUTS, None, None])
+        assert [int(a) for a, _ in answers] == [10] * 5
+        with pytest.raises(ProgramDiverged):
+            cluster.run(programs.returns_early, timeout=20)
+        assert works(cluster)
+
+
+def test_a_party_gets_its_own_input_and_its_own_only(cluster: LocalCluster) -> None:
+    big = [np.full(1 << 18, i) for i in range(3)]
+    for i, (index, mine) in enumerate(cluster.run(programs.echo, big)):
+        assert index == i and np.array_equal(mine, big[i])
+
+
+def test_lambdas_closures_and_local_functions(cluster: LocalCluster) -> None:
+    factor = 7
+
+    async def inner(party: Any) -> int:
+        return factor * party.index
+
+    assert cluster.run(inner) == [0, 7, 14]
+    assert cluster.run(lambda party: inner(party)) == [0, 7, 14]  # noqa: PLW0108
+
+
+def test_every_party_is_one_process_with_one_thread_of_blas(cluster: LocalCluster) -> None:
+    async def program(party: Any) -> Any:
+        return os.getpid(), os.environ["OPENBLAS_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]
+
+    assert cluster.run(program) == [(pid, "1", "1") for pid in cluster.processes]
+
+
+def test_reports_reach_the_caller() -> None:
+    heard: list[tuple[int, str]] = []
+    with LocalCluster(progress=lambda i, text: heard.append((i, text))) as cluster:
+        cluster.run(programs.reports)
+    assert [t for i, t in heard if i == 1] == ["half 1", "all 1"] and len(heard) == 6
+
+
+def test_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
+    script = tmp_path / "snippet.py"
+    readme = ROOT / "README.md"
+    blocks = readme.read_text().split("```python\n")[1:]
+    found = [b.split("```")[0] for b in blocks if "LocalCluster(parties=3)" in b]
+    assert found, "README.md has no block with LocalCluster(parties=3)"
+    script.write_text(found[0])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    third = r"None|array\(\[ True,  True, False, False, False\]\)"
+    answers = re.findall(rf"^\(.*\b10\b.*, ({third})\)$", done.stdout, re.M)
+    assert [a == "None" for a in answers] == [True, True, False], done.stdout + done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_prints_of_programs_appear(capfd: pytest.CaptureFixture[str], cluster: LocalCluster) -> None:
+    async def program(party: Any) -> None:
+        print(f"party {party.index} was here", flush=True)
+
+    with LocalCluster() as own:  # started while capfd holds the descriptors
+        own.run(program)
+    assert sorted(capfd.readouterr().out.splitlines()) == [f"party {i} was here" for i in range(3)]
+
+
+def test_injected_round_trip_time() -> None:
+    async def program(party: Any) -> Any:
+        return await party.reveal(party.random_bits((8,)))
+
+    with LocalCluster(rtt=60.0) as cluster:
+        cluster.run(program)
+        assert cluster.traffic[0].rounds == 1
+        assert 0.03 <= cluster.seconds < 1.0  # one way, then the common end
+
+
+# -- errors
+
+
+def test_an_exception_comes_with_index_and_traceback(cluster: LocalCluster) -> None:
+    with pytest.raises(PartyFailed) as caught:
+        cluster.run(programs.raises)
+    error = caught.value
+    assert (error.index, error.kind) == (1, "KeyError")
+    assert 'raise KeyError("no such column")' in error.traceback
+    assert "at party 1" in str(error)
+    assert isinstance(error.__cause__, KeyError) and error.__cause__.args == ("no such column",)
+    assert works(cluster)
+
+
+def test_an_exception_ends_a_run_in_which_the_others_await_something_else(cluster: LocalCluster) -> None:
+    start = time.monotonic()
+    with pytest.raises(PartyFailed, match="KeyError"):
+        cluster.run(programs.raises_while_others_sleep)
+    assert time.monotonic() - start < 3
+    assert works(cluster)
+
+
+def test_an_exception_that_cannot_be_pickled(cluster: LocalCluster) -> None:
+    with pytest.raises(PartyFailed, match="stay here") as caught:
+        cluster.run(programs.raises_unpicklable)
+    assert (caught.value.index, caught.value.kind, caught.value.__cause__) == (1, "Stubborn", None)
+    assert works(cluster)
+
+
+def test_errors_of_the_engine_come_as_themselves(cluster: LocalCluster) -> None:
+    with pytest.raises(OutOfRange) as caught:
+        cluster.run(programs.out_of_range)
+    assert caught.value.__notes__[0] == "at party 1"
+    assert "programs.py" in caught.value.__notes__[1]
+    assert works(cluster)
+
+
+def test_exit_of_a_program_is_an_error_not_the_end_of_its_process(cluster: LocalCluster) -> None:
+    with pytest.raises(PartyFailed, match=r"SystemExit\(3\)"):
+        cluster.run(programs.exits)
+    assert works(cluster)
+
+
+def test_what_cannot_be_pickled_is_said_before_anything_runs(cluster: LocalCluster) -> None:
+    lock = threading.Lock()
+
+    async def program(party: Any) -> bool:
+        return lock.locked()
+
+    with pytest.raises(NotTransferable, match="the program cannot be sent"):
+        cluster.run(program)
+    with pytest.raises(NotTransferable, match="the input of party 2"):
+        cluster.run(programs.echo, [1, 2, lock])
+    with pytest.raises(NotTransferable, match="a secret must be revealed first"):
+        cluster.run(programs.answers_a_secret)
+    assert works(cluster)
+
+
+def test_wrong_use(cluster: LocalCluster) -> None:
+    with pytest.raises(UsageError, match="2 inputs for 3 parties"):
+        cluster.run(programs.echo, [1, 2])
+    with pytest.raises(WrongType, match="async def"):
+        cluster.run(lambda party: 5)  # type: ignore[arg-type, return-value]
+    with pytest.raises(UsageError, match="running already"):
+        cluster.start()
+    with pytest.raises(TooFewParties):
+        LocalCluster(parties=2)
+    with pytest.raises(ThresholdTooLarge):
+        LocalCluster(parties=4, threshold=2)
+    assert works(cluster)
+
+
+@pytest.mark.parametrize("program", programs.DIVERGENCES, ids=lambda p: p.__name__)
+def test_divergence_is_found(cluster: LocalCluster, program: Callable[..., Any]) -> None:
+    start = time.monotonic()
+    with pytest.raises(ProgramDiverged):
+        cluster.run(program, timeout=20)
+    assert time.monotonic() - start < 6
+    assert works(cluster)
+
+
+def test_what_a_program_leaves_running_ends_with_it(cluster: LocalCluster) -> None:
+    cluster.run(programs.leaves_a_task)
+    assert works(cluster)
+
+
+def test_timeout(cluster: LocalCluster) -> None:
+    with pytest.raises(RunTimedOut, match=r"within 0.3 s"):
+        cluster.run(programs.waits_for_nothing, timeout=0.3)
+    assert works(cluster)
+
+
+def test_a_party_that_cannot_be_stopped_breaks_the_cluster(cluster: LocalCluster) -> None:
+    pids = cluster.processes
+    with pytest.raises(RunTimedOut):
+        cluster.run(programs.blocks, timeout=1.0)
+    assert gone(pids, 0.0)
+    with pytest.raises(ClusterBroken, match="did not stop"):
+        cluster.run(programs.squares)
+
+
+# -- deaths
+
+
+@pytest.mark.parametrize(
+    ("program", "how"), [(programs.dies, "exited with 7"), (programs.is_killed, "killed by signal 9")]
+)
+def test_a_dead_party_is_named(cluster: LocalCluster, program: Callable[..., Any], how: str) -> None:
+    pids = cluster.processes
+    start = time.monotonic()
+    with pytest.raises(PeerLost, match=f"party 1 (was )?{how}") as caught:
+        cluster.run(program)
+    assert time.monotonic() - start < 2
+    assert caught.value.peer == 1
+    assert gone(pids, 0.0)
+    with pytest.raises(ClusterBroken, match="party 1"):
+        cluster.run(programs.squares)
+    assert works(cluster.start())
+
+
+def test_kill_from_outside_while_the_others_wait() -> None:
+    with LocalCluster() as cluster:
+        cluster.progress = lambda i, text: os.kill(cluster.processes[1], signal.SIGKILL)
+        start = time.monotonic()
+        with pytest.raises(PeerLost, match="killed by signal 9"):
+            cluster.run(programs.waits_for_party_1)
+        assert time.monotonic() - start < 2
+
+
+def test_a_party_that_died_between_runs(cluster: LocalCluster) -> None:
+    os.kill(cluster.processes[2], signal.SIGKILL)
+    with pytest.raises(PeerLost) as caught:
+        cluster.run(programs.squares)
+    assert caught.value.peer == 2
+
+
+def test_a_stopped_party_is_named() -> None:
+    with LocalCluster(silence=1.0) as cluster:
+        cluster.progress = lambda i, text: os.kill(cluster.processes[1], signal.SIGSTOP)
+        pids = cluster.processes
+        with pytest.raises(PeerSilent) as caught:
+            cluster.run(programs.waits_for_party_1)
+        assert caught.value.peer == 1
+        assert gone(pids, 0.0)
+
+
+def test_a_start_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AccordError) as caught:
+        LocalCluster(start_deadline=0.05).start()
+    assert isinstance(caught.value, PeerMissing)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(PeerLost, match="exited with 1 while the cluster was starting"):
+        LocalCluster().start()
+
+
+def test_close_leaves_nobody() -> None:
+    cluster = LocalCluster()
+    pids = cluster.start().processes
+    assert len(pids) == 3 and all(map(alive, pids))
+    start = time.monotonic()
+    cluster.close()
+    assert gone(pids, 0.0) and time.monotonic() - start < 3
+    cluster.close()
+    with pytest.raises(ClusterBroken, match="it is closed"):
+        cluster.run(programs.squares)
+    with pytest.raises(ClusterBroken, match="not started"):
+        LocalCluster().run(programs.squares)
+
+
+def test_a_forgotten_cluster_leaves_nobody() -> None:
+    pids = LocalCluster().start().processes
+    assert gone(pids, 2.0)
+
+
+PARENT = """
+from mpc import LocalCluster
+from tests.mpc import programs
+import sys
+
+if __name__ == "__main__":
+    cluster = LocalCluster().start()
+    cluster.progress = lambda i, text: print(*cluster.processes, flush=True)
+    cluster.run({program})
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "program"),
+    [
+        (signal.SIGKILL, "programs.waits_for_party_1"),
+        (signal.SIGKILL, "busy"),
+        (signal.SIGINT, "programs.waits_for_party_1"),
+        (signal.SIGTERM, "busy"),
+    ],
+)
+def test_no_orphans(tmp_path: Path, how: signal.Signals, program: str) -> None:
+    busy = "async def busy(party):\n    party.report('now')\n    while True: pass\n"
+    (tmp_path / "parent.py").write_text(busy + PARENT.format(program=program))
+    parent = subprocess.Popen(
+        [sys.executable, "parent.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 3 and all(map(alive, pids))
+    parent.send_signal(how)
+    assert gone([*pids, parent.pid])
+    _, err = parent.communicate()
+    if how == signal.SIGINT:
+        assert "KeyboardInterrupt" in err

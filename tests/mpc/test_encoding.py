@@ -1,0 +1,126 @@
+"""Numbers as ring words and back; everything out of range raises."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mpc import encoding
+from mpc.errors import OutOfRange, WrongType
+from tests.mpc.helpers import EDGES, LARGEST, same
+
+shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+
+
+@given(hnp.arrays(np.int64, shapes, elements=st.integers(-LARGEST, LARGEST)))
+def test_integers_come_back(values: Any) -> None:
+    words, frac = encoding.encode(values)
+    assert frac == 0 and words.dtype == np.uint64 and words.flags.c_contiguous
+    same(np.asarray(encoding.decode(words, 0)), values)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64])
+@pytest.mark.parametrize("frac", [0, 16, 30, 31, 40])
+def test_every_integer_type_is_exact_or_out_of_range(dtype: type, frac: int) -> None:
+    info = np.iinfo(dtype)
+    for value in {info.min, info.max, 0, 1, min(info.max, (1 << (62 - frac)) - 1), min(info.max, 1 << (62 - frac))}:
+        array = np.array([value], dtype)
+        if abs(value) < 1 << (62 - frac):
+            words, _ = encoding.encode(array, frac)
+            assert int(words.view(np.int64)[0]) == value << frac
+        else:
+            with pytest.raises(OutOfRange, match="is needed"):
+                encoding.encode(array, frac)
+
+
+@given(st.integers(1, 40), st.data())
+def test_reals_come_back_to_half_a_unit(frac: int, data: st.DataObject) -> None:
+    bound = 2.0 ** (62 - frac)
+    values = data.draw(
+        hnp.arrays(np.float64, shapes, elements=st.floats(-bound, bound, exclude_min=True, exclude_max=True))
+    )
+    if values.size and np.abs(np.rint(values * 2.0**frac)).max() >= 2.0**62:
+        return
+    words, f = encoding.encode(values, frac)
+    back = encoding.decode(words, f)
+    assert back.shape == values.shape and back.dtype == np.float64
+    assert np.all(np.abs(back - values) <= 2.0 ** -(frac + 1) + np.abs(values) * 2.0**-52)
+
+
+@pytest.mark.parametrize("values", [True, 3, [1, 2], np.arange(6).reshape(2, 3).T, np.arange(10)[::-2], [], [[]]])
+def test_anything_like_an_array(values: Any) -> None:
+    words, _ = encoding.encode(values)
+    assert words.flags.c_contiguous
+    same(np.asarray(encoding.decode(words, 0)), np.asarray(values, np.int64))
+
+
+def test_the_words_are_a_copy() -> None:
+    for values in (np.arange(4), np.arange(4).astype(np.uint64), np.linspace(0, 1, 4)):
+        before = values.copy()
+        words, _ = encoding.encode(values)
+        words += np.uint64(1)
+        assert np.array_equal(values, before)
+
+
+@pytest.mark.parametrize("value", EDGES)
+def test_the_edges_of_the_range(value: int) -> None:
+    assert int(encoding.decode(encoding.encode(value)[0], 0)) == value
+
+
+@pytest.mark.parametrize("value", [1 << 62, -(1 << 62), (1 << 63) - 1, -(1 << 63), 1 << 63, (1 << 64) - 1])
+def test_integers_beyond_the_range_raise(value: int) -> None:
+    with pytest.raises(OutOfRange, match="2\\^62"):
+        encoding.encode(value, what="age")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2.0**46, -(2.0**46), 1e300, np.float16("inf")])
+def test_reals_beyond_the_range_raise_and_name_what(value: float) -> None:
+    with pytest.raises(OutOfRange, match="column age"):
+        encoding.encode([0.0, value], what="column age")
+
+
+def test_the_position_of_the_first_nan_is_named_and_no_value() -> None:
+    with pytest.raises(OutOfRange, match="position 2") as caught:
+        encoding.encode([123.456, 1.0, np.nan, np.inf])
+    assert "123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "text", ["a", "b"], b"bytes", None, [None, 1], [1, "a"], 1j, [1 << 70], {"a": 1}, object(),
+        np.array(["2020-01-01"], "M8[D]"), np.array([1], "m8[s]"), datetime.date(2020, 1, 1), np.array([(1, 2)], "i4,i4"),
+    ],
+)  # fmt: skip
+def test_other_types_raise(values: Any) -> None:
+    with pytest.raises(WrongType):
+        encoding.encode(values)
+
+
+@pytest.mark.parametrize("values", [[[1], [1, 2]], [[1, 2], 3], [[[1]], [[1, 2]]]])
+def test_ragged_lists_raise(values: Any) -> None:
+    with pytest.raises(WrongType, match="differ in length"):
+        encoding.encode(values)
+
+
+def test_missing_values_of_a_masked_array_raise() -> None:
+    with pytest.raises(OutOfRange, match="missing"):
+        encoding.encode(np.ma.array([1, 2], mask=[False, True]))
+    assert encoding.encode(np.ma.array([1, 2]))[0].tolist() == [1, 2]
+
+
+def test_reals_as_integers_raise() -> None:
+    with pytest.raises(WrongType, match="fractional"):
+        encoding.encode([1.5], 0)
+
+
+@pytest.mark.parametrize("frac", [-1, 41, True, 1.5, "16"])
+def test_impossible_fractional_bits_raise(frac: Any) -> None:
+    with pytest.raises(OutOfRange, match="fractional bits"):
+        encoding.encode([1.0], frac)

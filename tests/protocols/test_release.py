@@ -1,0 +1,266 @@
+"""The door: what comes out, to whom, at what price, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc import MemoryCluster
+from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
+from protocols.accounting import DELTA_LIMIT
+from protocols.errors import EpsilonInvalid, GridOverflow, SensitivityInvalid
+from protocols.means import release_mean
+from protocols.noise import DiscreteLaplace
+from protocols.release import MinimumGroup, Released, release, total_epsilon
+
+PARTIES = (3, 4, 5)
+HUGE = DiscreteLaplace(100.0)
+
+
+def run(m: int, program: Any, seed: int = 1) -> list[Any]:
+    return MemoryCluster(m, seed=seed).run(program)
+
+
+@pytest.mark.parametrize("m", PARTIES)
+@pytest.mark.parametrize(
+    ("figures", "frac"), [(np.array([5, -7, 0]), 0), (np.array([[1.5], [-2.25]]), 4), (np.array(12345), 0)]
+)
+def test_with_a_huge_epsilon_it_is_the_truth(m: int, figures: Any, frac: int) -> None:
+    async def program(party: Any) -> Released:
+        return await release(party, party.input(figures, 0, frac=frac), HUGE, sensitivity=1, to=[0, 1])
+
+    for i, answer in enumerate(run(m, program)):
+        if i > 1:
+            assert answer.values is None and answer.interval95 is None and answer.shown is None
+            continue
+        step = 2.0**-frac
+        assert np.abs(answer.values - figures).max() <= 30 * answer.standard_error + (step if frac else 0)
+        assert answer.values.shape == figures.shape
+        assert answer.shown is None
+        assert answer.epsilon == 100.0 and answer.sensitivity == 1.0
+        assert 0 < answer.delta <= DELTA_LIMIT
+
+
+@pytest.mark.parametrize("m", [3, 5])
+@pytest.mark.parametrize(("frac", "sensitivity"), [(0, 2), (6, 0.7), (0, 1)])
+def test_spread_and_interval_are_as_stated(m: int, frac: int, sensitivity: float) -> None:
+    n = 20_000
+
+    async def program(party: Any) -> Released:
+        figures = party.input(np.full(n, 40), 0) if frac == 0 else party.input(np.full(n, 40.0), 0, frac=frac)
+        return await release(party, figures, DiscreteLaplace(0.8), sensitivity=sensitivity, to=0)
+
+    answer = run(m, program)[0]
+    error = answer.values - 40
+    central = math.sqrt(
+        2 * math.exp(-0.8 / math.ceil(sensitivity * 2**frac))
+    )  # sqrt(2 alpha) = this, squared rate halved
+    alpha = math.exp(-0.8 / math.ceil(sensitivity * 2**frac))
+    central = math.sqrt(2 * alpha) / (1 - alpha) / 2**frac
+    assert answer.standard_error == pytest.approx(central, rel=1e-6)
+    assert error.std() == pytest.approx(answer.standard_error, rel=0.04)
+    assert abs(error.mean()) < 4.5 * answer.standard_error / math.sqrt(n)
+    low, high = answer.interval95
+    covered = ((low <= 40) & (high >= 40)).mean()
+    assert covered >= 0.945
+    assert (low == answer.values - answer.half_width()).all()
+    assert answer.half_width(0.99) > answer.half_width(0.95)
+    assert answer.sensitivity >= sensitivity and (answer.sensitivity * 2**frac).is_integer()
+
+
+@pytest.mark.parametrize("m", PARTIES)
+def test_small_groups_are_suppressed_by_the_noised_count_itself(m: int) -> None:
+    counts = np.array([[100, 3, 60, 0], [40, 2, 60, 0]])
+
+    async def program(party: Any) -> Any:
+        figures = party.input(counts, 0)
+        both = await release(party, figures, DiscreteLaplace(60), sensitivity=2, to=[2], minimum=MinimumGroup(50))
+        one = await release(party, figures[0], DiscreteLaplace(60), sensitivity=1, to=[2], minimum=MinimumGroup(60))
+        return both, one
+
+    for i, (both, one) in enumerate(run(m, program)):
+        assert both.epsilon == 60.0  # the threshold looks at what is released anyway
+        if i != 2:
+            assert both.values is None and both.shown is None
+            continue
+        shown = [True, False, True, False]
+        assert both.shown.tolist() == [shown, shown]
+        assert both.values.tolist() == [[100, 0, 60, 0], [40, 0, 60, 0]]
+        assert np.isnan(both.interval95[0]).tolist() == (~both.shown).tolist()
+        assert one.values.tolist() == [100, 0, 60, 0]
+
+
+@pytest.mark.parametrize("m", [3, 5])
+def test_small_groups_by_counts_of_their_own(m: int) -> None:
+    async def program(party: Any) -> Any:
+        counts, sums = party.input([100, 49, 50], 0), party.input([5.5, 6.5, 7.5], 1, frac=8)
+        minimum = MinimumGroup(50, counts, 60.0)
+        return await release(party, sums, DiscreteLaplace(70), sensitivity=0.5, to=[0], minimum=minimum)
+
+    answer = run(m, program)[0]
+    assert answer.shown.tolist() == [True, False, True]
+    assert np.allclose(answer.values, [5.5, 0, 7.5], atol=0.2)
+    assert answer.epsilon == 130.0 and len(answer.mechanism) == 2
+
+
+def test_the_threshold_itself_is_noisy() -> None:
+    async def program(party: Any) -> Any:
+        counts = party.input(np.full(4000, 50), 0)
+        minimum = MinimumGroup(51, counts, 0.5)
+        return await release(party, counts * 0, DiscreteLaplace(1.0), sensitivity=1, to=[0], minimum=minimum)
+
+    answer = run(3, program)[0]
+    alpha = math.exp(-0.5)
+    assert answer.shown.mean() == pytest.approx(alpha / (1 + alpha), abs=0.035)  # P(X >= 1)
+
+
+def test_only_receivers_get_opening_messages() -> None:
+    """Party 2 receives nothing in the last round, and as many bytes as when nothing is opened at all."""
+
+    def received(to: Any) -> list[int]:
+        async def program(party: Any) -> None:
+            await release(party, party.input([1, 2, 3], 0), DiscreteLaplace(1.0), sensitivity=1, to=to)
+
+        cluster = MemoryCluster(3)
+        cluster.run(program)
+        return [t.bytes_received for t in cluster.traffic]
+
+    one, all_three = received([1]), received([0, 1, 2])
+    assert one[1] == all_three[1]
+    assert one[0] == all_three[0] - 24 and one[2] == all_three[2] - 24
+
+
+def test_asking_again_draws_anew_and_is_charged_anew() -> None:
+    async def program(party: Any) -> Any:
+        x = party.input(np.zeros(2000, int), 0)
+        first = await release(party, x, DiscreteLaplace(0.1), sensitivity=1, to=0)
+        return first, await release(party, x, DiscreteLaplace(0.1), sensitivity=1, to=0)
+
+    first, second = run(3, program)[0]
+    assert abs(np.corrcoef(first.values, second.values)[0, 1]) < 0.12
+    assert total_epsilon(first, second) == pytest.approx(0.2, rel=1e-12)
+    assert Fraction(total_epsilon(first, second)) >= 2 * Fraction(0.1)
+
+
+# -- means -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", PARTIES)
+def test_means_with_a_huge_epsilon(m: int) -> None:
+    sums, counts = np.array([300.0, 12.5, 0.0]), np.array([10, 5, 0])
+
+    async def program(party: Any) -> Any:
+        return await release_mean(
+            party, party.input(sums, 0, frac=8), party.input(counts, 1), DiscreteLaplace(128), low=0, high=40, to=[0]
+        )
+
+    answers = run(m, program)
+    assert all(a.values is None for a in answers[1:])
+    answer = answers[0]
+    assert np.allclose(answer.values, [30, 2.5, 20], atol=0.6)  # an empty group: the middle of the bounds
+    assert answer.standard_error[2] == 20 and answer.standard_error[0] < 0.2
+    assert (answer.interval95[0][2], answer.interval95[1][2]) == (0, 40)
+    assert answer.epsilon == 128.0
+    assert [p.sensitivity for p in answer.parts] == [20.0, 1.0]
+
+
+def test_mean_error_and_interval_hold() -> None:
+    n, true = 3000, 27.3
+
+    async def program(party: Any) -> Any:
+        sums, counts = party.input(np.full(n, 400 * true), 0, frac=4), party.input(np.full(n, 400), 0)
+        return await release_mean(party, sums, counts, DiscreteLaplace(1.0), low=0, high=40, to=0)
+
+    answer = run(3, program)[0]
+    error = answer.values - true
+    assert error.std() == pytest.approx(np.median(answer.standard_error), rel=0.1)
+    covered = ((answer.interval95[0] <= true) & (true <= answer.interval95[1])).mean()
+    assert covered >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("sums", "counts", "bounds", "rows", "fault"),
+    [
+        ([1.0], [1], (1, 1), 1, OutOfRange),
+        ([1.0], [1], (0, math.inf), 1, OutOfRange),
+        ([1.0], [1], (0, 1), 0, OutOfRange),
+        ([1.0], [1, 2], (0, 1), 1, ShapeMismatch),
+        ([1.0], [1.0], (0, 1), 1, ShapeMismatch),
+    ],
+)
+def test_bad_means(sums: Any, counts: Any, bounds: Any, rows: Any, fault: type) -> None:
+    async def program(party: Any) -> None:
+        low, high = bounds
+        await release_mean(
+            party, party.input(sums, 0), party.input(counts, 0), HUGE, low=low, high=high, rows=rows, to=0
+        )
+
+    with pytest.raises(fault):
+        run(3, program)
+
+
+# -- refused -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"sensitivity": 0}, SensitivityInvalid),
+        ({"sensitivity": -1}, SensitivityInvalid),
+        ({"sensitivity": math.nan}, SensitivityInvalid),
+        ({"sensitivity": math.inf}, SensitivityInvalid),
+        ({"sensitivity": 1e30}, GridOverflow),
+        ({"to": []}, UnknownParty),
+        ({"to": [3]}, UnknownParty),
+        ({"to": -1}, UnknownParty),
+        ({"magnitude": 2.0**62}, GridOverflow),
+        ({"magnitude": -1}, OutOfRange),
+        ({"magnitude": math.nan}, OutOfRange),
+        ({"minimum": MinimumGroup(0)}, OutOfRange),
+        ({"minimum": MinimumGroup(True)}, OutOfRange),
+    ],
+)
+def test_bad_releases_draw_no_noise(options: dict[str, Any], fault: type) -> None:
+    async def program(party: Any) -> int:
+        x = await party.input([1, 2, 3], 0)
+        before = party.transport.traffic.frames_sent
+        with pytest.raises(fault):
+            await release(party, x, DiscreteLaplace(1.0), **{"sensitivity": 1, "to": [0], **options})
+        return int(party.transport.traffic.frames_sent - before)
+
+    assert run(3, program) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.0, -1.0])
+def test_a_minimum_with_counts_needs_an_epsilon(epsilon: float | None) -> None:
+    async def program(party: Any) -> None:
+        x = await party.input([1, 2, 3], 0)
+        await release(party, x, HUGE, sensitivity=1, to=0, minimum=MinimumGroup(5, x, epsilon))
+
+    with pytest.raises(EpsilonInvalid):
+        run(3, program)
+
+
+def test_a_minimum_needs_counts_that_fit() -> None:
+    async def reals(party: Any) -> None:
+        await release(party, party.input([1.5], 0), HUGE, sensitivity=1, to=0, minimum=MinimumGroup(5))
+
+    async def shape(party: Any) -> None:
+        minimum = MinimumGroup(5, party.input([1, 2], 0), 1.0)
+        await release(party, party.input([1, 2, 3], 0), HUGE, sensitivity=1, to=0, minimum=minimum)
+
+    for program in (reals, shape):
+        with pytest.raises(ShapeMismatch):
+            run(3, program)
+
+
+def test_bits_are_no_figures() -> None:
+    async def program(party: Any) -> None:
+        await release(party, party.random_bits((3,)), HUGE, sensitivity=1, to=0)
+
+    with pytest.raises(WrongType):
+        run(3, program)
