@@ -118,8 +118,8 @@ def introduce(data: Dataset, plan: Plan) -> None:
         outside = int(((column < low) | (column > high)).sum())
         missing = int(is_missing(column).sum())
         note = f"; {missing} missing count as 0" if missing else ""
-        agreed = f"{_label(name)} cut to {low:,g} .. {high:,g}, as agreed beforehand"
-        out.print(f"  {agreed}: {outside:,} patients lie outside{note}")
+        agreed = f"{_label(name)} cut to {low:,g} .. {high:,g} (agreed beforehand)"
+        out.print(f"  {agreed}: {outside:,} lie outside{note}")
     out.print()
 
 

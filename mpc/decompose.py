@@ -159,7 +159,7 @@ async def from_bits(party: Party, planes: Words, n: int) -> Words:
 async def leading_bit(party: Party, planes: Words) -> Words:
     """[position of the highest set bit] as XOR-shared planes (k, log2 count, W), of planes (k, count, W).
 
-    0 if no bit is set. ``count`` is a power of two. Halves are joined two by two: the upper one's position counts if it
+    All ones, count - 1, if no bit is set. ``count`` is a power of two. Halves are joined two by two: the upper one's position counts if it
     has a bit set. Rounds: log2 count. AND gates: about 2 count.
     """
     k, count, width = planes.shape
@@ -175,4 +175,5 @@ async def leading_bit(party: Party, planes: Words) -> Words:
         both = await and_(party, left, right)
         some = low ^ high ^ both[:, 0]
         position = np.concatenate([place_low ^ both[:, 1:], high[:, None]], axis=1)
-    return position[:, :, 0]
+    none = some[:, None, 0] ^ public_share(party, np.full(1, ~np.uint64(0)), boolean=True)[:, None]
+    return position[:, :, 0] ^ none

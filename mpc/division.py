@@ -136,15 +136,16 @@ async def _divide_words(party: Party, a: Words, b: Words) -> Words:
     """a 2^16 / b for words |a| < 2^56, 1 <= |b| < 2^56 with |a / b| < 2^27: Q = a r 2^(15-p) for r = 1/n.
 
     Scales of a r, 1 <= r <= 2:
-        tiny = a r 2^18, exact, for p < 16: there |a| < 2^27 |b| < 2^43, so it is below 2^62.
+        tiny = a r 2^18, exact, for p < 16: there |a| < 2^27 |b| < 2^43.
         fine = a r 2^3 < 2^60, from a = upper 2^26 + lower, upper < 2^30, for 16 <= p < 32.
-        coarse = a r 2^-21, for p >= 32.
-    Q 2^19 = tiny 2^(16-p) = fine 2^(31-p) = coarse 2^(55-p), below 2^62 as |Q| < 2^43. Of the scales that are not picked
-    only the product with 0 counts, so their own overflow does no harm.
+        middle = a r 2^-13 for p < 48, coarse = a r 2^-29 for the rest.
+    Q 2^19 = tiny 2^(16-p) = fine 2^(31-p) = middle 2^(47-p) = coarse 2^(63-p) is below 2^62 as |Q| < 2^43, and a last
+    place of a scale counts for at most 2^15. Of the scales that are not picked only the product with 0 counts, so their
+    own overflow does no harm.
     """
     found = await normalise(
         party, b, signed=True, low=[_table(*range(7, -1, -1))],
-        high=[_per_high(h0=9, h1=1), _per_high(h2=8, h3=0), _per_high(h4=16, h5=8, h6=0)],
+        high=[_per_high(h0=9, h1=1), _per_high(h2=8, h3=0), _per_high(h4=8, h5=0), _per_high(h6=8)],
     )  # fmt: skip
     cut = party.launch("upper", lambda: truncate(party, a, 26))
     r = await series(party, found.n << np.uint64(1), RECIPROCAL, 29)
@@ -153,9 +154,9 @@ async def _divide_words(party: Party, a: Words, b: Words) -> Words:
     lower = a - (upper << np.uint64(26))
     both = await mul(party, np.stack([upper, lower], axis=1), np.stack([r, r], axis=1))
     fine = both[:, 0] + await truncate(party, np.ascontiguousarray(both[:, 1]), 26)
-    last = party.launch("coarse", lambda: truncate(party, fine, 24))
+    shifted = [party.launch("shift", lambda f=f: truncate(party, fine, f)) for f in (16, 32)]  # type: ignore[misc]
     tiny = await mul(party, a, await rough.result())
-    chosen = await _weigh(party, [tiny, fine, await last.result()], found.high)
+    chosen = await _weigh(party, [tiny, fine, *[await each.result() for each in shifted]], found.high)
     return await round_off(party, await mul(party, chosen, found.low[:, 0]), 19)
 
 
@@ -165,7 +166,7 @@ async def _divide_words(party: Party, a: Words, b: Words) -> Words:
 def floor_divide(x: Any, y: Any) -> SecretArray:
     """x // y of integers, exact, rounding down as numpy does; one of them may be public; broadcasts.
 
-    Range: |x|, |y| < 2^36 by secrets and public arrays; |x| < 2^46, |y| < 2^30 by one public number. By a secret 0:
+    Range: |x|, |y| < 2^36 by secrets and public arrays; |x| < 2^46, |y| < 2^29 by one public number. By a secret 0:
     a number from -1 to t. Raises OutOfRange for a public 0, WrongType for fixed-point operands.
     By secrets: Rounds: 57 (m = 3). By a public number: Rounds: 15.
     """
@@ -177,8 +178,8 @@ def floor_divide(x: Any, y: Any) -> SecretArray:
         if (values == 0).any():
             raise OutOfRange("integer division by zero in the public divisor")
         if values.ndim == 0:
-            if abs(int(values)) >= 1 << 30:
-                raise OutOfRange(f"public divisor {int(values)}: |divisor| < 2^30 is needed")
+            if abs(int(values)) >= 1 << 29:
+                raise OutOfRange(f"public divisor {int(values)}: |divisor| < 2^29 is needed")
             return _floor_by_public(x, int(values))
     return _floor_divide(x, y)
 
@@ -205,7 +206,7 @@ async def _floor_divide(x: Any, y: Any) -> SecretArray:
 
 async def _floor_words(party: Party, a: Words, b: Words) -> Words:
     """1. Give both the sign that makes b positive.
-    2. Guess a quotient from r = 1/n with 23 bits: |error| < 2^-21 |a / b| + t + 2.
+    2. Guess a quotient from r = 1/n with 22 bits: |error| < 2^-21 |a / b| + t + 2.
     3. Guess that of the remainder, a little low: then the error is below t + 2, and never upwards.
     4. Count how often b goes into what remains.
     """
@@ -217,7 +218,7 @@ async def _floor_words(party: Party, a: Words, b: Words) -> Words:
     signed = party.launch(
         "sign", lambda: mul(party, np.stack([a, b, found.low[:, 0]], axis=1), np.stack([sign, sign, sign], axis=1))
     )
-    r = await series(party, found.n << np.uint64(1), RECIPROCAL, 23)
+    r = await series(party, found.n << np.uint64(1), RECIPROCAL, 22)
     flipped = await signed.result()
     a, b, scale = (np.ascontiguousarray(flipped[:, i]) for i in range(3))
     first = await _guess(party, a, r, found.high, scale, 0.0)
@@ -228,13 +229,13 @@ async def _floor_words(party: Party, a: Words, b: Words) -> Words:
 
 
 async def _guess(party: Party, a: Words, r: Words, high: Words, scale: Words, below: float) -> Words:
-    """About a / b - below, at most t + 1 less: a r 2^(-1-p), for |a| < 2^38 (1 + 2^-10).
+    """About a / b - below, at most t + 1 less: a r 2^(-1-p), for |a| < (t + 3) 2^36.
 
     fine = a r 2^5 < 2^44 and the same shifted down by 16 and 32, for p < 16, 32, 48.
     q 2^21 = fine 2^(15-p) = middle 2^(31-p) = coarse 2^(47-p), with an error below 2^21 2^-5 (t + 1).
-    a r with 23 bits is below 2^62, and q 2^21 too: |q| < 2^38.
+    a r with 22 bits is below 2^62, and q 2^21 too: |q| < 2^38.
     """
-    fine = await truncate(party, await mul(party, a, r), 18)
+    fine = await truncate(party, await mul(party, a, r), 17)
     later = party.launch("coarse", lambda: truncate(party, fine, 32))
     middle = await truncate(party, fine, 16)
     chosen = await _weigh(party, [fine, middle, await later.result()], high)
@@ -266,10 +267,10 @@ async def _floor_by_public(x: SecretArray, by: int) -> SecretArray:
 
 
 async def _floor_public_words(party: Party, a: Words, by: int) -> Words:
-    """|a| < 2^46, 2 <= by < 2^30, R = 2^(30+e) / by in (2^29, 2^30] for by in [2^e, 2^(e+1)).
+    """|a| < 2^46, 2 <= by < 2^29, R = 2^(30+e) / by in (2^29, 2^30] for by in [2^e, 2^(e+1)).
 
     1. upper = a / 2^16, below 2^30: upper R < 2^60 gives the quotient to 2^17 / by + 2^-30 |a| / by + t + 1 < 2^18.
-    2. What remains is below 2^18 + 2^17 + 3 by < 2^32: times R, below 2^62, it gives the quotient to t + 1 + 2^-8.
+    2. What remains is below 2^19 + (t + 2) by < 2^32: times R, below 2^62, it gives the quotient to t + 1 + 2^-8.
     3. Count how often ``by`` goes into the rest.
     """
     e = by.bit_length() - 1

@@ -8,6 +8,8 @@ more for more parties.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from mpc.exchange import public_share
 from mpc.normalise import in_pieces, normalise, powers
 from mpc.party import Party
 from mpc.secret import operation
-from mpc.separable import exp2, look_up, round_off, series
+from mpc.separable import Series, exp2, look_up, round_off, series
 
 __all__ = [
     "EXP_LIMIT", "divide", "exp", "floor_divide", "inverse_sqrt", "log", "reciprocal", "sigmoid", "sqrt", "tanh",
@@ -40,16 +42,203 @@ EXP_LIMIT = 15.0
 _EXP_LEAST = -12.0
 
 
-def _unary(name: str, work: Any, doc: str) -> Any:
-    @operation(SecretArray, _shape_of)
-    async def run(x: SecretArray) -> SecretArray:
-        words = await fixed_words(x)
-        out = await in_pieces(x.party, name, lambda w: work(x.party, w), words)
-        return SecretArray(x.party, out.reshape(x.share.shape), FRAC)
+Work = Callable[[Party, Words], Coroutine[Any, Any, Words]]
 
-    def call(x: Any) -> SecretArray:
-        return run(numbers(x))
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = doc
-    return call
+@operation(SecretArray, lambda x, work: _shape_of(x))
+async def _apply(x: SecretArray, work: Work) -> SecretArray:
+    words = await fixed_words(x)
+    out = await in_pieces(x.party, work.__name__, lambda w: work(x.party, w), words)
+    return SecretArray(x.party, out.reshape(x.share.shape), FRAC)
+
+
+def _column(values: list[float], bits: int) -> Words:
+    """A table of reals with so many fractional bits."""
+    return np.array([round(v * (1 << bits)) % (1 << 64) for v in values], np.uint64)
+
+
+# -- roots -----------------------------------------------------------------------------------
+
+
+def sqrt(x: Any) -> SecretArray:
+    """Square root.
+
+    Range: 0 <= x < 2^40. Error: at most 1 ulp (+ t/2) + 2^-21 of the result. Negative x, and x >= 2^40, give 0.
+    Rounds: 29 (m = 3). Sends: about 190 bytes an element and party.
+    """
+    return _apply(numbers(x), _sqrt)
+
+
+async def _sqrt(party: Party, x: Words) -> Words:
+    """X = n 2^(p+1), p = 8h + l: sqrt(X 2^-16) 2^16 = sqrt(n) 2^((l+1)/2) 2^(4h+8).
+
+    sqrt(n) with 28 bits times 2^((l+1)/2) <= 2^4 with 28 stays below 2^60 (1 + 2^-20); cut to 25 bits, it is below
+    2^29 (1 + 2^-20), and times 2^(4h+8) <= 2^32 below 2^62.
+    """
+    found = await normalise(
+        party, x,
+        low=[_column([2 ** ((l + 1) / 2) for l in range(8)], 28)],
+        high=[powers([4 * h + 8 if h < 7 else None for h in range(8)])],
+    )  # fmt: skip
+    root = await series(party, found.n << np.uint64(1), ROOT, 28)
+    lower = await round_off(party, await mul(party, root, found.low[:, 0]), 31)
+    return await round_off(party, await mul(party, lower, found.high[:, 0]), 25)
+
+
+def inverse_sqrt(x: Any) -> SecretArray:
+    """1 / sqrt(x).
+
+    Range: 2^-16 <= x < 2^40. Error: at most 1 ulp (+ t/2) + 2^-22 of the result. Other x give 0.
+    Rounds: 29 (m = 3). Sends: about 200 bytes an element and party.
+    """
+    return _apply(numbers(x), _inverse_sqrt)
+
+
+async def _inverse_sqrt(party: Party, x: Words) -> Words:
+    """2^24 / sqrt(X) = n^(-1/2) 2^(-(l+1)/2) 2^(24-4h).
+
+    n^(-1/2) <= 2^(1/2) with 30 bits times 2^(-(l+1)/2) with 30 is at most 2^60; cut to 36 bits, times 2^24, too.
+    """
+    found = await normalise(
+        party, x,
+        low=[_column([2 ** (-(l + 1) / 2) for l in range(8)], 30)],
+        high=[powers([24 - 4 * h if h < 7 else None for h in range(8)])],
+    )  # fmt: skip
+    root = await series(party, found.n << np.uint64(1), INVERSE_ROOT, 30)
+    lower = await round_off(party, await mul(party, root, found.low[:, 0]), 24)
+    return await round_off(party, await mul(party, lower, found.high[:, 0]), 36)
+
+
+# -- logarithm and exponential ---------------------------------------------------------------
+
+
+def log(x: Any) -> SecretArray:
+    """Natural logarithm.
+
+    Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp (+ t/2). 0 and negative x give log 2^-16 = -11.09; x >= 2^40 gives
+    some number from -16 to -11. Rounds: 25 (m = 3). Sends: about 190 bytes an element and party.
+    """
+    return _apply(numbers(x), _log)
+
+
+async def _log(party: Party, x: Words) -> Words:
+    """log(X 2^-16) = log n + l log 2 + (8h - 15) log 2, all with 56 bits, below 28 2^56 < 2^61.
+
+    0 and negative x have n = 0 and p = 63: there the table makes up for what the series gives at n = 0.
+    """
+    two = math.log(2)
+    least = -23 * two - float(LOG(np.zeros(1))[0])
+    found = await normalise(
+        party, x,
+        low=[_column([l * two for l in range(8)], LOG.bits)],
+        high=[_column([*((8 * h - 15) * two for h in range(7)), least], LOG.bits)],
+    )  # fmt: skip
+    return await series(party, found.n << np.uint64(1), LOG, FRAC, plus=found.low[:, 0] + found.high[:, 0])
+
+
+def exp(x: Any) -> SecretArray:
+    """e^x.
+
+    Range: all x. Error for x <= 15: at most 1.6 ulp (+ t/2) + 2^-17 of the result. Above 15 it gives e^15 = 3.27e6; below
+    -12 it gives 0. Rounds: 9 (m = 3). Sends: about 100 bytes an element and party.
+    """
+    return _apply(numbers(x), _exp)
+
+
+async def _exp(party: Party, x: Words) -> Words:
+    return await _saturate(
+        party, x, _exp_inside, (_EXP_LEAST, EXP_LIMIT), (0, round(math.exp(EXP_LIMIT) * (1 << FRAC)))
+    )
+
+
+async def _exp_inside(party: Party, x: Words) -> Words:
+    """e^x 2^16 = 2^(y - 26) for y = x log2(e) + 42, which for -23 < x <= 15 lies in [8, 63.7]."""
+    log2e = math.log2(math.e)
+    if party.three:
+        phase = x * np.uint64(round(log2e * (1 << 42)))  # y with 58 fractional bits
+        phase += public_share(party, np.full(1, 42 << 58, np.uint64))
+        return await round_off(party, await exp2(party, phase), 24)
+    return await _exp_digits(party, x * np.uint64(round(log2e * (1 << 26))))
+
+
+async def _exp_digits(party: Party, x: Words) -> Words:
+    """From x log2(e) with 42 bits: y = 8h + l + z, and 2^(y-26) = 2^z 2^l 2^(8h-22) 2^-4, with 20 bits for 2^z.
+
+    2^(20+z) 2^l 2^(8h-22) = 2^(y-2) < 2^62; for h < 3 it is below 2^22, which counts as 0.
+    """
+    n = x.shape[1]
+    y = x + public_share(party, np.full(1, 42 << 42, np.uint64))
+    place = (await to_bits(party, y, 48))[:, 42:]
+    ones = np.arange(8, dtype=np.uint64)
+    upper_columns = np.stack([ones << np.uint64(45), powers([None, None, None, 2, 10, 18, 26, 34])])
+    upper = party.launch("high", lambda: look_up(party, place[:, 3:], upper_columns, n))
+    low = await look_up(party, place[:, :3], np.stack([ones << np.uint64(42), powers(list(range(8)))]), n)
+    high = await upper.result()
+    scale = party.launch("scale", lambda: mul(party, low[:, 1], high[:, 1]))
+    z = y - low[:, 0] - high[:, 0]
+    turns = (z + public_share(party, np.full(1, 1 << 42, np.uint64))) << np.uint64(20)  # n/2 for n = (1 + z) / 2
+    fraction = await series(party, turns, POWER, 20)
+    return await round_off(party, await mul(party, fraction, await scale.result()), 24)
+
+
+# -- sigmoid and tanh ------------------------------------------------------------------------
+
+
+def sigmoid(x: Any) -> SecretArray:
+    """1 / (1 + e^-x).
+
+    Range: all x. Error: at most 2.2 ulp (+ t/2), 3.4e-5. Beyond 11 it is exactly 1, below -11 exactly 0.
+    Rounds: 9 (m = 3). Sends: about 130 bytes an element and party.
+    """
+    return _apply(numbers(x), _sigmoid)
+
+
+def tanh(x: Any) -> SecretArray:
+    """Hyperbolic tangent, 2 sigmoid(2x) - 1.
+
+    Range: all x. Error: at most 3.3 ulp (+ t/2), 5e-5. Beyond 5.5 it is exactly 1, below -5.5 exactly -1.
+    Rounds: 9 (m = 3). Sends: about 130 bytes an element and party.
+    """
+    return _apply(numbers(x), _tanh)
+
+
+_TANH = replace(SIGMOID, constant=0.0, sin=tuple(2 * b for b in SIGMOID.sin))
+
+
+async def _sigmoid(party: Party, x: Words) -> Words:
+    one = 1 << FRAC
+    return await _saturate(
+        party, x, lambda p, w: _wave(p, w, SIGMOID, SIGMOID_PERIOD), (-SIGMOID_LIMIT, SIGMOID_LIMIT), (0, one)
+    )
+
+
+async def _tanh(party: Party, x: Words) -> Words:
+    one, limit = 1 << FRAC, SIGMOID_LIMIT / 2
+    return await _saturate(
+        party, x, lambda p, w: _wave(p, w, _TANH, SIGMOID_PERIOD / 2), (-limit, limit), (-one, one)
+    )
+
+
+async def _wave(party: Party, x: Words, s: Series, period: float) -> Words:
+    """A periodic function of x with 16 bits; the factor to turns has 43 bits, so it is off by 2^-43."""
+    return await series(party, x * np.uint64(round(2.0 ** (64 - FRAC) / period)), s, FRAC)
+
+
+async def _saturate(
+    party: Party, x: Words, inside: Work, limits: tuple[float, float], values: tuple[int, int]
+) -> Words:
+    """``inside`` between the limits, beyond them the values. Both comparisons run beside it. Rounds: 9 (m = 3)."""
+    n = x.shape[1]
+    least, most = (public_share(party, np.full(1, round(l * (1 << FRAC)) % (1 << 64), np.uint64)) for l in limits)
+    function = party.launch("inside", lambda: inside(party, x))
+    is_above = party.launch("above", lambda: sign_bit(party, most - x))
+    below = await sign_bit(party, x - least)
+    above = await is_above.result()
+    ones = public_share(party, np.full(below.shape[1], ~np.uint64(0)), boolean=True)
+    outside = party.launch("flag", lambda: bits_to_words(party, above, n))
+    kept = await bits_to_words(party, below ^ above ^ ones, n)
+    over = await outside.result()
+    low, span = np.uint64(values[0] % (1 << 64)), np.uint64(values[1] - values[0])
+    lowest = public_share(party, np.full(1, low))
+    part = await mul(party, kept, await function.result() - lowest)
+    return part + over * span + lowest

@@ -172,22 +172,23 @@ async def _mix3(party: Party, x: Rows, by: Mixing) -> Rows:
 
 async def _mixk(party: Party, x: Rows, by: Mixing) -> Rows:
     """For every step: t + 1 of its holders sum components so that all are counted once, permute, and reshare."""
+    rows = x
     for turn, (holders, p) in enumerate(by.steps):
         chosen = tuple(sorted(holders[(turn + j) % len(holders)] for j in range(party.t + 1)))
         part = None
         if party.index in chosen:
-            total = _summand(party, x, chosen)
+            total = _summand(party, rows, chosen)
             part = np.empty_like(total)
             permutation.gather(total, _known(p), part)
-        x = await reshare_rows(party, part, chosen, x.shape[1:], x.dtype)
-    return x
+        rows = await reshare_rows(party, part, chosen, x.shape[1:], x.dtype)
+    return rows
 
 
 def _summand(party: Party, x: Rows, dealers: tuple[int, ...]) -> Rows:
     """The sum of those components that this one of the dealers is the first to hold."""
     before = set(dealers[: dealers.index(party.index)])
     mine = [s for s, a in enumerate(party.layout.held[party.index]) if not before & set(a)]
-    total = x[mine[0]].copy()
+    total: Rows = x[mine[0]].copy()
     for s in mine[1:]:
         plus(total, x[s], out=total)
     return total

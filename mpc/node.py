@@ -137,12 +137,9 @@ class MPyCNode(_mpyc.runtime.Runtime):
 
     def _left(self, connection: Connection, error: PeerError | None) -> None:
         """A connection is over (error None: after a farewell), or a farewell came."""
-        if self._closing:
-            pass
-        elif self.start_time is None:
-            if self._startup is not None:
-                self._startup.left(connection)
-        elif error is not None:
+        if not self._closing and self._startup is not None and not self._startup.done:
+            self._startup.left(connection)
+        elif not self._closing and error is not None:
             self.transport.fail(error)
         if self._news is not None:
             self._news.set()
@@ -153,9 +150,9 @@ class MPyCNode(_mpyc.runtime.Runtime):
 
     def _is_silent(self, peer: int) -> None:
         connection = self.transport.connections.get(peer)
-        if self._closing or connection is None or connection.closed.done() or self.start_time is None:
+        if self._closing or connection is None or connection.closed.done() or self._startup is None:
             return
-        if not connection.farewell:
+        if self._startup.done and not connection.farewell:
             silence = self.config.borne_silence
             text = f"party {peer} is connected but gave no sign of life for {silence:g} s: it is stopped, or cut off"
             connection.fail(PeerSilent(peer, text))
@@ -238,18 +235,15 @@ class MPyCNode(_mpyc.runtime.Runtime):
 
     async def shutdown(self) -> None:
         """Say farewell, wait for the others' a limited time, close. Never hangs, raises nothing of the peers'."""
-        if self.start_time is None or self._closing:
-            await self._leave()
-            return
         deadline = time.monotonic() + self.config.farewell_deadline
         while self._pc_level > self._program_counter[1] and self.transport.current.error is None:
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.001)
-        await self._leave(deadline)
+        await self._leave(self.config.farewell_deadline)
 
-    async def _leave(self, deadline: float = 0.0) -> None:
-        """Close all connections: after farewells if there is time."""
+    async def _leave(self, patience: float = 0.2) -> None:
+        """Close all connections, the polite way for ``patience`` seconds."""
         if self._closing:
             return
         if self._guard is not None:
@@ -257,28 +251,25 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self.transport.farewell()
         self._closing = True
         connections = list(self.transport.connections.values())
-        if deadline and self.failure is None:
-            assert self._news is not None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                    while not all(c.farewell or c.closed.done() for c in connections):
-                        self._news.clear()
-                        await self._news.wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                for connection in connections:
-                    await connection.drained()
-        for connection in connections:
-            connection.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await asyncio.gather(*(asyncio.shield(c.closed) for c in connections))
+            async with asyncio.timeout(patience if self.failure is None else 0.2):
+                await self._farewells(connections)
         for connection in connections:
             connection.abort()
         if self._liveness is not None:
             self._liveness.stop()
-        if self.transport.current.error is None:
-            self.transport.current.fail(PeerLost(self.index, "this node is closed"))
+        self.transport.current.fail(PeerLost(self.index, "this node is closed"))
+
+    async def _farewells(self, connections: list[Connection]) -> None:
+        """Everybody's goodbye: then all that was sent has been received."""
+        for connection in connections:
+            await connection.drained()
+        while self._news is not None and not all(c.farewell or c.closed.done() for c in connections):
+            self._news.clear()
+            await self._news.wait()
+        for connection in connections:
+            connection.close()
+        await asyncio.gather(*(asyncio.shield(c.closed) for c in connections))
 
     async def __aenter__(self) -> MPyCNode:
         await self.start()

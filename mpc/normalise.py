@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.arithmetic import mul
+from mpc.boolean import and_
 from mpc.decompose import leading_bit, to_bits
 from mpc.party import Party
 from mpc.separable import look_up
@@ -49,20 +50,21 @@ async def normalise(
     """Normalise [x] (k, n), and look up further columns of 8 entries by the digits of p = 8 h + l.
 
     With ``signed`` n comes from |x|, and every low column carries the sign of x: what is scaled by it gets the sign back.
-    Of a negative x the bits of -1 - x are looked at: -2^q has p = q - 1 and n = 1.
+    Of a negative x the bits of -1 - x are looked at: -2^q has p = q - 1 and n = 1. What is 0 has p = 63.
 
     1. The bits of x, flipped if it is negative.
     2. The position p of the leading one, in binary.
     3. 2^(61-p) = 2^(7-l) 2^(54-8h), each looked up; h = 7 gives 0.
     4. Two products.
 
-    Rounds: for m = 3 19. Leaks nothing.
+    Rounds: for m = 3 20. Leaks nothing.
     """
     planes = await to_bits(party, x)
     sign = planes[:, 63:].copy()
     if signed:
         planes[:, :63] ^= sign
         planes[:, 63] = 0
+        planes[:, :1] ^= sign ^ await and_(party, planes[:, :1], sign)  # or: so that -1 is not taken for 0
     place = await leading_bit(party, planes)
     n = x.shape[1]
     lows = np.stack([powers([7 - l for l in range(8)]), *low])

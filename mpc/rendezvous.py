@@ -179,7 +179,8 @@ class Rendezvous:
         self._on_alive = on_alive
         self._loop = asyncio.get_running_loop()
         self._strangers: set[asyncio.Task[None]] = set()
-        self.reasons: dict[int, PeerError] = {}
+        self.reasons: dict[int, PeerError] = {}  # why a party is not connected, as far as known
+        self._last_refusal: PeerError | None = None
 
     async def listen(self, listener: socket.socket) -> None:
         """Welcome whoever dials, until cancelled."""
@@ -297,6 +298,8 @@ class Rendezvous:
         else:
             reason = PeerLost(peer, f"the connection broke while it was made: {type(error).__name__}")
         peer = reason.peer
+        if not isinstance(reason, PeerLost):
+            self._last_refusal = reason
         known = self.reasons.get(peer)
         if known is None or str(known) != str(reason):
             _log.warning("refused a connection: %s", reason)
@@ -310,17 +313,15 @@ class Rendezvous:
             sock.close()
 
     def verdict(self, missing: list[int], unready: list[int], seconds: float) -> PeerError:
-        """The error to raise when the deadline has passed."""
-        for peer in missing:
-            reason = self.reasons.get(peer)
-            if reason is not None:
-                return reason
-        if missing and -1 in self.reasons:
-            reason = self.reasons[-1]
-            return type(reason)(missing[0], f"party {missing[0]} did not connect within {seconds:g} s; {reason.text}")
-        if missing:
-            names = ", ".join(map(str, missing))
-            return PeerMissing(missing[0], f"party {names} did not connect within {seconds:g} s: is it running?")
-        return PeerMissing(
-            unready[0], f"party {unready[0]} is connected, but not to every other party, after {seconds:g} s"
-        )
+        """The error to raise when the deadline has passed; ``missing`` in order of suspicion."""
+        if not missing:
+            return PeerMissing(
+                unready[0], f"party {unready[0]} is connected, but not to every other party, after {seconds:g} s"
+            )
+        first = missing[0]
+        late = f"party {first} did not connect within {seconds:g} s"
+        if first in self.reasons:
+            return type(self.reasons[first])(first, f"{late}: {self.reasons[first].text}")
+        if self._last_refusal is not None:  # it may well have been that party, under another name
+            return type(self._last_refusal)(first, f"{late}, but {self._last_refusal.text}")
+        return PeerMissing(first, f"{late}: is it running?")

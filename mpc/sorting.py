@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc import bits, lexicographic, ordering, permutation
+from mpc import bits, lexicographic, ordering, permutation, radix
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.exchange import public_share, reveal
@@ -35,7 +35,7 @@ Words = npt.NDArray[np.uint64]
 
 _WIDEST = 62
 _CHUNK = 1 << 16
-_SMALL = 1 << 12
+_SMALL = 1 << 15
 
 
 # -- components ----------------------------------------------------------------------------
@@ -119,12 +119,13 @@ async def _compare(party: Party, x: _Columns, count: int, fill: Callable[[int, i
     if not count:
         return results
     chunk = min(_CHUNK, max(_SMALL, -(-count // 192) * 64))
+    first = party.label()[0]  # so that the dealer of small batches changes
 
     async def piece(lo: int, hi: int) -> None:
         diffs = np.empty((x.less.size, hi - lo), np.uint64)
         fill(lo, hi, diffs)
         shares = diffs.reshape(len(x.blocks), party.layout.k, hi - lo)
-        opened = await reveal(party, await lexicographic.less(party, shares, x.blocks, lo // chunk), boolean=True)
+        opened = await reveal(party, await lexicographic.less(party, shares, x.blocks, first + lo // chunk), boolean=True)
         assert opened is not None
         results[lo // 64 : bits.plane_words(hi)] = opened
 

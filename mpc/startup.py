@@ -18,7 +18,7 @@ import time
 from mpc.agreement import KeyAgreement
 from mpc.certificates import Credentials, client_context, server_context
 from mpc.connection import Connection
-from mpc.errors import FrameInvalid
+from mpc.errors import FrameInvalid, PeerError, PeerLost
 from mpc.liveness import Liveness
 from mpc.rendezvous import Greeting, Rendezvous
 from mpc.runs import NodeTransport
@@ -34,10 +34,11 @@ class Startup:
     Args:
         config: the node's.
         transport: gets the connections.
+        liveness: the running heartbeat thread.
 
     Attributes:
         agreement: holds the keys when run has returned.
-        liveness: the running heartbeat thread; the node calls ``on_silent`` of it, and stops it.
+        done: all parties are connected; from now on a connection that is lost is a fault.
     """
 
     def __init__(self, config: NodeConfig, transport: NodeTransport, liveness: Liveness) -> None:
@@ -52,6 +53,9 @@ class Startup:
         self._keys_sent: set[int] = set()
         self._keys_had: set[int] = set()
         self._alive: set[int] = set()
+        self._been: set[int] = set()  # was connected, and left again: less suspect than who never came
+        self._fatal: PeerError | None = None
+        self.done = False
         self.agreement = KeyAgreement(config.index, config.m, config.t, config.session, config.fingerprints)
 
     @staticmethod
@@ -108,7 +112,9 @@ class Startup:
         """Wait until all are connected, know it of each other, and beat."""
         connections = self._transport.connections
         while True:
-            missing = [j for j in self._peers if j not in connections]
+            if self._fatal is not None:
+                raise self._fatal
+            missing = sorted((j for j in self._peers if j not in connections), key=lambda j: j in self._been)
             if not missing:
                 for j in self._peers:
                     if j not in self._keys_sent:
@@ -116,6 +122,7 @@ class Startup:
                         connections[j].send(Kind.HELLO, 0, 0, 0, NO_LABEL, self.agreement.contributions(j))
             unready = [j for j in self._peers if j not in self._keys_had or j not in self._alive]
             if not missing and not unready:
+                self.done = True
                 return
             try:
                 async with asyncio.timeout(self._deadline - time.monotonic()):
@@ -149,13 +156,18 @@ class Startup:
         self._news.set()
 
     def left(self, connection: Connection) -> None:
-        """A connection made before is over: the peer may come back."""
+        """A connection made before is over. The peer may come back, unless it may have begun computing already."""
         peer = connection.peer
-        if self._transport.connections.get(peer) is connection and connection.closed.done():
+        if self._transport.connections.get(peer) is not connection:
+            return
+        if connection.error is not None:
+            self._rendezvous.note(peer, connection.error)
+        if peer in self._keys_had and peer in self._keys_sent:
+            self._fatal = connection.error or PeerLost(peer, f"party {peer} closed its node while others started")
+        elif connection.error is not None or connection.closed.done():
             del self._transport.connections[peer]
+            self._been.add(peer)
             self._alive.discard(peer)
-            if connection.error is not None:
-                self._rendezvous.note(peer, connection.error)
             if peer > self._config.index:
                 self._dial(peer)
         self._news.set()

@@ -178,7 +178,7 @@ def _power(phase: np.uint64) -> float:
 
     Taylor series of 2^z = e^(z ln 2), squared three times; the upper 32 of the 61 bits count.
     """
-    z = np.float64(np.int64((phase >> np.uint64(29)) & np.uint64(0xFFFFFFFF))) * 1.613875565320064e-10  # ln 2 / 2^32
+    z = np.float64(np.int64((phase >> np.uint64(29)) & np.uint64(0xFFFFFFFF))) * 1.6138590419663705e-10  # ln 2 / 2^32
     e = 2.505210838544172e-08 * z + 2.755731922398589e-07
     e = e * z + 2.7557319223985893e-06
     e = e * z + 2.48015873015873e-05

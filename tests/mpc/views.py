@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -89,36 +89,50 @@ def coalitions(m: int, t: int) -> list[tuple[int, ...]]:
 # -- the tests -----------------------------------------------------------------------------
 
 
-def _uniform(values: Bytes, cells: int) -> float:
-    return float(stats.chisquare(np.bincount(values, minlength=cells)).pvalue)
+def histograms(cells: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """How often each of 0..15 occurs in every row."""
+    offset = 16 * np.arange(cells.shape[0])[:, None]
+    return np.bincount((cells + offset).reshape(-1), minlength=16 * cells.shape[0]).reshape(-1, 16)
 
 
-def uniformity(view: list[Frame]) -> Iterator[float]:
-    """p-values: every byte position of 8-byte words over a frame, and every stretch of 512 bytes of it."""
+def nibbles(samples: Bytes) -> Bytes:
+    return np.concatenate([samples >> 4, samples & 15], axis=1)
+
+
+def positions(payload: Bytes) -> Bytes:
+    """Upper and lower halves of the bytes at each position of 8-byte words, a row each."""
+    words = payload[: payload.size // 8 * 8].reshape(-1, 8).T
+    return np.concatenate([words >> 4, words & 15])
+
+
+def uniform(samples: Bytes) -> npt.NDArray[np.float64]:
+    expected = samples.shape[1] / 16
+    statistic = ((histograms(samples) - expected) ** 2 / expected).sum(axis=1)
+    return np.asarray(stats.chi2.sf(statistic, 15))
+
+
+def uniformity(view: list[Frame]) -> npt.NDArray[np.float64]:
+    """p-values: every byte position of 8-byte words over a frame, and every stretch of 256 bytes of it."""
+    found = [np.ones(1)]
     for frame in view:
         payload = np.frombuffer(frame.payload, np.uint8)
-        if payload.size >= 8 * 512:
-            whole = payload[: payload.size // 8 * 8].reshape(-1, 8)
-            for position in range(8):
-                yield _uniform(whole[:, position] >> 4, 16)
-                yield _uniform(whole[:, position] & 15, 16)
-        for at in range(0, payload.size - 511, 512):
-            stretch = payload[at : at + 512]
-            yield _uniform(np.concatenate([stretch >> 4, stretch & 15]), 16)
+        if payload.size >= 1024:
+            found.append(uniform(positions(payload)))
+        stretches = payload[: payload.size // 256 * 256].reshape(-1, 256)
+        if stretches.size:
+            found.append(uniform(nibbles(stretches)))
+    return np.concatenate(found)
 
 
-def homogeneity(one: list[Frame], two: list[Frame]) -> Iterator[float]:
-    """p-values: the bytes at each position modulo 8, under two inputs, have one distribution."""
+def homogeneity(one: list[Frame], two: list[Frame]) -> npt.NDArray[np.float64]:
+    """p-values: the bytes at each position of 8-byte words, under two inputs, have one distribution."""
     assert [(f.sender, f.label, len(f.payload)) for f in one] == [(f.sender, f.label, len(f.payload)) for f in two]
-    for a, b in zip(one, two, strict=True):
-        x, y = (np.frombuffer(f.payload, np.uint8) for f in (a, b))
-        size = x.size // 8 * 8
-        for position in range(8):
-            for nibble in (x[:size] >> 4, x[:size] & 15), (y[:size] >> 4, y[:size] & 15):
-                del nibble
-            counts = np.stack([np.bincount(z[position:size:8] >> 4, minlength=16) for z in (x, y)])
-            counts = counts[:, counts.any(axis=0)]
-            yield float(stats.chi2_contingency(counts).pvalue) if counts.shape[1] > 1 else 1.0
+    found = [np.ones(1)]
+    for frames in zip(one, two, strict=True):
+        a, b = (histograms(positions(np.frombuffer(f.payload, np.uint8))) for f in frames)
+        both = np.maximum(a + b, 1)
+        found.append(stats.chi2.sf(((a - b) ** 2 / both).sum(axis=1), 15))
+    return np.concatenate(found)
 
 
 def bit_columns(view: list[Frame], n: int) -> list[int]:

@@ -88,11 +88,11 @@ def test_coins_are_fair_to_their_thresholds(m: int) -> None:
 
 def test_coins_keep_their_shape_and_cost_log_rounds() -> None:
     async def program(party: Any) -> Any:
-        coins = await bernoulli(party, [1 << 40, 5], 44, (3, 5))
-        rounds = party.transport.traffic.rounds
-        return coins.shape, rounds, (await party.reveal(coins)).shape
+        return (await bernoulli(party, [1 << 40, 5], 44, (3, 5))).shape
 
-    assert MemoryCluster(3).run(program)[0] == ((2, 3, 5), 6, (2, 3, 5))
+    cluster = MemoryCluster(3)
+    assert cluster.run(program)[0] == (2, 3, 5)
+    assert max(t.rounds for t in cluster.traffic) == 6
 
 
 @pytest.mark.parametrize(("thresholds", "precision"), [([8], 3), ([-1], 3), ([0], 0), ([0], 513)])
