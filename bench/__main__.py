@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bench.machine import describe
+from bench.marks import lines, run, write
 from bench.plot import draw
 from bench.primitives import OPERATIONS, measure
 
@@ -28,13 +30,38 @@ def _arguments() -> argparse.Namespace:
     one.add_argument("--no-baseline", action="store_true", help="leave out stock MPyC")
     one.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     one.add_argument("--plot", metavar="FILE.svg", help="draw the figures")
+    marks = commands.add_parser("marks", help="the table of the README: what was asked, what was reached")
+    marks.add_argument("--repeats", type=int, default=5)
+    marks.add_argument(
+        "--write", action="store_true", help="put the table into README.md, figures into docs/figures.json"
+    )
+    marks.add_argument("--from", dest="known", metavar="FILE", help="figures measured before, instead of measuring")
     return parser.parse_args()
+
+
+def _marks(arguments: argparse.Namespace, console: Console) -> None:
+    if arguments.known:
+        figures = json.loads(Path(arguments.known).read_text())
+    else:
+        with console.status("") as status:
+            figures = run(max(3, arguments.repeats), status.update)
+    print(write(figures) if arguments.write else "\n".join(lines(figures)))
 
 
 def _show(console: Console, figures: list[dict[str, Any]], rtt: float) -> None:
     title = f"{figures[0]['parties']} processes, loopback, TLS 1.3" + (f", {rtt:g} ms round trip added" if rtt else "")
     table = Table(title=title, caption=describe())
-    for name in ("operation", "size", "seconds", "ns/element", "bytes/party", "rounds", "MiB/party", "stock MPyC ns", "x"):
+    for name in (
+        "operation",
+        "size",
+        "seconds",
+        "ns/element",
+        "bytes/party",
+        "rounds",
+        "MiB/party",
+        "stock MPyC ns",
+        "x",
+    ):
         table.add_column(name, justify="left" if name == "operation" else "right")
     for f in figures:
         stock, speedup = f["baseline_ns_per_element"], f["speedup"]
@@ -49,11 +76,14 @@ def _show(console: Console, figures: list[dict[str, Any]], rtt: float) -> None:
 def main() -> None:
     """Run the benchmark asked for."""
     arguments = _arguments()
+    console = Console(stderr=True)
+    if arguments.command == "marks":
+        _marks(arguments, console)
+        return
     ops = [op.strip() for op in arguments.ops.split(",")]
     unknown = [op for op in ops if op not in OPERATIONS]
     if unknown:
         sys.exit(f"no operation {', '.join(unknown)}: choose from {', '.join(OPERATIONS)}")
-    console = Console(stderr=True)
     figures: list[dict[str, Any]] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -65,7 +65,7 @@ async def _mul(party: Party, n: int) -> tuple[Work, int]:
 
 
 async def _matmul(party: Party, n: int) -> tuple[Work, int]:
-    side = max(10, round((n * 95.4) ** (1 / 3) / 4.64) * 10 // 10)
+    side = max(10, round((10 * n) ** (1 / 3)))
     rows, inner, columns = (1000, 1000, 100) if n == 1 << 20 else (side, side, max(1, side // 10))
     x, y = await _reals(party, (rows, inner), 1), await _reals(party, (inner, columns), 2)
     return (lambda: x @ y), rows * inner * columns
@@ -109,7 +109,7 @@ async def _shuffle(party: Party, n: int) -> tuple[Work, int]:
 
 async def _sort(party: Party, n: int) -> tuple[Work, int]:
     x = await _integers(party, n, 1)
-    return (lambda: x.sort()), n
+    return x.sort, n
 
 
 async def _sigmoid(party: Party, n: int) -> tuple[Work, int]:

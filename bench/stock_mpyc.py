@@ -1,8 +1,8 @@
 """One party of stock MPyC doing one primitive with its own types, for comparison.
 
-Started by bench.baseline, three times: ``python -m bench.stock_mpyc -M3 -I <index> -B <port> --no-log <op> <size>``. Party 0
-prints one line of JSON: seconds of each repetition. MPyC's arrays of 32-bit integers, or fixed point of 32 bits with
-16 fractional ones; its default network, without TLS.
+Started by bench.baseline for each party: ``python -m bench.stock_mpyc -M3 -I <index> -B <port> --no-log <op> <size>``.
+Party 0 prints one line of JSON: the seconds of each repetition. MPyC's arrays of 32-bit integers, or fixed point of
+32 bits with 16 fractional ones; its default network, without TLS.
 """
 
 from __future__ import annotations

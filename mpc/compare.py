@@ -43,7 +43,7 @@ async def sign_bit(party: Party, x: Words) -> Words:
 async def is_zero(party: Party, x: Words) -> Words:
     """[x == 0].
 
-    Rounds: 6 for m = 3. Sends: 13.2 bytes an element and party for m = 3. Leaks nothing.
+    Rounds: 6 for m = 3. Sends: 13.3 bytes an element and party for m = 3. Leaks nothing.
     """
     return await _chunked(party, x, "zero", _zero3 if party.three else _zerok)
 
@@ -63,8 +63,9 @@ async def _chunked(party: Party, x: Words, name: str, step) -> Words:  # type: i
 async def _leaves(party: Party, x: Words, d: int, shift: int) -> tuple[Words, Words]:
     """([G and P of 16 blocks] (2, 32, W), [plane 63 of u ^ v] (2, W)) of u + v = x, party d knowing u.
 
-    With ``shift`` 1 the blocks are those of 2u and 2v, whose carry out is the carry into bit 63 of u + v.
-    Rounds: 2. Sends: 30 bytes an element from d, 4 from each of the others.
+    With ``shift`` 1 the blocks are those of 2u and 2v, whose carry out is the carry into bit 63 of u + v. With
+    ``shift`` 0 only P is wanted, (2, 16, W).
+    Rounds: 2. Sends: 30 bytes an element from d, 4 from each of the others (2 with shift 0).
 
     1. Party d deals the thermometers and plane 63 of u: random to party d-1, the rest to party d+1.
     2. Parties d+1 and d+2 look up with v, mask with components that party d shares, and exchange.
@@ -74,7 +75,8 @@ async def _leaves(party: Party, x: Words, d: int, shift: int) -> tuple[Words, Wo
     after, before = (d + 1) % 3, (d + 2) % 3
     own, theirs = (party.prss.component[a] for a in party.layout.held[me])
     deal, swap = party.label(), party.label()
-    found = np.empty((2, 2 * leaves.BLOCKS, width), np.uint64)
+    skip = 0 if shift else leaves.BLOCKS
+    found = np.empty((2, 2 * leaves.BLOCKS - skip, width), np.uint64)
     top = np.empty((2, width), np.uint64)
     table = np.empty((leaves.THERMOMETER + 1, width), np.uint64)
     planes = np.zeros((65, width), np.uint64)  # row 0 stays zero: rows 0..63 are the doubled number
@@ -90,14 +92,15 @@ async def _leaves(party: Party, x: Words, d: int, shift: int) -> tuple[Words, Wo
         own.fill(swap, found[0])
         theirs.fill(swap, found[1])
         return found, top
-    part = np.empty((2 * leaves.BLOCKS, width), np.uint64)
+    looked_up = np.empty((2 * leaves.BLOCKS, width), np.uint64)
+    part = looked_up[skip:]
     arrived = np.empty_like(part)
     if me == before:  # slot 0 is shared with d; slot 1 is v, shared with d+1
         from_after = party.receive(after, swap, arrived)
         bits.to_planes(np.ascontiguousarray(x[1]), planes[1:])
         own.fill(deal, table)
         top[0], top[1] = table[-1], planes[64]
-        leaves.look_up(table, blocks, False, part)
+        leaves.look_up(table, blocks, False, looked_up)
         own.fill(swap, found[0])
         part ^= found[0]
         party.send(after, swap, part)
@@ -110,7 +113,7 @@ async def _leaves(party: Party, x: Words, d: int, shift: int) -> tuple[Words, Wo
     bits.to_planes(np.ascontiguousarray(x[0]), planes[1:])
     await party.arrived(from_d)
     top[0], top[1] = planes[64], table[-1]
-    leaves.look_up(table, blocks, True, part)
+    leaves.look_up(table, blocks, True, looked_up)
     theirs.fill(swap, found[1])
     part ^= found[1]
     party.send(before, swap, part)
@@ -126,7 +129,7 @@ async def _sign3(party: Party, x: Words, d: int) -> Words:
 
 async def _zero3(party: Party, x: Words, d: int) -> Words:
     found, _ = await _leaves(party, _minus_one(party, x), d, shift=0)
-    return await and_all(party, found[:, leaves.BLOCKS :])
+    return await and_all(party, found)
 
 
 async def _signk(party: Party, x: Words, _: int) -> Words:

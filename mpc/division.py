@@ -246,7 +246,9 @@ async def _guess(party: Party, a: Words, r: Words, high: Words, scale: Words, be
 async def _count_multiples(party: Party, rest: Words, b: Words) -> Words:
     """How many of b, 2b, ..., (t+1) b are at most ``rest``."""
     n = rest.shape[1]
-    tries = [party.launch("multiple", lambda j=j: sign_bit(party, rest - b * np.uint64(j))) for j in range(1, party.t + 2)]  # type: ignore[misc]
+    tries = [
+        party.launch("multiple", lambda j=j: sign_bit(party, rest - b * np.uint64(j))) for j in range(1, party.t + 2)
+    ]  # type: ignore[misc]
     below = [await bits_to_words(party, await each.result(), n) for each in tries]
     total = public_share(party, np.full(n, len(below), np.uint64))
     for one in below:

@@ -143,7 +143,7 @@ class PeerMissing(PeerError):
 
 
 class PeerUntrusted(PeerError):
-    """The TLS handshake failed: unknown authority, expired or unsuitable certificate."""
+    """The TLS handshake failed here or there: unknown authority, expired or unsuitable certificate."""
 
 
 class IdentityMismatch(PeerError):

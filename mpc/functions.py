@@ -214,9 +214,7 @@ async def _sigmoid(party: Party, x: Words) -> Words:
 
 async def _tanh(party: Party, x: Words) -> Words:
     one, limit = 1 << FRAC, SIGMOID_LIMIT / 2
-    return await _saturate(
-        party, x, lambda p, w: _wave(p, w, _TANH, SIGMOID_PERIOD / 2), (-limit, limit), (-one, one)
-    )
+    return await _saturate(party, x, lambda p, w: _wave(p, w, _TANH, SIGMOID_PERIOD / 2), (-limit, limit), (-one, one))
 
 
 async def _wave(party: Party, x: Words, s: Series, period: float) -> Words:

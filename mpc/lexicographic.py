@@ -35,7 +35,7 @@ async def less(party: Party, diffs: Words, blocks: Sequence[int], turn: int) -> 
     All columns but the last hold D_j - 1, the last D_c; see the text above. D_j fits in 4 blocks[j] bits, signed.
 
     m = 3: as compare.sign_bit; party ``turn`` mod 3 deals. Rounds: 2 + ceil(log2(blocks in all + c - 1)).
-    Sends, over all parties: 23 bits a block to find carries, and 6 a block to join them.
+    Sends, over all parties: 19 bits a block to find carries and 6 to join them.
     m > 3: the columns are dealt and added down bit by bit. Leaks nothing, semi-honest, t < m/2.
     """
     if party.three:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc import _mpyc
 from mpc.arrays import SecretArray
 from mpc.elementwise import rescale
 from mpc.errors import OutOfRange, UsageError, WrongType
@@ -38,7 +37,7 @@ _TOP_OFFSET = 1 << _LIMB
 
 
 async def to_mpyc(x: SecretArray, sectype: Any) -> Any:
-    """An array of MPyC's ``sectype`` with the values of ``x``: of the type ``sectype.array``, of the same shape.
+    """The values of ``x`` as ``sectype.array`` of the same shape, or as one secure number if ``x`` has no dimensions.
 
     Args:
         x: integers, or fixed point.
@@ -46,10 +45,10 @@ async def to_mpyc(x: SecretArray, sectype: Any) -> Any:
             conversions; nobody can check. Into a SecFld they go modulo p. Into a SecFxp with fewer fractional bits
             they are truncated (one unit in the last place).
 
-    1. Cut x into four limbs of 16 bits by truncation; a limb is at most t units of the next one too large. (rounds of 3)
-    2. Every component's holders draw a 58-bit number; their sum masks a limb and does not wrap.            (PRSS)
-    3. Open the four masked limbs.                                                                     (one round)
-    4. What was opened, minus the sharing over the field of the mask, put together again.                 (local)
+    1. Cut x into limbs of 16 bits by three truncations; a limb is at most t units of the next too large. (6 rounds)
+    2. Every component's holders draw a 58-bit number; their sum masks a limb and does not wrap.  (PRSS)
+    3. Open the four masked limbs.                                                                (one round)
+    4. What was opened, minus the sharing over the field of the mask, put together again.         (local)
 
     Rounds: 7 for m = 3. Sends: 4 t elements a party, and three truncations. Leaks: the masked limbs, whose distribution
     is within 2^-40 a limb of one that does not depend on x. Semi-honest, t < m/2.
@@ -69,8 +68,11 @@ async def to_mpyc(x: SecretArray, sectype: Any) -> Any:
         x = await rescale(x, places)
         scale = 0
     shares = await party.launch("to_mpyc", lambda: _field_shares(party, runtime, x.share, field))
-    values = field.array((shares << scale) % field.modulus)
-    return sectype.array(values, integral=integral) if places else sectype.array(values)
+    shares = (shares << scale) % field.modulus
+    options = {"integral": integral} if places else {}
+    if x.shape:
+        return sectype.array(field.array(shares), **options)
+    return sectype(field(int(shares)), **options)
 
 
 async def _field_shares(party: Party, runtime: Any, share: Words, field: Any) -> Integers:
@@ -108,8 +110,9 @@ def from_mpyc(party: Party, x: Any) -> SecretArray:
     2. Open the masked x, in the field.                                                                 (one round)
     3. The component of A is what A drew, negated, modulo 2^64; what was opened is added to a public one.    (local)
 
-    Rounds: 1. Sends: t field elements a party. Leaks: the masked x, within 2^(l-b) of a distribution that does not
-    depend on x; b >= l + k + 1 - log2(C(m,t)), rounded down, with k = 40 MPyC's sec_param: 2^-39 for m = 3. Semi-honest, t < m/2.
+    Rounds: 1. Sends: t field elements a party. Leaks: the masked x, whose distribution is within 2^(l-b) of one that
+    does not depend on x. MPyC chooses the field so that b >= l + 41 - log2(C(m,t)), rounded down: 2^-39 for m = 3,
+    2^-37 for m = 5; a larger ``sec_param`` of the nodes makes it less. Semi-honest, t < m/2.
 
     Raises WrongType for other types than SecInt and SecFxp.
     """
@@ -140,7 +143,8 @@ async def _ring_share(
         drawn = _draw(party, holders, label, mine.size, width)
         share[slot] = np.array([-int(r) % (1 << 64) for r in drawn], np.uint64)
         mine = mine + drawn * _at(field, party, holders)
-    opened = await _open(party, mine % p, p) - (1 << bits - 1) if mine.size else mine
+    offset = 1 << bits - 1  # so that nothing is negative
+    opened = await _open(party, (mine + offset) % p, p) - offset
     return SecretArray(
         party,
         (share + public_share(party, (opened % (1 << 64)).astype(np.uint64))).reshape(party.layout.k, *shape),
@@ -150,9 +154,10 @@ async def _ring_share(
 
 def _draw(party: Party, holders: tuple[int, ...], label: bytes, n: int, width: int) -> Integers:
     """n numbers of ``width`` bits that the holders agree on."""
-    words = party.prss.component[holders].words(label, n * -(-width // 64)).reshape(n, -1).astype(object)
-    weights = [1 << 64 * k for k in range(words.shape[1])]
-    return np.asarray(sum(words[:, k] * weights[k] for k in range(len(weights))) % (1 << width), dtype=object)
+    pieces = -(-width // 64)
+    words = party.prss.component[holders].words(label, n * pieces).reshape(n, pieces).astype(object)
+    whole = sum(words[:, k] * (1 << 64 * k) for k in range(pieces))
+    return np.asarray(whole % (1 << width), dtype=object)
 
 
 async def _open(party: Party, mine: Integers, p: int) -> Integers:
@@ -191,7 +196,7 @@ def _at(field: Any, party: Party, holders: tuple[int, ...]) -> int:
 def _prime_field(sectype: Any) -> Any:
     """The field of a secure type, if its elements are the integers modulo a prime."""
     field = getattr(sectype, "field", None)
-    if field is None or not isinstance(getattr(field, "modulus", None), (int, _mpyc.integer_type)) or field.ext_deg != 1:
+    if field is None or not isinstance(field.modulus, int):
         raise WrongType(f"{getattr(sectype, '__name__', sectype)} is not a type of MPyC over a prime field")
     return field
 

@@ -1,8 +1,8 @@
 """Sort rows by a few secret bits: one stable partition for each bit, least significant first.
 
-Asharov, Hamada, Ikarashi, Kikuchi, Nof, Pinkas, Takahashi, Tomida: Efficient secure three-party sorting with applications
-to data analysis and heavy hitters (CCS 2022), for keys given as bits. The place a row goes to is a sum of products of
-sharings; the rows are brought there after a shuffle, so that what is revealed is a uniformly random permutation.
+Asharov, Hamada, Ikarashi, Kikuchi, Nof, Pinkas, Takahashi, Tomida: Efficient secure three-party sorting with
+applications to data analysis and heavy hitters (CCS 2022), for keys given as bits. The place a row goes to is computed
+on shares; the rows are brought there after a shuffle, so that what is revealed is a uniformly random permutation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["MOST", "places", "rows_by_bits"]
 
 Words = npt.NDArray[np.uint64]
 
-MOST = 8  # with more bits comparing is faster
+MOST = 8  # so many fit in a byte; comparing is slower still, with three times as many it is as fast
 
 
 async def places(party: Party, flags: Words, n: int) -> Words:
@@ -47,8 +47,8 @@ async def places(party: Party, flags: Words, n: int) -> Words:
 async def rows_by_bits(party: Party, keys: Sequence[Words], tables: Sequence[Rows], n: int) -> list[Rows]:
     """The tables in stable order of up to MOST keys of one bit, packed (k, W), the most significant first.
 
-    Rounds: 6 a key, and 5 in the end if there are several (m = 3). Sends: over all parties, for m = 3, 72 bytes a row for a
-    key, and a shuffle of the row numbers and of a byte, or, for a single key, of the tables; in the end take_rows.
+    Rounds: 6 a key, and 5 in the end if there are several (m = 3). Sends: for a key, in all and for m = 3, 104 bytes
+    a row, and a shuffle of the row numbers and a byte, or, if it is the only key, of the tables; in the end take_rows.
     Reveals the places in random order, a uniformly random permutation: nothing. Semi-honest, t < m/2.
 
     1. For each key, the least significant first: compute the places; move the row numbers and the other keys there.

@@ -25,6 +25,7 @@ from mpc.dialing import ALIVE_PREAMBLE, DATA_PREAMBLE, connected
 from mpc.errors import (
     ConfigurationMismatch,
     FrameInvalid,
+    FrameTruncated,
     IdentityMismatch,
     NotTransferable,
     PeerError,
@@ -256,7 +257,17 @@ class Rendezvous:
                 lambda: connection, sock=sock, ssl=self._client, server_hostname=party_name(peer)
             )
             connection.send(Kind.HELLO, 0, 0, 0, NO_LABEL, self._own.pack())
-            await judged
+            try:
+                await judged
+            except PeerLost as error:
+                if isinstance(error, FrameTruncated):
+                    raise
+                # A listener that refuses a certificate can only hang up: TLS 1.3 is up for the dialer by then.
+                raise PeerUntrusted(
+                    peer,
+                    f"party {peer} hung up without a HELLO: it does not trust this party's certificate, "
+                    "or has another one on its roster",
+                ) from None
         except BaseException:
             self._drop(connection, sock)
             raise

@@ -40,7 +40,7 @@ async def truncate(party: Party, x: Words, f: int) -> Words:
 
     Error: the exact floor, or up to t less in the last place (t = 1 for m = 3). Never more.
     m = 3: Rounds: 2. Sends: 8 + 3 b bytes an element over all three parties, b = 2, 4 or 8 bytes for f <= 16, 32, 62.
-    m > 3: Rounds: 7, 13, 18 for m = 4, 5, 7. Leaks nothing.
+    m > 3: Rounds: 8, 12, 16 for m = 4, 5, 7. Leaks nothing.
     """
     if not 1 <= f <= 62:
         raise OutOfRange(f"truncation by {f} bits: 1 to 62")
@@ -132,7 +132,7 @@ async def _truncatek(party: Party, x: Words, f: int) -> Words:
         if b + 1 < planes:
             carry = g[:, b] ^ await and_(party, p[:, b], carry)
     width = 64 * bits.plane_words(n)
-    counts = (await bits_to_words(party, np.concatenate(sums, axis=1), len(sums) * width)).reshape(layout.k, -1, width)
+    counts = (await bits_to_words(party, np.concatenate(sums, axis=1), len(sums) * width)).reshape(layout.k, len(sums), width)
     weights = np.uint64(1) << np.arange(len(sums), dtype=np.uint64)
     wraps = (counts[:, :, :n] * weights[:, None]).sum(axis=1, dtype=np.uint64)
 

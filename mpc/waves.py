@@ -91,7 +91,14 @@ def waves_deal(phase: Words, odd: bool, out: Words) -> None:
     """out (2K, n) = the fixed-point cosine (row 2j) and sine (row 2j + 1) of each harmonic, minus what is in it."""
     count = out.shape[0] // 2
     scale = 1073741824.0
-    c, s, cl, sl, tw, y = (np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK))
+    c, s, cl, sl, tw, y = (
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+    )
     fixed = y.view(np.uint64)
     for lo in range(0, phase.size, _BLOCK):
         n = min(_BLOCK, phase.size - lo)
@@ -119,7 +126,14 @@ def weights(phase: Words, odd: bool, of_cos: Reals, of_sin: Reals, out: Words) -
     scaled by a power of two, |a| + |b| < 2^50.
     """
     count = out.shape[0] // 2
-    c, s, cl, sl, tw, y = (np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK))
+    c, s, cl, sl, tw, y = (
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+    )
     fixed = y.view(np.uint64)
     for lo in range(0, phase.size, _BLOCK):
         n = min(_BLOCK, phase.size - lo)
@@ -144,7 +158,14 @@ def weights(phase: Words, odd: bool, of_cos: Reals, of_sin: Reals, out: Words) -
 def waves_follow(phase: Words, odd: bool, of_cos: Reals, of_sin: Reals, dealt: Words, out: Words) -> None:
     """out = the sum over harmonics of ``dealt`` times the weights of this phase, minus what is in it."""
     count = dealt.shape[0] // 2
-    c, s, cl, sl, tw, y = (np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK))
+    c, s, cl, sl, tw, y = (
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+        np.empty(_BLOCK),
+    )
     fixed = y.view(np.uint64)
     total = np.empty(_BLOCK, np.uint64)
     for lo in range(0, phase.size, _BLOCK):

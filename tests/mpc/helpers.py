@@ -77,7 +77,9 @@ def near(actual: npt.NDArray[Any], expected: Any, tolerance: float) -> None:
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
 
 
-def shares_of(layout: Layout, values: npt.NDArray[Any], rng: np.random.Generator, *, boolean: bool = False) -> list[Words]:
+def shares_of(
+    layout: Layout, values: npt.NDArray[Any], rng: np.random.Generator, *, boolean: bool = False
+) -> list[Words]:
     """A fresh sharing of these words: for each party its components (k, *shape), all of them random."""
     secret = np.array(values, order="C").view(np.uint64)
     randomness = [rng.integers(0, 1 << 64, secret.shape, np.uint64) for _ in layout.components[:-1]]

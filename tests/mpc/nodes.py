@@ -152,7 +152,9 @@ def _serve(config: NodeConfig, program: Callable[..., Awaitable[Any]], arguments
     uvloop.run(_run(config, program, arguments, pipe))
 
 
-async def _run(config: NodeConfig, program: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], pipe: Any) -> None:
+async def _run(
+    config: NodeConfig, program: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], pipe: Any
+) -> None:
     try:
         async with MPyCNode(config) as node:
             node.adopt()

@@ -24,7 +24,13 @@ AES = runtime.finfields.GF(gfpx.GFpX(2)("x^8+x^4+x^3+x+1"))
 GF81 = runtime.finfields.GF(runtime.finfields.find_irreducible(3, 4))
 
 scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary() | st.integers(-9, 9)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
+    | st.integers(-9, 9)
 )
 keys = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.tuples(st.integers(), st.text())
 values = st.recursive(
@@ -32,7 +38,12 @@ values = st.recursive(
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(keys, inner),
     max_leaves=30,
 )
-dtypes = hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.unsigned_integer_dtypes() | hnp.floating_dtypes(sizes=(16, 32, 64))
+dtypes = (
+    hnp.boolean_dtypes()
+    | hnp.integer_dtypes()
+    | hnp.unsigned_integer_dtypes()
+    | hnp.floating_dtypes(sizes=(16, 32, 64))
+)
 
 
 def same(a: Any, b: Any) -> bool:
@@ -179,7 +190,10 @@ def test_any_bytes_end_in_a_value_or_in_not_transferable(data: bytes | tuple[byt
 @pytest.mark.parametrize(
     "data",
     [b"l" + (2**20).to_bytes(4, "little") + b"N" * 2**20]
-    + [b"l" + (2**18).to_bytes(4, "little") + unit * 2**18 for unit in (b"l" + bytes(4), b"d" + bytes(4), b"s" + bytes(4))]
+    + [
+        b"l" + (2**18).to_bytes(4, "little") + unit * 2**18
+        for unit in (b"l" + bytes(4), b"d" + bytes(4), b"s" + bytes(4))
+    ]
     + [b"l" + (2**17).to_bytes(4, "little") + b"a\x00\x01\x00\x00\x00\x00" * 2**17]
     + [(b"l\xff\xff\xff\x00") * 32 + bytes(1 << 20), b"v\x00\x00\x10\x00\x01\x00\x01" + bytes(1 << 20)],
 )

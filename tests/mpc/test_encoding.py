@@ -95,7 +95,8 @@ def test_the_position_of_the_first_nan_is_named_and_no_value() -> None:
     "values",
     [
         "text", ["a", "b"], b"bytes", None, [None, 1], [1, "a"], 1j, [1 << 70], {"a": 1}, object(),
-        np.array(["2020-01-01"], "M8[D]"), np.array([1], "m8[s]"), datetime.date(2020, 1, 1), np.array([(1, 2)], "i4,i4"),
+        np.array(["2020-01-01"], "M8[D]"), np.array([1], "m8[s]"), datetime.date(2020, 1, 1),
+        np.array([(1, 2)], "i4,i4"),
     ],
 )  # fmt: skip
 def test_other_types_raise(values: Any) -> None:

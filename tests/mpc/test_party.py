@@ -166,15 +166,16 @@ def test_a_public_operand_counts_as_it_was_at_the_call() -> None:
         x = party.input([1, 2, 3], owner=0)
         public, flags, listed = np.array([10, 20, 30]), np.array([True, False, True]), [1, 2, 3]
         results = [
-            x + public, x * public, x - public, x @ public, x < public, where(x < 2, x, public), x.clip(public - 9, public),
-            (x < 3) & flags, (x < 3) ^ flags, x[flags], x + listed, x / public,
+            x + public, x * public, x - public, x @ public, x < public, where(x < 2, x, public),
+            x.clip(public - 9, public), (x < 3) & flags, (x < 3) ^ flags, x[flags], x + listed, x / public,
         ]  # fmt: skip
         public[:], flags[:], listed[:] = 0, False, [0, 0, 0]
         return [(await party.reveal(r)).tolist() for r in results]
 
     x, p, f = np.array([1, 2, 3]), np.array([10, 20, 30]), np.array([True, False, True])
     expected = [
-        x + p, x * p, x - p, x @ p, x < p, np.where(x < 2, x, p), x.clip(p - 9, p), (x < 3) & f, (x < 3) ^ f, x[f], x + x,
+        x + p, x * p, x - p, x @ p, x < p, np.where(x < 2, x, p), x.clip(p - 9, p), (x < 3) & f, (x < 3) ^ f, x[f],
+        x + x,
     ]  # fmt: skip
     for answers in MemoryCluster(3).run(program):
         assert answers[:-1] == [np.asarray(e).tolist() for e in expected]

@@ -118,6 +118,27 @@ def test_equal_keys_keep_their_order(down: bool) -> None:
 
 
 @pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("n", [0, 1, 70])
+@pytest.mark.parametrize("keys", [1, 3, 9])
+def test_bits_as_keys(parties: int, n: int, keys: int) -> None:
+    """Up to eight by partitions, more by comparing."""
+    rng = np.random.default_rng(n)
+    flags, values = rng.integers(0, 2, (keys, n)), rng.integers(-EDGE, EDGE, n)
+
+    async def program(party: Any) -> Any:
+        *f, v = inputs(party, *flags, values)
+        moved, payload = sort_by([x > 0 for x in f], [v, f[0] > 0], descending=[True, False, True, *[False] * 6][:keys])
+        return [*moved, *payload]
+
+    *moved, v, again = revealed(parties, program)
+    signed = flags * np.array([-1, 1, -1, *[1] * 6])[:keys, None]
+    place = np.lexsort((np.arange(n), *signed[::-1]))
+    np.testing.assert_array_equal(moved, flags[:, place] > 0)
+    np.testing.assert_array_equal(v, values[place])
+    np.testing.assert_array_equal(again, flags[0, place] > 0)
+
+
+@pytest.mark.parametrize("parties", PARTIES)
 @pytest.mark.parametrize("widths", [(62,), (62, 62), (1, 5), (62, 1, 20, 9)])
 def test_lexicographic_less(parties: int, widths: tuple[int, ...]) -> None:
     n = 130
@@ -240,6 +261,7 @@ def test_bad_arguments() -> None:
             (lambda: sort_by([x], bits=[1, 2]), ShapeMismatch),
             (lambda: sort_by([x], bits=63), OutOfRange),
             (lambda: sort_by([x], bits=0), OutOfRange),
+            (lambda: sort_by([x], bits=[2.5]), OutOfRange),
             (lambda: sort_by([np.arange(3)]), WrongType),
             (lambda: sort_by([x], [np.arange(3)]), WrongType),
         ]:

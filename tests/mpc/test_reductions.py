@@ -1,0 +1,124 @@
+"""Minimum, maximum and their positions, mean, clip, abs, any, all against numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mpc import MemoryCluster, Party, maximum, minimum
+from mpc.errors import OutOfRange, ShapeMismatch
+from tests.mpc.helpers import EDGES, PARTIES, each_m, near, on_shares, random_values, same
+
+NAMES = ("min", "max", "argmin", "argmax")
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(PARTIES), hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=5), st.data())
+def test_extremes(m: int, shape: tuple[int, ...], data: st.DataObject) -> None:
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+    few = data.draw(st.booleans())  # ties: the first one counts
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    x = rng.integers(-1, 2, shape) if few else random_values(rng, shape)
+    for name, result in zip(NAMES, on_shares(m, lambda a: [getattr(a, n)(axis) for n in NAMES], x), strict=True):
+        same(result, getattr(x, name)(axis))
+
+
+@each_m
+def test_extremes_at_the_edges_and_of_one(m: int) -> None:
+    for x in (np.array(EDGES), np.array(EDGES[::-1]), np.array([7]), np.array(7)):
+        for name, result in zip(NAMES, on_shares(m, lambda a: [getattr(a, n)() for n in NAMES], x), strict=True):
+            same(result, getattr(x, name)())
+
+
+@each_m
+def test_extremes_of_reals(m: int) -> None:
+    x = np.array([[0.5, -0.5, 0.25], [-3.0, 7.75, 7.75]])
+    low, at = on_shares(m, lambda a: [a.min(axis=1), a.argmax(axis=1)], x)
+    near(low, x.min(axis=1), 0)
+    same(at, x.argmax(axis=1))
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(PARTIES), st.integers(0, 99))
+def test_two_by_two(m: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = random_values(rng, (3, 1)), random_values(rng, (4,))
+    got = on_shares(m, lambda a, b: [minimum(a, b), maximum(a, b), minimum(a, 5), maximum(y, a), abs(a), abs(b)], x, y)
+    expected = [
+        np.minimum(x, y), np.maximum(x, y), np.minimum(x, 5), np.maximum(y, x), abs(x), abs(y),
+    ]  # fmt: skip
+    for result, e in zip(got, expected, strict=True):
+        same(result, e)
+
+
+@each_m
+def test_clip(m: int) -> None:
+    x, low, high = np.array([[-9, -1, 0, 1, 9]]), np.array([[-2], [0]]), 3
+    cases: list[tuple[Any, Any]] = [(-2, 2), (None, 1), (0, None), (None, None), (low, high), (5, 5), (-2, np.full((2, 5), 4))]
+    got = on_shares(m, lambda a: [a.clip(*case) for case in cases], x)
+    for result, (a, b) in zip(got, cases, strict=True):
+        same(result, x if a is b is None else np.clip(x, a, b))
+    r = np.array([-1.5, 0.25, 2.0])
+    near(on_shares(m, lambda a: a.clip(-0.5, 0.5), r), r.clip(-0.5, 0.5), 0)
+    near(on_shares(m, lambda a, b: a.clip(b, 1), r, [0.5, 0.5, 0.5]), r.clip(0.5, 1), 0)
+
+
+@each_m
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_mean(m: int, axis: Any, keepdims: bool) -> None:
+    x = np.random.default_rng(m).integers(-999, 999, (5, 7))
+    integers, reals, flags = on_shares(
+        m, lambda a, b: [a.mean(axis, keepdims), b.mean(axis, keepdims), (a > 0).mean(axis, keepdims)], x, x / 256
+    )
+    close = 1000 * 2.0**-18 + 6 * 2.0**-16
+    near(integers, x.mean(axis=axis, keepdims=keepdims), close)
+    near(reals, (x / 256).mean(axis=axis, keepdims=keepdims), close)
+    near(flags, (x > 0).mean(axis=axis, keepdims=keepdims), close)
+
+
+@each_m
+@pytest.mark.parametrize("value", [600_000.0, -600_000.0, 2.0**25])
+def test_the_mean_of_many_large_values(m: int, value: float) -> None:
+    """Sums of thousands of costs: the product in the division must not overflow."""
+    near(on_shares(m, lambda a: a.mean(), np.full(9105, value)), np.float64(value), abs(value) * 2.0**-17)
+
+
+@each_m
+@pytest.mark.parametrize("shape", [(0,), (1,), (5,), (64,), (65,), (3, 4), (3, 0), (0, 3), ()])
+def test_any_and_all(m: int, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(m)
+    for x in (np.zeros(shape, int), np.ones(shape, int), rng.integers(0, 2, shape)):
+        for axis in (None, *range(len(shape))):
+            got = on_shares(m, lambda a, axis=axis: [(a == 1).all(axis), (a == 1).any(axis), a.all(axis), a.any(axis)], x)
+            for result, e in zip(got, [x.all(axis), x.any(axis)] * 2, strict=True):
+                same(result, e)
+
+
+def test_empty_axes() -> None:
+    same(on_shares(3, lambda a: a.max(axis=1), np.zeros((0, 3), int)), np.zeros(0, int))
+    near(on_shares(3, lambda a: a.mean(axis=1), np.zeros((0, 3))), np.zeros(0), 0)
+    for name in NAMES:
+        with pytest.raises(OutOfRange, match="empty"):
+            on_shares(3, lambda a, n=name: getattr(a, n)(), np.zeros(0, int))
+    with pytest.raises(OutOfRange, match="empty"):
+        on_shares(3, lambda a: a.mean(axis=0), np.zeros((0, 3)))
+
+
+def test_axes_that_do_not_exist() -> None:
+    async def program(party: Party) -> None:
+        x = await party.input(np.zeros((2, 3), int), owner=0)
+        before = party.transport.traffic.frames_sent
+        for name in (*NAMES, "any", "all"):
+            for axis in (2, -3):
+                with pytest.raises(ShapeMismatch, match="axis"):
+                    getattr(x if name in NAMES else x > 0, name)(axis)
+                before = party.transport.traffic.frames_sent if name not in NAMES else before
+        assert party.transport.traffic.frames_sent == before
+
+    MemoryCluster(3).run(program)

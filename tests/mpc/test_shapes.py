@@ -1,0 +1,143 @@
+"""Indexing, reshape, transpose, joins and sums against numpy: local, of arrays and of bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mpc import MemoryCluster, Party, broadcast_to, concatenate, stack
+from mpc.errors import ShapeMismatch, WrongType
+from tests.mpc.helpers import PARTIES, each_m, near, on_shares, random_values, same
+
+X = np.arange(24).reshape(2, 3, 4) - 9
+KEYS: list[Any] = [
+    0, -1, slice(None), slice(None, None, -1), slice(5, 1), ..., None, (0, 1), (0, 1, 2), (..., 0), (slice(None), 0), (None, ..., None),
+    (slice(1, None), slice(None, None, 2), slice(None, None, -3)), [0, 1, 0], (slice(None), [2, 0]), ([0, 1], [1, 2]),
+    ([0, 1], slice(None), [1, 2]), (0, slice(None), [1, 2]), np.array([[0, 1], [1, 0]]), np.array([True, False]), X > 0,
+    (slice(None), np.array([True, False, True])), np.int64(1), [], True,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS, ids=repr)
+def test_indexing(key: Any) -> None:
+    numbers, flags = on_shares(3, lambda a: [a[key], (a > 0)[key]], X)
+    same(numbers, X[key])
+    same(flags, (X > 0)[key])
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_indexing_like_numpy(data: st.DataObject) -> None:
+    shape = data.draw(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    key = data.draw(hnp.basic_indices(shape, allow_newaxis=True))
+    m = data.draw(st.sampled_from(PARTIES))
+    x = random_values(np.random.default_rng(1), shape)
+    numbers, flags = on_shares(m, lambda a: [a[key], (a > 0)[key]], x)
+    same(numbers, x[key])
+    same(flags, (x > 0)[key])
+
+
+@each_m
+def test_reshape_and_transpose(m: int) -> None:
+    def f(x: Any) -> list[Any]:
+        return [
+            x.reshape(6, 4), x.reshape((4, -1)), x.reshape(-1), x.reshape([3, 8]), x.ravel(), x.T, x.transpose(), x.transpose(1, 0, 2),
+            x.transpose(-1, 0, 1), x.transpose((2, 0, 1)), x.T.reshape(-1), x.transpose(0, 2, 1)[::-1].T,
+        ]  # fmt: skip
+
+    got = on_shares(m, lambda a: [*f(a), *f(a > 0)], X)
+    for result, expected in zip(got, [*f(X), *f(X > 0)], strict=True):
+        same(result, expected)
+
+
+@each_m
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (), (1, 0, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums(m: int, axis: Any, keepdims: bool) -> None:
+    number, count = on_shares(m, lambda a: [a.sum(axis, keepdims), (a > 0).sum(axis=axis, keepdims=keepdims)], X)
+    same(number, X.sum(axis=axis, keepdims=keepdims))
+    same(count, (X > 0).sum(axis=axis, keepdims=keepdims))
+
+
+@each_m
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_running_sums(m: int, axis: Any) -> None:
+    same(on_shares(m, lambda a: a.cumsum(axis), X), X.cumsum(axis))
+
+
+@each_m
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_concatenate_and_stack(m: int, axis: int) -> None:
+    Y = X[::-1] * 2
+
+    def f(join: Any, a: Any, b: Any) -> list[Any]:
+        return [join([a, b, a], axis=axis), join([a > 0, b > 0], axis=axis), join([a], axis=axis)]
+
+    got = on_shares(m, lambda a, b: [*f(concatenate, a, b), *f(stack, a, b)], X, Y)
+    for result, expected in zip(got, [*f(np.concatenate, X, Y), *f(np.stack, X, Y)], strict=True):
+        same(result, expected)
+
+
+@each_m
+def test_joins_align_fractional_bits(m: int) -> None:
+    r = np.array([0.5, -1.25])
+    joined, stacked = on_shares(m, lambda a, b: [concatenate([a, b]), stack([b, a])], [1, -2], r)
+    near(joined, np.concatenate([[1, -2], r]), 0)
+    near(stacked, np.stack([r, [1, -2]]), 0)
+
+
+@each_m
+def test_broadcast_to(m: int) -> None:
+    x = X[:, :1]
+    same(on_shares(m, lambda a: broadcast_to(a, (5, 2, 3, 4)), x), np.broadcast_to(x, (5, 2, 3, 4)))
+
+
+def test_what_cannot_be_done_raises_at_once_and_sends_nothing() -> None:
+    async def program(party: Party) -> None:
+        x = await party.input(X, owner=0)
+        p = await (x > 0)
+        before = party.transport.traffic.frames_sent
+        for secret in (x, p):
+            for shape in (7, (5, 5), (-1, 5), (-1, -1)):
+                with pytest.raises(ShapeMismatch):
+                    secret.reshape(shape)
+            for key in (2, (0, 3), (0, 0, 0, 0), "a", 1.5, [5], np.zeros(3, np.bool_)):
+                with pytest.raises(IndexError):
+                    secret[key]
+            for key in (x, p, x[0, 0, 0], [x]):
+                with pytest.raises((WrongType, IndexError)):
+                    secret[key]
+            for axes in ((0, 1), (0, 0, 1), (0, 1, 3)):
+                with pytest.raises((ShapeMismatch, ValueError)):
+                    secret.transpose(*axes)
+            with pytest.raises(TypeError):
+                secret[0] = 1
+        for axis in (3, -4, (0, 0)):
+            with pytest.raises(ValueError, match="axis"):
+                x.sum(axis)
+        for join in (concatenate, stack):
+            with pytest.raises(ShapeMismatch):
+                join([x, x[0]])
+            with pytest.raises(ShapeMismatch, match="to_array"):
+                join([x, p])
+        with pytest.raises(ShapeMismatch):
+            broadcast_to(x, (3, 3, 4))
+        assert party.transport.traffic.frames_sent == before
+
+    MemoryCluster(3).run(program)
+
+
+@each_m
+def test_nothing_here_sends(m: int) -> None:
+    async def program(party: Party) -> tuple[int, int]:
+        x = await party.input(X, owner=0)
+        before = party.transport.traffic.frames_sent
+        _ = [x[0], x.T, x.reshape(-1), x.sum(), x.cumsum(), concatenate([x, x]), stack([x, x]), broadcast_to(x, (2, *X.shape))]
+        return before, party.transport.traffic.frames_sent
+
+    assert all(before == after for before, after in MemoryCluster(m).run(program))
