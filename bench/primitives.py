@@ -97,7 +97,7 @@ async def _equal(party: Party, n: int) -> tuple[Work, int]:
 
 async def _inject(party: Party, n: int) -> tuple[Work, int]:
     bits = await party.random_bits((n,))
-    return (lambda: bits.to_array()), n
+    return bits.to_array, n
 
 
 async def _shuffle(party: Party, n: int) -> tuple[Work, int]:

@@ -1,13 +1,14 @@
 """The one door through which MPyC is imported, and the repairs it needs.
 
 Importing MPyC parses ``sys.argv``, configures the root logger, exchanges the event loop policy and makes a
-runtime. A library must not do that to its host, so the import happens here, shielded. Then three things
+runtime. A library must not do that to its host, so the import happens here, shielded. Then four things
 of MPyC, all reached through module globals, are put right for the whole process:
 
 - ``mpyc.runtime.pickle``: bytes from peers were unpickled, which runs any code a peer likes. They go
   through :mod:`mpc.codec` instead.
 - ``asyncoro._reconcile``: an exception in an MPyC coroutine stopped the event loop. Now it arrives where the
   coroutine's result is awaited.
+- ``returnType``: remembers the futures given to programs, see :func:`is_promise`.
 - ``_SharesTallier`` and ``SecureObject.set_share``: an exception in a share was raised inside a callback, and
   whoever waited for the share waited for ever. Now it is passed on.
 """
@@ -19,13 +20,14 @@ import contextlib
 import logging
 import sys
 import types
+import weakref
 from asyncio import Future
 from collections.abc import Iterator
 from typing import Any
 
 from mpc import codec
 
-__all__ = ["asyncoro", "point_to", "runtime", "thresha"]
+__all__ = ["asyncoro", "is_promise", "point_to", "runtime", "thresha"]
 
 
 @contextlib.contextmanager
@@ -116,6 +118,19 @@ def _decrement(self: Any, done: Future[Any]) -> None:
             self.set_exception(error)
 
 
+def _return_type(*args: Any, wrap: bool = True) -> Any:
+    """See asyncoro.returnType of MPyC."""
+    declared = _stock_return_type(*args, wrap=False)
+    if isinstance(declared, Future):
+        _promises.add(declared)
+    return asyncoro._Awaitable(declared) if wrap else declared
+
+
+def is_promise(future: Future[Any]) -> bool:
+    """Will only a task of MPyC set this future?"""
+    return future in _promises or isinstance(future, asyncoro._SharesTallier)
+
+
 def point_to(node: Any) -> None:
     """Make ``node`` the runtime MPyC's secure types compute with: they find it in module globals."""
     import mpyc.mpctools
@@ -142,6 +157,10 @@ def point_to(node: Any) -> None:
 with _shielded():
     from mpyc import asyncoro, runtime, thresha
 
+_promises: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
+_stock_return_type = asyncoro.returnType
+asyncoro.returnType = _return_type
+runtime.Runtime.returnType = staticmethod(_return_type)
 _give = vars(asyncoro)["__reconcile"]
 runtime.pickle = types.SimpleNamespace(dumps=codec.dumps, loads=codec.loads)
 asyncoro._reconcile = _reconcile

@@ -71,7 +71,8 @@ def _expand(share: Words, shape: Shape) -> Words:
     if share.shape[1:] == shape:
         return np.ascontiguousarray(share)
     lead = (1,) * (len(shape) - (share.ndim - 1))
-    return np.ascontiguousarray(np.broadcast_to(share.reshape(k, *lead, *share.shape[1:]), (k, *shape)))
+    wide = np.broadcast_to(share.reshape(k, *lead, *share.shape[1:]), (k, *shape))
+    return np.require(wide, None, ["C", "W"])  # one that needs no copy is read-only, which the kernels do not take
 
 
 # -- linear --------------------------------------------------------------------------------
@@ -339,7 +340,7 @@ def less(x: Any, y: Any) -> SecretBits:
 
 
 def equal(x: Any, y: Any) -> SecretBits:
-    """x == y. 6 rounds, 13 bytes an element and party (m = 3)."""
+    """x == y. 6 rounds, 13.3 bytes an element and party (m = 3)."""
     return _equal(_numbers(x), _numbers(y))
 
 

@@ -28,13 +28,15 @@ def check_frac(frac: Any) -> int:
     return int(frac)
 
 
-def natural_frac(values: npt.NDArray[Any], default: int = FRAC) -> int:
+def natural_frac(values: npt.NDArray[Any], default: int = FRAC, what: str = "value") -> int:
     """0 for integers and booleans, ``default`` for reals; WrongType for anything else."""
     if values.dtype.kind in "iub":
         return 0
     if values.dtype.kind == "f":
         return default
-    raise WrongType(f"dtype {values.dtype}: booleans, integers and floats can be shared; encode categories as integers")
+    raise WrongType(
+        f"{what}: dtype {values.dtype}; booleans, integers and floats can be shared; encode categories as integers"
+    )
 
 
 def as_array(values: Any, what: str = "value") -> npt.NDArray[Any]:
@@ -59,7 +61,7 @@ def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tupl
     encoded with 0 fractional bits.
     """
     array = as_array(values, what)
-    natural = natural_frac(array)
+    natural = natural_frac(array, what=what)
     f = natural if frac is None else check_frac(frac)
     if array.dtype.kind == "f":
         if f == 0:

@@ -1,8 +1,8 @@
 """Square root, exponential, logarithm, sigmoid, tanh; division comes from division.py.
 
-All take fixed point or integers and give fixed point with 16 fractional bits, whatever the operand had. Errors are stated
-in ulp: 2^-16 = 1.53e-5. A truncation is off by (t + 1) / 2 ulp: errors are for t = 1 (m = 3, 4), with "+ t/2" a little
-more for more parties.
+All take fixed point or integers and give fixed point with 16 fractional bits, whatever the operand had. Errors are
+stated in ulp, 2^-16 = 1.53e-5, for t = 1 (m = 3, 4); each further t adds half an ulp. Rounds and bytes (an element and
+party) are for m = 3. Sources: separable.py. Nothing is leaked.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ Words = npt.NDArray[np.uint64]
 FRAC = encoding.FRAC
 EXP_LIMIT = 15.0
 """exp of more gives exp of this, 3.27e6."""
+_EXP_MOST = 3269017.3724721107  # e^15
 _EXP_LEAST = -12.0
+_LOG2_E = 1.4426950408889634
+_LN_2 = 0.6931471805599453
 
 
 Work = Callable[[Party, Words], Coroutine[Any, Any, Words]]
@@ -53,7 +56,8 @@ async def _apply(x: SecretArray, work: Work) -> SecretArray:
 
 
 def _column(values: list[float], bits: int) -> Words:
-    """A table of reals with so many fractional bits."""
+    """A table of reals with so many fractional bits. They must be the same everywhere to the last bit: from the four
+    operations and square roots of literals only."""
     return np.array([round(v * (1 << bits)) % (1 << 64) for v in values], np.uint64)
 
 
@@ -63,8 +67,8 @@ def _column(values: list[float], bits: int) -> Words:
 def sqrt(x: Any) -> SecretArray:
     """Square root.
 
-    Range: 0 <= x < 2^40. Error: at most 1 ulp (+ t/2) + 2^-21 of the result. Negative x, and x >= 2^40, give 0.
-    Rounds: 29 (m = 3). Sends: about 190 bytes an element and party.
+    Range: 0 <= x < 2^40. Error: at most 1.1 ulp + 2^-21 of the result. Negative x, and x >= 2^40, give 0.
+    Rounds: at most 29. Sends: 240 bytes.
     """
     return _apply(numbers(x), _sqrt)
 
@@ -77,7 +81,7 @@ async def _sqrt(party: Party, x: Words) -> Words:
     """
     found = await normalise(
         party, x,
-        low=[_column([2 ** ((l + 1) / 2) for l in range(8)], 28)],
+        low=[_column([math.sqrt(2.0 ** (l + 1)) for l in range(8)], 28)],
         high=[powers([4 * h + 8 if h < 7 else None for h in range(8)])],
     )  # fmt: skip
     root = await series(party, found.n << np.uint64(1), ROOT, 28)
@@ -88,8 +92,8 @@ async def _sqrt(party: Party, x: Words) -> Words:
 def inverse_sqrt(x: Any) -> SecretArray:
     """1 / sqrt(x).
 
-    Range: 2^-16 <= x < 2^40. Error: at most 1 ulp (+ t/2) + 2^-22 of the result. Other x give 0.
-    Rounds: 29 (m = 3). Sends: about 200 bytes an element and party.
+    Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp + 2^-21 of the result. Other x give 0.
+    Rounds: at most 29. Sends: 250 bytes.
     """
     return _apply(numbers(x), _inverse_sqrt)
 
@@ -101,7 +105,7 @@ async def _inverse_sqrt(party: Party, x: Words) -> Words:
     """
     found = await normalise(
         party, x,
-        low=[_column([2 ** (-(l + 1) / 2) for l in range(8)], 30)],
+        low=[_column([math.sqrt(2.0 ** -(l + 1)) for l in range(8)], 30)],
         high=[powers([24 - 4 * h if h < 7 else None for h in range(8)])],
     )  # fmt: skip
     root = await series(party, found.n << np.uint64(1), INVERSE_ROOT, 30)
@@ -115,8 +119,8 @@ async def _inverse_sqrt(party: Party, x: Words) -> Words:
 def log(x: Any) -> SecretArray:
     """Natural logarithm.
 
-    Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp (+ t/2). 0 and negative x give log 2^-16 = -11.09; x >= 2^40 gives
-    some number from -16 to -11. Rounds: 25 (m = 3). Sends: about 190 bytes an element and party.
+    Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp. 0 and negative x give log 2^-16 = -11.09; x >= 2^40 gives some
+    number from -16 to -11. Rounds: at most 24. Sends: 220 bytes.
     """
     return _apply(numbers(x), _log)
 
@@ -126,12 +130,11 @@ async def _log(party: Party, x: Words) -> Words:
 
     0 and negative x have n = 0 and p = 63: there the table makes up for what the series gives at n = 0.
     """
-    two = math.log(2)
-    least = -23 * two - float(LOG(np.zeros(1))[0])
+    at_zero = math.fsum([LOG.constant, *LOG.cos])
     found = await normalise(
         party, x,
-        low=[_column([l * two for l in range(8)], LOG.bits)],
-        high=[_column([*((8 * h - 15) * two for h in range(7)), least], LOG.bits)],
+        low=[_column([l * _LN_2 for l in range(8)], LOG.bits)],
+        high=[_column([*((8 * h - 15) * _LN_2 for h in range(7)), -23 * _LN_2 - at_zero], LOG.bits)],
     )  # fmt: skip
     return await series(party, found.n << np.uint64(1), LOG, FRAC, plus=found.low[:, 0] + found.high[:, 0])
 
@@ -139,26 +142,23 @@ async def _log(party: Party, x: Words) -> Words:
 def exp(x: Any) -> SecretArray:
     """e^x.
 
-    Range: all x. Error for x <= 15: at most 1.6 ulp (+ t/2) + 2^-17 of the result. Above 15 it gives e^15 = 3.27e6; below
-    -12 it gives 0. Rounds: 9 (m = 3). Sends: about 100 bytes an element and party.
+    Range: all x. Error for x <= 15: at most 1.6 ulp + 2^-17 of the result. Above 15 it gives e^15 = 3.27e6; below -12
+    it gives 0. Rounds: at most 9. Sends: 90 bytes.
     """
     return _apply(numbers(x), _exp)
 
 
 async def _exp(party: Party, x: Words) -> Words:
-    return await _saturate(
-        party, x, _exp_inside, (_EXP_LEAST, EXP_LIMIT), (0, round(math.exp(EXP_LIMIT) * (1 << FRAC)))
-    )
+    return await _saturate(party, x, _exp_inside, (_EXP_LEAST, EXP_LIMIT), (0, round(_EXP_MOST * (1 << FRAC))))
 
 
 async def _exp_inside(party: Party, x: Words) -> Words:
     """e^x 2^16 = 2^(y - 26) for y = x log2(e) + 42, which for -23 < x <= 15 lies in [8, 63.7]."""
-    log2e = math.log2(math.e)
     if party.three:
-        phase = x * np.uint64(round(log2e * (1 << 42)))  # y with 58 fractional bits
+        phase = x * np.uint64(round(_LOG2_E * (1 << 42)))  # y with 58 fractional bits
         phase += public_share(party, np.full(1, 42 << 58, np.uint64))
         return await round_off(party, await exp2(party, phase), 24)
-    return await _exp_digits(party, x * np.uint64(round(log2e * (1 << 26))))
+    return await _exp_digits(party, x * np.uint64(round(_LOG2_E * (1 << 26))))
 
 
 async def _exp_digits(party: Party, x: Words) -> Words:
@@ -187,8 +187,8 @@ async def _exp_digits(party: Party, x: Words) -> Words:
 def sigmoid(x: Any) -> SecretArray:
     """1 / (1 + e^-x).
 
-    Range: all x. Error: at most 2.2 ulp (+ t/2), 3.4e-5. Beyond 11 it is exactly 1, below -11 exactly 0.
-    Rounds: 9 (m = 3). Sends: about 130 bytes an element and party.
+    Range: all x. Error: at most 2.2 ulp, 3.4e-5. Beyond 11 it is exactly 1, below -11 exactly 0.
+    Rounds: at most 9. Sends: 131 bytes.
     """
     return _apply(numbers(x), _sigmoid)
 
@@ -196,8 +196,8 @@ def sigmoid(x: Any) -> SecretArray:
 def tanh(x: Any) -> SecretArray:
     """Hyperbolic tangent, 2 sigmoid(2x) - 1.
 
-    Range: all x. Error: at most 3.3 ulp (+ t/2), 5e-5. Beyond 5.5 it is exactly 1, below -5.5 exactly -1.
-    Rounds: 9 (m = 3). Sends: about 130 bytes an element and party.
+    Range: all x. Error: at most 3.3 ulp, 5e-5. Beyond 5.5 it is exactly 1, below -5.5 exactly -1.
+    Rounds: at most 9. Sends: 131 bytes.
     """
     return _apply(numbers(x), _tanh)
 

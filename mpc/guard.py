@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from mpc._mpyc import is_promise
 from mpc.runs import NodeTransport
 from mpc.stall import StallWatch, waits_only_for_peers
 
@@ -59,7 +60,7 @@ class StallGuard:
         if not run.waiting() or run.error is not None:
             return False
         tasks = [task for task in asyncio.all_tasks(self._loop) if task not in self._bystanders]
-        return bool(tasks) and waits_only_for_peers(tasks, run.is_request)
+        return bool(tasks) and waits_only_for_peers(tasks, lambda future: run.is_request(future) or is_promise(future))
 
     def _heard(self, peer: int, payload: bytes) -> None:
         if self._watch.heard(peer, payload) and self._before == self._state() and self._is_blocked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,23 @@ _MOST_AXES = 8
 _MOST_ELEMENTS = 1 << 30
 
 
+def _shape(shape: Any) -> Shape:
+    """A shape given by the caller, one number or several, or ShapeMismatch."""
+    try:
+        given = tuple(operator.index(d) for d in (shape if isinstance(shape, Iterable) else (shape,)))
+    except TypeError:
+        given = (-1,)
+    if any(d < 0 for d in given):
+        raise ShapeMismatch(f"shape {shape!r}: non-negative integers")
+    return given
+
+
 def input_array(
     party: Party, values: Any, owner: int, *, frac: int | None = None, shape: Shape | None = None
 ) -> SecretArray:
     """See Party.input."""
-    party.check_index(owner, "owner")
+    owner = party.check_index(owner, "owner")
+    shape = None if shape is None else _shape(shape)
     words, f = None, frac
     if party.index == owner:
         if values is None:
@@ -101,7 +114,8 @@ async def _reveal(party: Party, x: Any, receivers: list[int] | None) -> npt.NDAr
 
 def random_bits(party: Party, shape: Shape) -> SecretBits:
     """See Party.random_bits."""
-    n = int(np.prod(shape, dtype=np.int64))
+    shape = _shape(shape)
+    n = math.prod(shape)
 
     async def make() -> SecretBits:
         words = exchange.random_share(party, (bits.plane_words(n),))
@@ -112,9 +126,10 @@ def random_bits(party: Party, shape: Shape) -> SecretBits:
     return SecretBits._pending(party, party.launch("random_bits", make), tuple(shape))
 
 
-def random_words(party: Party, shape: Shape, count: int) -> SecretArray:
+def random_words(party: Party, shape: Shape, count: Any) -> SecretArray:
     """Uniform integers in [0, 2^count) from random bits: see Party.random_integers."""
-    if not 1 <= count <= 62:
+    shape = _shape(shape)
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 1 <= count <= 62:
         raise OutOfRange(f"random integers of {count} bits: 1 to 62")
     flags = random_bits(party, (count, *shape)).to_array()
     weights = (1 << np.arange(count, dtype=np.int64)).reshape(count, *(1,) * len(shape))

@@ -49,7 +49,7 @@ async def normalise(
 ) -> Normal:
     """Normalise [x] (k, n), and look up further columns of 8 entries by the digits of p = 8 h + l.
 
-    With ``signed`` n comes from |x|, and every low column carries the sign of x: what is scaled by it gets the sign back.
+    With ``signed`` n comes from |x|, and every low column carries the sign of x, to give it back to what it scales.
     Of a negative x the bits of -1 - x are looked at: -2^q has p = q - 1 and n = 1. What is 0 has p = 63.
 
     1. The bits of x, flipped if it is negative.

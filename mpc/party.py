@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import hashlib
-import numbers
+import operator
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -197,9 +197,13 @@ class Party:
 
     def check_index(self, index: Any, role: str) -> int:
         """The index, or UnknownParty."""
-        if not isinstance(index, numbers.Integral) or isinstance(index, bool) or not 0 <= index < self.m:
+        try:
+            known = -1 if isinstance(index, bool) else operator.index(index)
+        except TypeError:
+            known = -1
+        if not 0 <= known < self.m:
             raise UnknownParty(f"{role} {index!r}: parties are 0 to {self.m - 1}")
-        return int(index)
+        return known
 
     # -- the place in the program ----------------------------------------------------------
 
@@ -336,7 +340,7 @@ class Party:
         return random_words(self, shape, bits)
 
     def report(self, text: str) -> None:
-        """Say how far the program is, to whoever watches (LocalCluster's ``progress``). Costs nothing if nobody does."""
+        """Say how far the program is, to whoever watches: the ``progress`` of a cluster, if it has one."""
         if self.on_report is not None:
             self.on_report(str(text))
 

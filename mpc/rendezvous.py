@@ -232,7 +232,11 @@ class Rendezvous:
                     return
                 if preamble != DATA_PREAMBLE:
                     raise FrameInvalid(-1, "someone dialed who is not a party of this release")
-                await self._loop.connect_accepted_socket(lambda: connection, sock, ssl=self._server)
+                try:
+                    await self._loop.connect_accepted_socket(lambda: connection, sock, ssl=self._server)
+                except ConnectionError:  # a dialer that refuses a certificate hangs up
+                    text = "someone dialed and broke off the TLS handshake: it may not trust this party's certificate"
+                    raise PeerUntrusted(-1, text) from None
                 await judged
         except ConfigurationMismatch as error:  # our answer is on its way, so that the other side finds out, too
             self.note(-1, error)

@@ -87,7 +87,7 @@ class Run:
         self.traffic = Traffic()
         self.error: AccordError | None = None
         self.finishing = False
-        self.told = False  # all peers know that the run failed
+        self.told = False  # this party told all peers that the run failed
         self.changed: asyncio.Future[None] | None = None
 
     def fail(self, error: AccordError) -> None:
@@ -237,8 +237,7 @@ class NodeTransport:
         part = run.peers[peer]
         part.received += 1
         if kind == Kind.ABORT:
-            run.told = True
-            self._fail_run(run, PartyFailed(peer, _class_name(payload)))
+            self._fail_run(run, PartyFailed(depth if depth < self.m else peer, _class_name(payload)))
             return
         if kind == Kind.END:
             part.ended = True
@@ -287,16 +286,20 @@ class NodeTransport:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _tell_all(self, kind: Kind, payload: memoryview) -> None:
+    def _tell_all(self, kind: Kind, payload: memoryview, depth: int = 0) -> None:
         for peer, connection in self.connections.items():
             self.current.peers[peer].sent += kind is Kind.END
-            connection.send(kind, self.current.number, 0, 0, NO_LABEL, payload)
+            connection.send(kind, self.current.number, 0, depth, NO_LABEL, payload)
 
     def _tell_failure(self, error: BaseException) -> None:
         """The class name only: the text could hold a secret."""
-        if not self.current.told:
-            self.current.told = True
-            self._tell_all(Kind.ABORT, memoryview(_class_of(error).encode()))
+        if self.current.told:
+            return
+        self.current.told = True
+        where, kind = self.index, _class_of(error)
+        if isinstance(error, PartyFailed):  # passed on: a farewell from here may arrive before the news from there
+            where, kind = error.index, error.kind
+        self._tell_all(Kind.ABORT, memoryview(kind.encode("ascii", "replace")[:_KIND_BYTES]), where)
 
     def _is_ahead(self, number: int) -> bool:
         return 0 < (number - self.current.number) % _RUNS < _RUNS // 2

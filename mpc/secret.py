@@ -203,12 +203,13 @@ def local(kind: type[S], shape: Callable[..., Shape] | None = None) -> Callable[
         def call(*args: Any, **options: Any) -> S:
             operands = _secrets((*args, *options.values()))
             party = _party(operands)
-            if all(s.ready for s in operands):
+            ready = all(s.ready for s in operands)
+            known = _shape_if_known(shape, operands, args, options)
+            if ready:
                 result = body(*args, **options)
                 result._depth = max(s._depth for s in operands)
                 return result  # type: ignore[no-any-return]
             args, options = _snapshot(args), {name: _snapshot(value) for name, value in options.items()}
-            known = _shape_if_known(shape, operands, args, options)
 
             async def run() -> Any:
                 for s in operands:

@@ -8,9 +8,10 @@ on their own, and exchange one word each: two rounds, however intricate f is.
     power of two     2^(u+v) = 2^u 2^v, with the upper bits of the exponent as a look-up
     look-up          T[p ^ q]: D_j = T[p ^ j], W_j = [j = q]
 
-Sine series on shares: Knott et al., CrypTen (NeurIPS 2021), Zheng et al. (2023), there with masked arguments opened;
-look-ups by a dealer: Ishai et al. (TCC 2013), Brueggemann et al., FLUTE (S&P 2023), with honest majority instead of
-correlated randomness. Nothing is opened here: followers see words masked by streams they do not both know.
+Sources: Boura et al. (FC 2018) and Zheng et al. (ACSAC 2023) for Fourier series, Kelkar et al. (USENIX Security 2022)
+for powers, Ishai et al. (TCC 2013) for tables. They have two parties and a trusted dealer, or masked arguments opened;
+here the third party of an honest majority deals, knowing u but not v, and nothing is opened: what the followers get is
+masked by streams that they do not both know.
 
 m > 3: t + 1 parties know one summand each (summands.py). Series: their waves are multiplied as complex numbers.
 Look-ups: the bits of the index become numbers, and products of them.
@@ -33,12 +34,15 @@ from mpc.party import Party
 from mpc.summands import known_sum
 from mpc.truncate import truncate
 
-__all__ = ["Series", "exp2", "look_up", "round_off", "series"]
+__all__ = ["Series", "exp2", "look_up", "round_off", "series", "weigh"]
 
 Words = npt.NDArray[np.uint64]
+Reals = npt.NDArray[np.float64]
 
 _SMALL = 1 << 12
 _DEALT_BYTES = 1 << 20  # of one chunk's dealt words: they stay in the cache
+_DEALT_BITS = 30  # of a dealt sine or cosine
+_ROUGH = 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Series:
         cos: coefficients of the cosines.
         sin: coefficients of the sines.
         odd: the frequencies k_j are 1, 3, 5, ... instead of 1, 2, 3, ...
-        weight_bits: fractional bits the coefficients get; the sum has DEALT_BITS more and must stay below 2^62.
+        weight_bits: fractional bits the coefficients get; the sum has 30 more and must stay below 2^62.
     """
 
     constant: float
@@ -62,40 +66,46 @@ class Series:
     @property
     def bits(self) -> int:
         """Fractional bits of the sum before it is truncated."""
-        return waves.DEALT_BITS + self.weight_bits
+        return _DEALT_BITS + self.weight_bits
 
     def __call__(self, turns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The value in plain."""
         k = np.arange(1, 2 * len(self.cos), 2) if self.odd else np.arange(1, len(self.cos) + 1)
         angle = np.multiply.outer(turns, 2 * np.pi * k)
-        return self.constant + np.cos(angle) @ np.array(self.cos) + np.sin(angle) @ np.array(self.sin)
+        value = self.constant + np.cos(angle) @ np.array(self.cos) + np.sin(angle) @ np.array(self.sin)
+        return np.asarray(value, np.float64)
 
 
 async def series(party: Party, phase: Words, s: Series, frac: int, *, plus: Words | None = None) -> Words:
-    """[f(x)] with ``frac`` fractional bits from [x 2^64] (k, n), x in turns; ``plus``, with s.bits bits, is added first.
+    """[f(x)] with ``frac`` fractional bits from [x 2^64] (k, n), x in turns.
 
-    The sum is below 2^(62 - s.bits). Error: (t + 1) / 2 in the last place, and below 2^-26, beside that of the
-    coefficients. m = 3, K frequencies: Rounds: 4. Sends: (16 K + 16) / 3 bytes an element and party, and a truncation.
-    m > 3: Rounds: about 8 t. Leaks nothing.
+    ``plus``, with s.bits bits, is added before truncation. The sum is below 2^(62 - s.bits). Error, beside that of the
+    coefficients: (t + 1) / 2 in the last place, and 2^-25 (for t = 2 and at most 20 bits without ``plus``, where three
+    factors of 19 bits spare a truncation, 2^-17). m = 3, K frequencies: Rounds: 4. Sends: (16 K + 16) / 3 bytes an
+    element and party, and a truncation. m > 3: Rounds: about 8 t. Leaks nothing.
     """
-    count = len(s.cos)
-    scale = float(1 << s.weight_bits)
+    if party.t == 2 and frac <= _ROUGH and plus is None:
+        dealt_bits = weight_bits = s.bits // 3
+        cut = 3 * dealt_bits
+    else:
+        dealt_bits, weight_bits, cut = _DEALT_BITS, s.weight_bits, s.bits
+    scale = float(1 << weight_bits)
     of_cos, of_sin = np.array(s.cos) * scale, np.array(s.sin) * scale
 
     def deal(u: Words, table: Words) -> None:
-        waves.waves_deal(u, s.odd, table)
+        waves.waves_deal(u, s.odd, float(1 << dealt_bits), table)
 
     def follow(v: Words, table: Words, out: Words) -> None:
         waves.waves_follow(v, s.odd, of_cos, of_sin, table, out)
 
     if party.three:
-        total = await _in_turn(party, phase, (2 * count,), True, deal, follow)
+        total = await _in_turn(party, phase, (2 * len(s.cos),), True, deal, follow)
     else:
-        total = await _series_k(party, phase, s.odd, count, of_cos, of_sin)
-    total += public_share(party, np.full(1, round(s.constant * (1 << s.bits)) % (1 << 64), np.uint64))
+        total = await _series_k(party, phase, s.odd, of_cos, of_sin, dealt_bits)
+    total += public_share(party, np.full(1, round(s.constant * (1 << cut)) % (1 << 64), np.uint64))
     if plus is not None:
         total += plus
-    return await round_off(party, total, s.bits - frac)
+    return await round_off(party, total, cut - frac)
 
 
 async def round_off(party: Party, x: Words, f: int) -> Words:
@@ -123,7 +133,7 @@ async def look_up(party: Party, index: Words, columns: Words, n: int) -> Words:
     flags = (await bits_to_words(party, index.reshape(k, -1), b * width * 64)).reshape(k, b, -1)[:, :, :n]
     monomials = public_share(party, np.ones((1, n), np.uint64))
     for j in range(b):
-        flag = np.ascontiguousarray(np.broadcast_to(flags[:, j : j + 1], monomials.shape))
+        flag = np.repeat(flags[:, j : j + 1], 1 << j, axis=1)
         more = flag if j == 0 else await mul(party, monomials, flag)
         monomials = np.concatenate([monomials, more], axis=1)
     coefficients = columns.copy()
@@ -135,6 +145,19 @@ async def look_up(party: Party, index: Words, columns: Words, n: int) -> Words:
         for i in range(1 << b):
             out[:, c] += coefficients[c, i] * monomials[:, i]
     return out
+
+
+async def weigh(party: Party, x: Words, y: Words) -> Words:
+    """[sum_i x_i y_i] (k, n) of x, y (k, count, n). Rounds: 1. Sends: as one multiplication. Leaks nothing."""
+    layout = party.layout
+    k, count, n = x.shape
+    part = None
+    if party.index in layout.multipliers:
+        each = np.empty(count * n, np.uint64)
+        table = layout.product_table[party.index]
+        ring.product(x.reshape(k, -1), np.ascontiguousarray(y).reshape(k, -1), table, each)
+        part = each.reshape(count, n).sum(axis=0, dtype=np.uint64)
+    return await reshare(party, part, layout.multipliers, (n,))
 
 
 # -- m = 3 -----------------------------------------------------------------------------------
@@ -189,7 +212,7 @@ async def _chunks3(
     party: Party, n: int, words: int, work: Callable[[int, int, int], Coroutine[Any, Any, None]]
 ) -> None:
     """``work(lo, hi, d)`` over 0..n, so many dealt words an element, the parties dealing in turn."""
-    third = -(-(-(-n // 3)) // 64) * 64
+    third = -(-n // 192) * 64
     chunk = max(_SMALL, min(_DEALT_BYTES // (8 * words) // 64 * 64, third))
 
     async def piece(lo: int, hi: int) -> None:
@@ -244,33 +267,31 @@ async def _look_up3(party: Party, index: Words, columns: Words, n: int) -> Words
 # -- m > 3 -----------------------------------------------------------------------------------
 
 
-async def _series_k(
-    party: Party, phase: Words, odd: bool, count: int, of_cos: npt.NDArray[np.float64], of_sin: npt.NDArray[np.float64]
-) -> Words:
-    """The waves of t summands as shared complex numbers, multiplied; then weighted by what the last one's holders know."""
-    layout, n = party.layout, phase.shape[1]
+async def _series_k(party: Party, phase: Words, odd: bool, of_cos: Reals, of_sin: Reals, dealt_bits: int) -> Words:
+    """The waves of t summands as shared complex numbers, multiplied; then weighted by what the last one's holders know.
+
+    Truncations keep the product at ``dealt_bits``, except where t = 2 factors of at most 20 bits, and the weights, fit.
+    """
+    layout, n, count = party.layout, phase.shape[1], len(of_cos)
     total: Words | None = None
     for which in range(party.t):
         known = known_sum(party, phase, which)
-        part = None if known is None else waves.fixed_waves(known, odd, count)
+        part = None if known is None else waves.fixed_waves(known, odd, count, dealt_bits)
         dealt = await reshare(party, part, (which,), (2 * count, n))
         total = dealt if total is None else await _turn(party, total, dealt)
+        if which > 0 and dealt_bits > _ROUGH:
+            total = await truncate(party, total, dealt_bits)
     assert total is not None
     last = known_sum(party, phase, party.t)
     by = np.zeros((layout.k, 2 * count, n), np.uint64)
     if last is not None:
         slot = layout.slot[party.index][layout.summands[party.t][1][0]]
         waves.weights(np.ascontiguousarray(last), odd, of_cos, of_sin, by[slot])
-    part = None
-    if party.index in layout.multipliers:
-        each = np.empty(2 * count * n, np.uint64)
-        ring.product(total.reshape(layout.k, -1), by.reshape(layout.k, -1), layout.product_table[party.index], each)
-        part = each.reshape(2 * count, n).sum(axis=0, dtype=np.uint64)
-    return await reshare(party, part, layout.multipliers, (n,))
+    return await weigh(party, total, by)
 
 
 async def _turn(party: Party, x: Words, y: Words) -> Words:
-    """Products of complex numbers of size 1, cosines in the even rows and sines in the odd."""
+    """Products of complex numbers, cosines in the even rows and sines in the odd."""
     k, rows, n = x.shape
     left = np.concatenate([x, x], axis=1)
     right = np.concatenate([y, np.stack([y[:, 1::2], y[:, 0::2]], axis=2).reshape(k, rows, n)], axis=1)
@@ -278,4 +299,4 @@ async def _turn(party: Party, x: Words, y: Words) -> Words:
     out = np.empty_like(x)
     out[:, 0::2] = products[:, 0:rows:2] - products[:, 1:rows:2]
     out[:, 1::2] = products[:, rows::2] + products[:, rows + 1 :: 2]
-    return await truncate(party, out, waves.DEALT_BITS)
+    return out

@@ -124,7 +124,7 @@ def sum_(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
     )
 
 
-@local(SecretArray)
+@local(SecretArray, lambda x, axis: x.shape if axis is not None else (x.size,))
 def cumsum(x: SecretArray, axis: int | None) -> SecretArray:
     """See SecretArray.cumsum."""
     return SecretArray(x.party, np.stack([c.cumsum(axis=axis, dtype=np.uint64) for c in x.share]), x.frac)

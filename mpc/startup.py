@@ -18,7 +18,7 @@ import time
 from mpc.agreement import KeyAgreement
 from mpc.certificates import Credentials, client_context, server_context
 from mpc.connection import Connection
-from mpc.errors import FrameInvalid, PeerError, PeerLost
+from mpc.errors import FrameInvalid, PeerError
 from mpc.liveness import Liveness
 from mpc.rendezvous import Greeting, Rendezvous
 from mpc.runs import NodeTransport
@@ -163,7 +163,8 @@ class Startup:
         if connection.error is not None:
             self._rendezvous.note(peer, connection.error)
         if peer in self._keys_had and peer in self._keys_sent:
-            self._fatal = connection.error or PeerLost(peer, f"party {peer} closed its node while others started")
+            self._fatal = connection.error  # None: it was faster than this party, and is done already
+            self._alive.add(peer)
         elif connection.error is not None or connection.closed.done():
             del self._transport.connections[peer]
             self._been.add(peer)

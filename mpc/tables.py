@@ -20,7 +20,7 @@ def _index(planes: Words, i: int) -> int:
     index = np.uint64(0)
     for b in range(planes.shape[0]):
         index |= ((planes[b, i >> 6] >> np.uint64(i & 63)) & np.uint64(1)) << np.uint64(b)
-    return np.int64(index)
+    return np.int64(index)  # type: ignore[return-value]
 
 
 @nb.njit([nb.void(_P, _P, _C)], cache=True, nogil=True)

@@ -132,9 +132,9 @@ async def _truncatek(party: Party, x: Words, f: int) -> Words:
         if b + 1 < planes:
             carry = g[:, b] ^ await and_(party, p[:, b], carry)
     width = 64 * bits.plane_words(n)
-    counts = (await bits_to_words(party, np.concatenate(sums, axis=1), len(sums) * width)).reshape(layout.k, len(sums), width)
-    weights = np.uint64(1) << np.arange(len(sums), dtype=np.uint64)
-    wraps = (counts[:, :, :n] * weights[:, None]).sum(axis=1, dtype=np.uint64)
+    counts = await bits_to_words(party, np.concatenate(sums, axis=1), len(sums) * width)
+    weights = np.uint64(1) << np.arange(len(sums), dtype=np.uint64)[:, None]
+    wraps = (counts.reshape(layout.k, len(sums), width)[:, :, :n] * weights).sum(axis=1, dtype=np.uint64)
 
     part = None
     if party.index < party.t:

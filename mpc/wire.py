@@ -44,7 +44,7 @@ class Kind(IntEnum):
     HEARTBEAT = 3  # counters, so that parties who all wait for each other find out
     END = 4  # the sender's program (this run) is over
     FAREWELL = 5  # the sender is about to close on purpose
-    ABORT = 6  # the sender's program (this run) failed; payload: the exception's class name
+    ABORT = 6  # a program (this run) failed at party ``depth``; payload: the exception's class name
     HELLO = 7  # who I am, before anything else; and the agreement of keys
 
 

@@ -39,7 +39,9 @@ def on_words(m: int, f: Any, *secrets: Any) -> tuple[Any, MemoryCluster]:
 def test_mul(m: int, shape: list[int], seed: int) -> None:
     x, y = (np.asarray(w) for w in words(np.random.default_rng(seed), 2, *shape))
     product, _ = on_words(m, arithmetic.mul, x, y)
-    assert product.shape == tuple(shape) and np.array_equal(product, np.multiply(x.reshape(-1), y.reshape(-1)).reshape(shape))
+    assert product.shape == tuple(shape) and np.array_equal(
+        product, np.multiply(x.reshape(-1), y.reshape(-1)).reshape(shape)
+    )
 
 
 @each_m

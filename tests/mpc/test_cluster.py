@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc import LocalCluster
+from mpc import LocalCluster, launch
 from mpc.errors import (
     AccordError,
     NotTransferable,
@@ -32,6 +32,7 @@ from mpc.errors import (
     WrongType,
 )
 from mpc.outcomes import ClusterBroken, RunTimedOut
+from mpc.pipe import thaw
 from tests.mpc import programs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,9 +149,9 @@ def test_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_prints_of_programs_appear(capfd: pytest.CaptureFixture[str], cluster: LocalCluster) -> None:
+def test_prints_of_programs_appear(capfd: pytest.CaptureFixture[str]) -> None:
     async def program(party: Any) -> None:
-        print(f"party {party.index} was here", flush=True)
+        print(f"party {party.index} was here\n", end="", flush=True)  # in one piece even if Python runs unbuffered
 
     with LocalCluster() as own:  # started while capfd holds the descriptors
         own.run(program)
@@ -313,6 +314,21 @@ def test_a_stopped_party_is_named() -> None:
         assert gone(pids, 0.0)
 
 
+def test_a_worker_is_told_its_own_private_key_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bytes] = []
+
+    class Recorder:
+        def send(self, kind: str, part: bytes) -> None:
+            told.append(part)
+
+    monkeypatch.setattr(launch, "_start", lambda listener, path: launch.Launched(None, Recorder()))  # type: ignore[arg-type]
+    launch.launch(3, {"session": b"s"})
+    keys = [thaw(part)[0]["key"] for part in told]
+    assert len(set(keys)) == 3
+    assert [[key in part for key in keys] for part in told] == np.eye(3, dtype=bool).tolist()
+    assert not any(b"PRIVATE KEY" in part.replace(key, b"") for part, key in zip(told, keys, strict=True))
+
+
 def test_a_start_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AccordError) as caught:
         LocalCluster(start_deadline=0.05).start()
@@ -342,7 +358,7 @@ def test_a_forgotten_cluster_leaves_nobody() -> None:
 
 
 PARENT = """
-from mpc import LocalCluster
+from mpc import LocalCluster, launch
 from tests.mpc import programs
 import sys
 

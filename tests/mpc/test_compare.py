@@ -13,7 +13,20 @@ from mpc import MemoryCluster, Party, bits, boolean, compare
 from mpc.sharing import Layout, reconstruct
 from tests.mpc.helpers import PARTIES, each_m, shares_of
 
-SPECIAL = [0, 1, 2, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 1, (1 << 64) - 2, 1 << 62, 0x0F0F0F0F0F0F0F0F, 15, 16]
+SPECIAL = [
+    0,
+    1,
+    2,
+    (1 << 63) - 1,
+    1 << 63,
+    (1 << 63) + 1,
+    (1 << 64) - 1,
+    (1 << 64) - 2,
+    1 << 62,
+    0x0F0F0F0F0F0F0F0F,
+    15,
+    16,
+]
 
 
 def packed_result(m: int, f: Any, values: Any, seed: int = 0, *, xor: bool = False) -> tuple[Any, MemoryCluster]:

@@ -18,7 +18,9 @@ from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from tests.mpc.helpers import EDGES, LARGEST, PARTIES, each_m, near, on_shares, random_values, same
 
 parties = st.sampled_from(PARTIES)
-shapes = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=0, max_side=4).map(lambda s: s.input_shapes)
+shapes = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=0, max_side=4).map(
+    lambda s: s.input_shapes
+)
 seeds = st.integers(0, 999)
 ULP = 2.0**-16
 
@@ -64,7 +66,8 @@ def test_comparisons_of_integers(m: int, shapes: Any, seed: int) -> None:
 @each_m
 def test_comparisons_at_the_edges(m: int) -> None:
     x, y = (e.reshape(-1) for e in np.meshgrid(np.array(EDGES), np.array(EDGES)))
-    for f, result in zip(COMPARE, on_shares(m, lambda a, b: [f(a, b) for f in COMPARE], x, y), strict=True):
+    got = on_shares(m, lambda a, b: [f(a, b) for f in COMPARE], x, y)
+    for f, result in zip(COMPARE, got, strict=True):
         same(result, f(x, y))
 
 
@@ -174,7 +177,9 @@ def test_floor_division_by_anything_but_integers(by: Any) -> None:
 @each_m
 def test_to_integers_rounds_down_exactly(m: int) -> None:
     rng = np.random.default_rng(m)
-    x = np.concatenate([np.rint(rng.uniform(-9, 9, 50) * 2**16) / 2**16, [0, -1, 1, ULP, -ULP, 1 - ULP, -1 + ULP, 2.0**45]])
+    x = np.concatenate(
+        [np.rint(rng.uniform(-9, 9, 50) * 2**16) / 2**16, [0, -1, 1, ULP, -ULP, 1 - ULP, -1 + ULP, 2.0**45]]
+    )
     same(on_shares(m, lambda a: (a + 0).astype(int), x), np.floor(x).astype(np.int64))
 
 
@@ -223,9 +228,9 @@ def test_logic(m: int, shapes: Any, seed: int) -> None:
 
     inverted, *rest = on_shares(m, f, x, y)
     same(inverted, ~p)
-    for i, f in enumerate(logic):
+    for i, g in enumerate(logic):
         for result in rest[3 * i : 3 * i + 3]:
-            same(result, f(p, q))
+            same(result, g(p, q))
 
 
 @each_m
@@ -236,13 +241,16 @@ def test_bits_as_numbers(m: int) -> None:
     def f(a: Any, b: Any) -> list[Any]:
         s, u = a > 0, b > 0
         return [
-            s.to_array(), s.astype(int), s.astype(float), s * a, a * s, s * u, s + u, s - u, 1 - s, s + 1, s.sum(), s.sum(axis=0),
-            s.mean(), s.any(), s.all(), s.any(axis=1), s.all(axis=0), s * 2.5, s.T @ a if False else a.T @ s.astype(int),
+            s.to_array(), s.astype(int), s.astype(float), s * a, a * s, s * u, s + u, s - u, 1 - s, s + 1, s.sum(),
+            s.sum(axis=0),
+            s.mean(), s.any(), s.all(), s.any(axis=1), s.all(axis=0), s * 2.5,
+            s.T @ a if False else a.T @ s.astype(int),
         ]  # fmt: skip
 
     i, j = p.astype(int), q.astype(int)
     expected = [
-        i, i, i * 1.0, i * x, x * i, i * j, i + j, i - j, 1 - i, i + 1, i.sum(), i.sum(axis=0), i.mean(), p.any(), p.all(),
+        i, i, i * 1.0, i * x, x * i, i * j, i + j, i - j, 1 - i, i + 1, i.sum(), i.sum(axis=0), i.mean(), p.any(),
+        p.all(),
         p.any(axis=1), p.all(axis=0), i * 2.5, x.T @ i,
     ]  # fmt: skip
     for result, e in zip(on_shares(m, f, x, y), expected, strict=True):

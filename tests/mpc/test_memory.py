@@ -163,7 +163,7 @@ def test_delayed_frames_that_nobody_asked_for_are_found() -> None:
         MemoryCluster(delay=0.05).run(programs.one_more_unawaited, timeout=20)
 
 
-def test_an_altered_payload_alters_the_result_or_is_refused() -> None:
+def test_an_altered_payload_alters_the_result_and_another_size_is_refused() -> None:
     def flip(payload: bytes) -> bytes:
         return bytes([payload[0] ^ 1]) + payload[1:]
 
@@ -180,6 +180,6 @@ def test_an_altered_payload_alters_the_result_or_is_refused() -> None:
 
     MemoryCluster(tap=last).run(program)
     tapped = MemoryCluster(tap=taps.alter(taps.nth(len(seen) - 1), flip)).run(program)
-    assert sorted(a.tolist() for a in tapped)[-1] == [1] or [-1] in [a.tolist() for a in tapped]
+    assert sum(a.tolist() != [0] for a in tapped) == 1  # at its receiver: semi-honest, so not detected
     with pytest.raises(ProgramDiverged):
         MemoryCluster(tap=taps.alter(taps.nth(len(seen) - 1), lambda b: b + b"x")).run(program)

@@ -27,7 +27,6 @@ from mpc.errors import (
 )
 from mpc.node import MPyCNode
 from mpc.transport import Transport
-
 from tests.mpc.nodes import World, processes, started
 
 A, B = b"label number", b"another one."
@@ -182,7 +181,7 @@ async def test_a_fast_party_may_be_a_run_ahead() -> None:
         transports[0].begin(2)
         put(transports[0], 1, A, b"early")
         ahead = asyncio.ensure_future(transports[0].finish())
-        while not nodes[1].transport._early:
+        while not nodes[1].transport._early:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         for t in transports[1:]:
             t.begin(2)
@@ -231,7 +230,7 @@ async def test_memory_of_a_failed_run_is_not_written_any_more() -> None:
         memory = bytearray(size)
         request = asyncio.ensure_future(transports[1].receive(0, A, 1, memoryview(memory)))
         put(transports[0], 1, A, b"\xff" * size)
-        while not memory[0]:
+        while not memory[0]:  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert not memory[-1]
         transports[1].abort(ZeroDivisionError())
@@ -317,7 +316,7 @@ async def distracted(node: MPyCNode, wait: str) -> None:
         elif wait == "thread":
             await asyncio.to_thread(time.sleep, 1.0)
         elif wait == "kernel":
-            time.sleep(1.0)
+            time.sleep(1.0)  # noqa: ASYNC251
         else:
             process = await asyncio.create_subprocess_exec("sleep", "1")
             await process.wait()

@@ -24,14 +24,14 @@ from mpc.truncate import truncate
 from tests.mpc.helpers import LARGEST, each_m
 from tests.mpc.views import (
     CoalitionCluster,
-    histograms,
-    nibbles,
-    positions,
-    uniform,
     bit_columns,
     coalitions,
+    histograms,
     homogeneity,
+    nibbles,
+    positions,
     relations,
+    uniform,
     uniformity,
 )
 

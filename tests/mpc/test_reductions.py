@@ -59,7 +59,15 @@ def test_two_by_two(m: int, seed: int) -> None:
 @each_m
 def test_clip(m: int) -> None:
     x, low, high = np.array([[-9, -1, 0, 1, 9]]), np.array([[-2], [0]]), 3
-    cases: list[tuple[Any, Any]] = [(-2, 2), (None, 1), (0, None), (None, None), (low, high), (5, 5), (-2, np.full((2, 5), 4))]
+    cases: list[tuple[Any, Any]] = [
+        (-2, 2),
+        (None, 1),
+        (0, None),
+        (None, None),
+        (low, high),
+        (5, 5),
+        (-2, np.full((2, 5), 4)),
+    ]
     got = on_shares(m, lambda a: [a.clip(*case) for case in cases], x)
     for result, (a, b) in zip(got, cases, strict=True):
         same(result, x if a is b is None else np.clip(x, a, b))
@@ -95,7 +103,9 @@ def test_any_and_all(m: int, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(m)
     for x in (np.zeros(shape, int), np.ones(shape, int), rng.integers(0, 2, shape)):
         for axis in (None, *range(len(shape))):
-            got = on_shares(m, lambda a, axis=axis: [(a == 1).all(axis), (a == 1).any(axis), a.all(axis), a.any(axis)], x)
+            got = on_shares(
+                m, lambda a, axis=axis: [(a == 1).all(axis), (a == 1).any(axis), a.all(axis), a.any(axis)], x
+            )
             for result, e in zip(got, [x.all(axis), x.any(axis)] * 2, strict=True):
                 same(result, e)
 

@@ -16,9 +16,11 @@ from tests.mpc.helpers import PARTIES, each_m, near, on_shares, random_values, s
 
 X = np.arange(24).reshape(2, 3, 4) - 9
 KEYS: list[Any] = [
-    0, -1, slice(None), slice(None, None, -1), slice(5, 1), ..., None, (0, 1), (0, 1, 2), (..., 0), (slice(None), 0), (None, ..., None),
+    0, -1, slice(None), slice(None, None, -1), slice(5, 1), ..., None, (0, 1), (0, 1, 2), (..., 0),
+    (slice(None), 0), (None, ..., None),
     (slice(1, None), slice(None, None, 2), slice(None, None, -3)), [0, 1, 0], (slice(None), [2, 0]), ([0, 1], [1, 2]),
-    ([0, 1], slice(None), [1, 2]), (0, slice(None), [1, 2]), np.array([[0, 1], [1, 0]]), np.array([True, False]), X > 0,
+    ([0, 1], slice(None), [1, 2]), (0, slice(None), [1, 2]), np.array([[0, 1], [1, 0]]), np.array([True, False]),
+    X > 0,
     (slice(None), np.array([True, False, True])), np.int64(1), [], True,
 ]  # fmt: skip
 
@@ -46,7 +48,8 @@ def test_indexing_like_numpy(data: st.DataObject) -> None:
 def test_reshape_and_transpose(m: int) -> None:
     def f(x: Any) -> list[Any]:
         return [
-            x.reshape(6, 4), x.reshape((4, -1)), x.reshape(-1), x.reshape([3, 8]), x.ravel(), x.T, x.transpose(), x.transpose(1, 0, 2),
+            x.reshape(6, 4), x.reshape((4, -1)), x.reshape(-1), x.reshape([3, 8]), x.ravel(), x.T, x.transpose(),
+            x.transpose(1, 0, 2),
             x.transpose(-1, 0, 1), x.transpose((2, 0, 1)), x.T.reshape(-1), x.transpose(0, 2, 1)[::-1].T,
         ]  # fmt: skip
 
@@ -137,7 +140,16 @@ def test_nothing_here_sends(m: int) -> None:
     async def program(party: Party) -> tuple[int, int]:
         x = await party.input(X, owner=0)
         before = party.transport.traffic.frames_sent
-        _ = [x[0], x.T, x.reshape(-1), x.sum(), x.cumsum(), concatenate([x, x]), stack([x, x]), broadcast_to(x, (2, *X.shape))]
+        _ = [
+            x[0],
+            x.T,
+            x.reshape(-1),
+            x.sum(),
+            x.cumsum(),
+            concatenate([x, x]),
+            stack([x, x]),
+            broadcast_to(x, (2, *X.shape)),
+        ]
         return before, party.transport.traffic.frames_sent
 
     assert all(before == after for before, after in MemoryCluster(m).run(program))
