@@ -61,7 +61,7 @@ MARKS: tuple[Mark, ...] = (
     Mark("product, times faster than stock MPyC", "mul", _MILLION, 3, "speedup", 60, "x", at_least=True),
     Mark("less-than, times faster than stock MPyC", "less-than", _MILLION, 3, "speedup", 1000, "x", at_least=True),
     Mark("product, bytes a party", "mul", _MILLION, 3, "bytes_per_element", 8, "bytes"),
-    Mark("less-than and its injection, bytes a party", "less-than + injection", _MILLION, 3, "bytes_per_element", 45, "bytes"),
+    Mark("less-than, injected, bytes a party", "less-than + injection", _MILLION, 3, "bytes_per_element", 45, "bytes"),
     Mark("less-than on 2^24, peak memory a party", "less-than", 1 << 24, 3, "peak_mib_per_party", 2048, "MiB"),
     Mark("product, m = 5 over m = 3", "mul", _MILLION, 5, "ratio", 8, "x"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "AccordError",
     "ConfigurationMismatch",
+    "CredentialsUnusable",
     "DoesNotConverge",
     "FrameInvalid",
     "FrameOversized",
@@ -63,6 +64,10 @@ class ShapePending(UsageError):
 
 class NotAPermutation(UsageError):
     """An array given as a permutation of n rows does not hold every number from 0 to n - 1 once."""
+
+
+class CredentialsUnusable(UsageError):
+    """This party's own certificate, key or authority cannot be read, or they do not fit together."""
 
 
 class UnknownParty(UsageError):

@@ -131,6 +131,6 @@ def random_words(party: Party, shape: Shape, count: Any) -> SecretArray:
     shape = _shape(shape)
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 1 <= count <= 62:
         raise OutOfRange(f"random integers of {count} bits: 1 to 62")
-    flags = random_bits(party, (count, *shape)).to_array()
+    flags = random_bits(party, (int(count), *shape)).to_array()
     weights = (1 << np.arange(count, dtype=np.int64)).reshape(count, *(1,) * len(shape))
     return (flags * weights).sum(axis=0)

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from mpc import _mpyc
 from mpc.agreement import derive
 from mpc.connection import Connection
-from mpc.errors import AccordError, PeerError, PeerLost, PeerSilent, UsageError
+from mpc.errors import AccordError, OutOfRange, PeerError, PeerLost, PeerSilent, UsageError
 from mpc.guard import StallGuard
 from mpc.liveness import Liveness
 from mpc.runs import MpycChannel, NodeTransport
@@ -34,6 +34,7 @@ from mpc.startup import Startup
 __all__ = ["MPyCNode", "NodeConfig", "Peer"]
 
 T = TypeVar("T")
+_RUNS = 1 << 22  # their numbers, and 2^40 operations each, fit in MPyC's program counter
 _log = logging.getLogger("accord.node")
 
 
@@ -165,6 +166,8 @@ class MPyCNode(_mpyc.runtime.Runtime):
             watcher(error)
 
     def _begun(self, run: int) -> None:
+        if run >= _RUNS:
+            raise OutOfRange(f"a session has fewer than {_RUNS} runs: start the nodes anew")
         if self._guard is not None:
             self._guard.begin()
         self._program_counter = [run << 40, 0]  # MPyC's labels start anew too, and never repeat
@@ -206,6 +209,15 @@ class MPyCNode(_mpyc.runtime.Runtime):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
+
+    def run(self, f: Any) -> Any:
+        """For programs in MPyC's older manner, ``runtime.run(runtime.output(x))`` without a running event loop."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        if self._loop.is_running():
+            raise UsageError("the event loop runs already: await it instead")
+        return self._loop.run_until_complete(f)
 
     async def barrier(self, name: str | None = None) -> None:
         """Wait for this party's MPyC computations so far. Raises the run's error; does not spin."""

@@ -38,6 +38,7 @@ from mpc.wire import HELLO_LIMIT, NO_LABEL, Header, Kind
 __all__ = ["Greeting", "Rendezvous", "judge"]
 
 _PATIENCE = 10.0  # seconds for a handshake and a HELLO
+_PREAMBLE_PATIENCE = 2.0  # of these, for the first eight bytes
 _STRANGERS = 64  # connections that have not said HELLO yet, at most
 _log = logging.getLogger("accord.node")
 
@@ -221,12 +222,8 @@ class Rendezvous:
         connection, judged = self._stranger(-1, None)
         try:
             async with asyncio.timeout(_PATIENCE):
-                preamble = b""
-                while len(preamble) < len(DATA_PREAMBLE):
-                    more = await self._loop.sock_recv(sock, len(DATA_PREAMBLE) - len(preamble))
-                    if not more:
-                        raise PeerLost(-1, "someone dialed and hung up")
-                    preamble += more
+                async with asyncio.timeout(_PREAMBLE_PATIENCE):
+                    preamble = await self._preamble(sock)
                 if preamble == ALIVE_PREAMBLE:
                     self._on_alive(sock)
                     return
@@ -242,7 +239,7 @@ class Rendezvous:
             self.note(-1, error)
             self._loop.call_later(0.5, self._drop, connection, sock)
         except TimeoutError:
-            self.note(-1, PeerLost(-1, f"someone dialed but did not say HELLO within {_PATIENCE:.0f} s"))
+            self.note(-1, PeerLost(-1, "someone dialed but did not say HELLO in time"))
             self._drop(connection, sock)
         except (PeerError, OSError) as error:
             self.note(-1, error)
@@ -250,6 +247,15 @@ class Rendezvous:
         except BaseException:
             self._drop(connection, sock)
             raise
+
+    async def _preamble(self, sock: socket.socket) -> bytes:
+        found = b""
+        while len(found) < len(DATA_PREAMBLE):
+            more = await self._loop.sock_recv(sock, len(DATA_PREAMBLE) - len(found))
+            if not more:
+                raise PeerLost(-1, "someone dialed and hung up")
+            found += more
+        return found
 
     async def _dial_once(self, peer: int, host: str, port: int) -> None:
         connection, judged = self._stranger(peer, peer)

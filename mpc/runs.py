@@ -148,6 +148,7 @@ class NodeTransport:
 
     def begin(self, run: int) -> None:
         """See Transport. Run 0 is what happens before the first begin."""
+        self.on_begin(run)
         number = run % _RUNS
         self._stop_placing()
         early = self._early.pop(number, None)
@@ -157,7 +158,6 @@ class NodeTransport:
             del self._early[old]
         if self.failure is not None:
             self.current.fail(self.failure)
-        self.on_begin(number)
         if self.current.error is not None:
             self.on_error(self.current.error)
 

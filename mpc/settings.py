@@ -49,6 +49,7 @@ class NodeConfig:
         rtt: round-trip time in milliseconds to inject, for measuring.
         sec_param: MPyC's statistical security parameter, in bits.
         unsafe_peek: allow MPyC's ``peek``, which logs secrets.
+        bind: address of the network interface to listen on; '' is all of them.
         listener: a bound and listening socket to take instead of binding the roster's port.
     """
 
@@ -68,6 +69,7 @@ class NodeConfig:
     rtt: float = 0.0
     sec_param: int = 40
     unsafe_peek: bool = False
+    bind: str = ""
     listener: socket.socket | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

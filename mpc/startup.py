@@ -16,9 +16,9 @@ import ssl
 import time
 
 from mpc.agreement import KeyAgreement
-from mpc.certificates import Credentials, client_context, server_context
+from mpc.certificates import Credentials, client_context, fingerprint, server_context
 from mpc.connection import Connection
-from mpc.errors import FrameInvalid, PeerError
+from mpc.errors import CredentialsUnusable, FrameInvalid, PeerError
 from mpc.liveness import Liveness
 from mpc.rendezvous import Greeting, Rendezvous
 from mpc.runs import NodeTransport
@@ -61,9 +61,19 @@ class Startup:
     @staticmethod
     def contexts(config: NodeConfig) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         """TLS for the listening and for the dialing side."""
-        credentials = Credentials(read_pem(config.certificate), read_pem(config.key))
-        authority = read_pem(config.authority)
-        return server_context(credentials, authority), client_context(credentials, authority)
+        try:
+            credentials = Credentials(read_pem(config.certificate), read_pem(config.key))
+            authority = read_pem(config.authority)
+            own = fingerprint(credentials.certificate)
+            contexts = server_context(credentials, authority), client_context(credentials, authority)
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            why = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+            raise CredentialsUnusable(
+                f"party {config.index} cannot use its certificate, key or authority: {why}"
+            ) from None
+        if own != config.fingerprints[config.index]:
+            raise CredentialsUnusable(f"party {config.index}'s certificate is not the one its roster lists for it")
+        return contexts
 
     async def run(self, server: ssl.SSLContext, client: ssl.SSLContext) -> None:
         """Connect to all and agree on keys.
@@ -86,7 +96,7 @@ class Startup:
         )
         listener = config.listener
         if listener is None:
-            listener = socket.create_server(("", config.roster[config.index].port), backlog=128)
+            listener = _listen(config.bind, config.roster[config.index].port)
         self._transport.on_keys = self._keys_came
         self._spawn_listen(listener)
         try:
@@ -176,3 +186,10 @@ class Startup:
 
 def _no_more_keys(peer: int, sealed: bytes) -> None:
     raise FrameInvalid(peer, f"party {peer} sent a HELLO twice")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, backlog=128, dualstack_ipv6=True)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)

@@ -72,19 +72,20 @@ def check(header: Header, peer: int, max_frame: int) -> None:
     (beyond HELLO_LIMIT for control frames); both name ``peer``.
     """
     kind, version, length = header[0], header[1], header[6]
+    who = f"party {peer}" if peer >= 0 else "someone who dialed"
     if version != VERSION:
         raise FrameInvalid(
             peer,
-            f"party {peer} speaks version {version} of the wire format, this party speaks {VERSION}: "
+            f"{who} speaks version {version} of the wire format, this party speaks {VERSION}: "
             "run the same release of accord on all parties",
         )
     if not 1 <= kind <= _LAST:
-        raise FrameInvalid(peer, f"party {peer} sent a frame of unknown kind {kind}")
+        raise FrameInvalid(peer, f"{who} sent a frame of unknown kind {kind}")
     limit = max_frame if kind in _BULK else HELLO_LIMIT
     if length > limit:
         raise FrameOversized(
             peer,
-            f"party {peer} announced a frame of {length} bytes, {limit} is the limit agreed: "
+            f"{who} announced a frame of {length} bytes, {limit} is the limit agreed: "
             "send less at once or raise max_frame on all parties",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from mpc.agreement import holder_sets
 from mpc.errors import (
+    CredentialsUnusable,
     LabelReused,
     OutOfRange,
     PartyFailed,
@@ -25,7 +27,7 @@ from mpc.errors import (
     UnknownParty,
     UsageError,
 )
-from mpc.node import MPyCNode
+from mpc.node import MPyCNode, NodeConfig
 from mpc.transport import Transport
 from tests.mpc.nodes import World, processes, started
 
@@ -80,6 +82,24 @@ def test_a_roster_in_disorder_or_with_a_certificate_twice() -> None:
     twin = dataclasses.replace(world.roster[2], fingerprint=world.roster[1].fingerprint)
     with pytest.raises(UnknownParty, match="one certificate"):
         world.config(0, roster=(*world.roster[:2], twin))
+
+
+@pytest.mark.parametrize(
+    "change", [{"key": b"rubbish"}, {"certificate": "/no/such/file"}, {"authority": b"rubbish"}, {"key": None}]
+)
+async def test_credentials_that_cannot_be_used(change: dict[str, Any]) -> None:
+    world = World.make(3)
+    if change == {"key": None}:
+        change = {"key": world.credentials[1].key}  # another certificate's
+    with pytest.raises(CredentialsUnusable, match="party 0"):
+        await MPyCNode(world.config(0, **change)).start()
+
+
+async def test_a_certificate_that_is_not_on_the_roster_is_noticed_at_home() -> None:
+    world = World.make(3)
+    other = world.credentials[1]
+    with pytest.raises(CredentialsUnusable, match="roster"):
+        await MPyCNode(world.config(0, certificate=other.certificate, key=other.key)).start()
 
 
 def test_no_secret_in_the_repr() -> None:
@@ -370,6 +390,28 @@ def test_an_ordinary_mpyc_program() -> None:
             assert outcome.error == "", outcome.text
             expected = [15, -5 * 5 * 15, [1, 0, 1], [2.25, 5.0625, 9.0], [5, 21, 113], "transferred", True, i == 1]
             assert outcome.answer == [*expected, [1, 2, 3]]
+
+
+def older_manner(config: NodeConfig, pipe: Any) -> None:
+    runtime = MPyCNode(config)
+    runtime.adopt()
+    runtime.run(runtime.start())
+    x = runtime.input(runtime.SecInt(32)(runtime.pid + 1))
+    pipe.send(int(runtime.run(runtime.output(runtime.prod(x)))))
+    runtime.run(runtime.shutdown())
+
+
+def test_a_program_in_mpycs_older_manner() -> None:
+    world = World.make(3)
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    running = [spawn.Process(target=older_manner, args=(world.config(i), theirs)) for i in range(3)]
+    for process in running:
+        process.start()
+    assert [ours.poll(30) and ours.recv() for _ in running] == [6, 6, 6]
+    for process in running:
+        process.join(20)
+        assert process.exitcode == 0
 
 
 async def failing(runtime: MPyCNode) -> Any:

@@ -503,7 +503,8 @@ def test_a_party_that_sends_what_it_may_not(program: Callable[..., Awaitable[Non
             process.wait_for("ready")
         first, second = ends(running[:2], time.monotonic(), AT_DEATH)
         assert (first.error, first.peer) == (error.__name__, 2)
-        assert second.error == "PartyFailed" and error.__name__ in second.text
+        # party 0 drops party 2 and says why; party 2 says that it was dropped: either may be heard first
+        assert second.error == "PartyFailed" and (error.__name__ in second.text or "at party 2" in second.text)
 
 
 def test_a_frame_that_breaks_off() -> None:
