@@ -78,7 +78,7 @@ async def _matvec(party: Party, n: int) -> tuple[Work, int]:
 
 
 async def _truncation(party: Party, n: int) -> tuple[Work, int]:
-    from mpc.elementwise import rescale
+    from mpc.quotients import rescale
 
     mine = np.random.default_rng(1).uniform(-8, 8, n) if party.index == 0 else None
     x = await party.input(mine, owner=0, frac=32)

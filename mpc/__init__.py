@@ -2,10 +2,10 @@
 
 from mpc.arrays import SecretArray, SecretBits
 from mpc.cluster import LocalCluster
-from mpc.elementwise import where
 from mpc.memory import MemoryCluster
 from mpc.party import Party
 from mpc.reductions import maximum, minimum
+from mpc.relations import where
 from mpc.shapes import broadcast_to, concatenate, stack
 
 __all__ = [

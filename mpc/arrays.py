@@ -2,7 +2,8 @@
 
 A SecretArray is an array of integers (dtype int64) or of fixed-point numbers with ``frac`` fractional bits (dtype
 float64). A SecretBits is an array of booleans, what comparisons give. Operators start at once and return at once.
-What each costs and leaks is said where it is computed: elementwise.py, reductions.py, functions.py, sorting.py.
+What each costs and leaks is said where it is computed: elementwise.py, quotients.py, relations.py, reductions.py,
+functions.py, sorting.py.
 """
 
 from __future__ import annotations
@@ -107,16 +108,16 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
         return _e.matmul(other, self)
 
     def __truediv__(self, other: Any) -> SecretArray:
-        return _e.divide(self, other)
+        return _q.divide(self, other)
 
     def __rtruediv__(self, other: Any) -> SecretArray:
-        return _e.divide(other, self)
+        return _q.divide(other, self)
 
     def __floordiv__(self, other: Any) -> SecretArray:
-        return _e.floor_divide(self, other)
+        return _q.floor_divide(self, other)
 
     def __rfloordiv__(self, other: Any) -> SecretArray:
-        return _e.floor_divide(other, self)
+        return _q.floor_divide(other, self)
 
     def __pow__(self, exponent: int) -> SecretArray:
         return _e.power(self, exponent)
@@ -127,22 +128,22 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
     # -- comparison --
 
     def __lt__(self, other: Any) -> SecretBits:
-        return _e.less(self, other)
+        return _l.less(self, other)
 
     def __gt__(self, other: Any) -> SecretBits:
-        return _e.less(other, self)
+        return _l.less(other, self)
 
     def __le__(self, other: Any) -> SecretBits:
-        return ~_e.less(other, self)
+        return ~_l.less(other, self)
 
     def __ge__(self, other: Any) -> SecretBits:
-        return ~_e.less(self, other)
+        return ~_l.less(self, other)
 
     def __eq__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return _e.equal(self, other)
+        return _l.equal(self, other)
 
     def __ne__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return ~_e.equal(self, other)
+        return ~_l.equal(self, other)
 
     # -- shape --
 
@@ -166,7 +167,7 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
 
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray:
         """To ``float`` (``frac`` bits, default 16) or ``int`` (rounded down)."""
-        return _e.astype(self, kind, frac)
+        return _q.astype(self, kind, frac)
 
     # -- reductions and the like --
 
@@ -265,36 +266,36 @@ class SecretBits(Secret):  # noqa: PLW1641 - a secret has no hash
         return f"<SecretBits {self._shape if self._shape is not None else '?'}, party {self.party.index}>"
 
     def __and__(self, other: Any) -> SecretBits:
-        return _e.logical_and(self, other)
+        return _l.logical_and(self, other)
 
     __rand__ = __and__
 
     def __or__(self, other: Any) -> SecretBits:
-        return ~_e.logical_and(~self, _e.invert_public(other))
+        return ~_l.logical_and(~self, _l.invert_public(other))
 
     __ror__ = __or__
 
     def __xor__(self, other: Any) -> SecretBits:
-        return _e.logical_xor(self, other)
+        return _l.logical_xor(self, other)
 
     __rxor__ = __xor__
 
     def __eq__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return ~_e.logical_xor(self, other)
+        return ~_l.logical_xor(self, other)
 
     def __ne__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return _e.logical_xor(self, other)
+        return _l.logical_xor(self, other)
 
     def __invert__(self) -> SecretBits:
-        return _e.invert(self)
+        return _l.invert(self)
 
     def to_array(self) -> SecretArray:
         """As integers 0 and 1 (bit injection: 2 rounds, 8 bytes an element and party for m = 3)."""
-        return _e.as_integers(self)
+        return _l.as_integers(self)
 
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray:
         """To ``int`` or ``float``."""
-        return _e.astype(self.to_array(), kind, frac)
+        return _q.astype(self.to_array(), kind, frac)
 
     def __mul__(self, other: Any) -> SecretArray:
         return _e.multiply(self, other)
@@ -347,6 +348,8 @@ class SecretBits(Secret):  # noqa: PLW1641 - a secret has no hash
 
 # The operators above and the modules below need each other; the classes come first.
 from mpc import elementwise as _e  # noqa: E402
+from mpc import quotients as _q  # noqa: E402
 from mpc import reductions as _r  # noqa: E402
+from mpc import relations as _l  # noqa: E402
 from mpc import shapes as _s  # noqa: E402
 from mpc import sorting as _o  # noqa: E402

@@ -20,10 +20,10 @@ from mpc.arrays import SecretArray, SecretBits
 from mpc.coefficients import RECIPROCAL
 from mpc.compare import sign_bit
 from mpc.convert import bits_to_words
-from mpc.elementwise import _broadcast, _expand, _shape_of
 from mpc.errors import OutOfRange, WrongType
 from mpc.exchange import public_share
 from mpc.normalise import in_pieces, normalise, powers
+from mpc.operands import broadcast, expand, shape_of
 from mpc.party import Party
 from mpc.secret import Secret, operation
 from mpc.separable import round_off, series, weigh
@@ -66,7 +66,7 @@ def _per_high(**of: int) -> Words:
 # -- reciprocal ----------------------------------------------------------------------------
 
 
-@operation(SecretArray, _shape_of)
+@operation(SecretArray, shape_of)
 async def _reciprocal(x: SecretArray) -> SecretArray:
     words = await fixed_words(x)
     out = await in_pieces(x.party, "reciprocal", lambda w: _reciprocal_words(x.party, w), words)
@@ -117,11 +117,11 @@ async def _secret(party: Party, x: Any) -> Words:
     return public_share(party, words)
 
 
-@operation(SecretArray, _broadcast)
+@operation(SecretArray, broadcast)
 async def _divide(x: Any, y: Any) -> SecretArray:
     party = x.party if isinstance(x, Secret) else y.party
-    shape = _broadcast(x, y)
-    a, b = [_expand(await _secret(party, o), shape).reshape(party.layout.k, -1) for o in (x, y)]
+    shape = broadcast(x, y)
+    a, b = [expand(await _secret(party, o), shape).reshape(party.layout.k, -1) for o in (x, y)]
     out = await in_pieces(party, "divide", lambda a, b: _divide_words(party, a, b), a, b)
     return SecretArray(party, out.reshape(party.layout.k, *shape), FRAC)
 
@@ -189,11 +189,11 @@ def _integers(party: Party, x: Any) -> Words:
     return public_share(party, words)
 
 
-@operation(SecretArray, _broadcast)
+@operation(SecretArray, broadcast)
 async def _floor_divide(x: Any, y: Any) -> SecretArray:
     party = x.party if isinstance(x, Secret) else y.party
-    shape = _broadcast(x, y)
-    a, b = [_expand(_integers(party, o), shape).reshape(party.layout.k, -1) for o in (x, y)]
+    shape = broadcast(x, y)
+    a, b = [expand(_integers(party, o), shape).reshape(party.layout.k, -1) for o in (x, y)]
     out = await in_pieces(party, "floor divide", lambda a, b: _floor_words(party, a, b), a, b)
     return SecretArray(party, out.reshape(party.layout.k, *shape))
 

@@ -103,8 +103,8 @@ async def reshare(
             if holders not in plan.random:
                 share[slot] = 0
         elif source == me:
-            if into is None:
-                share[slot] = part.reshape(-1)
+            if into is None and part is not None:
+                share[slot] = part
         else:
             receipts.append(party.receive(source, label, share[slot]))
     await party.arrived(*receipts)

@@ -23,9 +23,9 @@ from mpc.compare import sign_bit
 from mpc.convert import bits_to_words
 from mpc.decompose import to_bits
 from mpc.division import divide, fixed_words, floor_divide, numbers, reciprocal
-from mpc.elementwise import _shape_of
 from mpc.exchange import public_share
 from mpc.normalise import in_pieces, normalise, powers
+from mpc.operands import shape_of
 from mpc.party import Party
 from mpc.secret import operation
 from mpc.separable import Series, exp2, look_up, round_off, series
@@ -48,7 +48,7 @@ _LN_2 = 0.6931471805599453
 Work = Callable[[Party, Words], Coroutine[Any, Any, Words]]
 
 
-@operation(SecretArray, lambda x, work: _shape_of(x))
+@operation(SecretArray, lambda x, work: shape_of(x))
 async def _apply(x: SecretArray, work: Work) -> SecretArray:
     words = await fixed_words(x)
     out = await in_pieces(x.party, work.__name__, lambda w: work(x.party, w), words)

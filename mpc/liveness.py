@@ -105,17 +105,22 @@ class Liveness:
         asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(lambda loop, context: None)  # a broken connection is no news here
         pulse = self._loop.create_task(self._pulse())
+        self._tasks.add(pulse)
         try:
             self._loop.run_forever()
         finally:
-            pulse.cancel()
-            for task in self._tasks:
-                task.cancel()
-            for writer in self._writers.values():
-                writer.transport.abort()
-            with contextlib.suppress(Exception):
-                self._loop.run_until_complete(asyncio.gather(pulse, *self._tasks, return_exceptions=True))
+            self._loop.run_until_complete(self._end())
             self._loop.close()
+
+    async def _end(self) -> None:
+        for writer in self._writers.values():
+            writer.transport.abort()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(3):  # what abort has scheduled
+            await asyncio.sleep(0)
 
     def _tell(self, call: Callable[[int], None], peer: int) -> None:
         with contextlib.suppress(RuntimeError):  # the node's loop is closed

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.arrays import SecretArray
-from mpc.elementwise import rescale
 from mpc.errors import OutOfRange, UsageError, WrongType
 from mpc.exchange import public_share, reveal
 from mpc.party import Party
+from mpc.quotients import rescale
 from mpc.truncate import truncate
 
 __all__ = ["from_mpyc", "to_mpyc"]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from mpc.arrays import SecretArray, SecretBits
-from mpc.elementwise import _broadcast, where
 from mpc.errors import OutOfRange, ShapeMismatch
+from mpc.operands import broadcast
+from mpc.relations import where
 from mpc.secret import Shape, operation
 from mpc.shapes import _dummy, _reduced, concatenate
 
@@ -60,7 +61,7 @@ def maximum(x: Any, y: Any) -> SecretArray:
 
 
 def _clipped(x: Any, low: Any, high: Any) -> Shape:
-    return _broadcast(*(o for o in (x, low, high) if o is not None))
+    return broadcast(*(o for o in (x, low, high) if o is not None))
 
 
 @operation(SecretArray, _clipped)

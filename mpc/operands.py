@@ -1,0 +1,76 @@
+"""What two operands of an operator have in common: shape, fractional bits, components. All local."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc import encoding
+from mpc.arrays import SecretArray, SecretBits
+from mpc.errors import ShapeMismatch
+from mpc.exchange import public_share
+from mpc.party import Party
+from mpc.secret import Secret, Shape
+
+__all__ = ["align", "broadcast", "expand", "linear", "numbers", "shape_of", "share_of"]
+
+Words = npt.NDArray[np.uint64]
+
+
+def shape_of(x: Any) -> Shape:
+    return x.shape if isinstance(x, Secret) else encoding.as_array(x, "public operand").shape
+
+
+def broadcast(*operands: Any) -> Shape:
+    shapes = [shape_of(x) for x in operands]
+    if all(s == shapes[0] for s in shapes):
+        return shapes[0]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise ShapeMismatch(f"shapes {' and '.join(map(str, shapes))} do not broadcast together") from error
+
+
+def share_of(party: Party, x: Any, frac: int) -> Words:
+    """Components of an operand with so many fractional bits."""
+    if isinstance(x, SecretArray):
+        return x.share << np.uint64(frac - x.frac) if x.frac < frac else x.share
+    words, _ = encoding.encode(x, frac, what="public operand")
+    return public_share(party, words)
+
+
+def align(x: Any, y: Any) -> tuple[Party, int]:
+    """The party and the common fractional bits of two operands, one of them secret."""
+    party = x.party if isinstance(x, Secret) else y.party
+    fracs = [
+        o.frac if isinstance(o, SecretArray) else encoding.natural_frac(encoding.as_array(o, "public operand"))
+        for o in (x, y)
+    ]
+    if not isinstance(x, Secret) and fracs[0] and fracs[1]:
+        fracs[0] = fracs[1]
+    if not isinstance(y, Secret) and fracs[0] and fracs[1]:
+        fracs[1] = fracs[0]
+    return party, max(fracs)
+
+
+def expand(share: Words, shape: Shape) -> Words:
+    """(k, *its own shape) to (k, *shape), contiguous."""
+    k = share.shape[0]
+    if share.shape[1:] == shape:
+        return np.ascontiguousarray(share)
+    lead = (1,) * (len(shape) - (share.ndim - 1))
+    wide = np.broadcast_to(share.reshape(k, *lead, *share.shape[1:]), (k, *shape))
+    return np.require(wide, None, ["C", "W"])  # one that needs no copy is read-only, which the kernels do not take
+
+
+def linear(x: Any, y: Any, sign: int) -> SecretArray:
+    party, frac = align(x, y)
+    shape = broadcast(x, y)
+    a, b = expand(share_of(party, x, frac), shape), expand(share_of(party, y, frac), shape)
+    return SecretArray(party, a + b if sign > 0 else a - b, frac)
+
+
+def numbers(x: Any) -> Any:
+    return x.to_array() if isinstance(x, SecretBits) else x
