@@ -8,6 +8,9 @@ m > 3: t + 1 summands are dealt as bits, added down to two, and joined bit by bi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,20 +18,13 @@ from mpc import bits, leaves
 from mpc.boolean import and_, and_all, carry_out
 from mpc.exchange import public_share
 from mpc.party import Party
+from mpc.roles import deal_and_follow, dealt, free, known
 from mpc.summands import add_down_to_two, deal_summands
+from mpc.turns import in_turns
 
-__all__ = ["CHUNK", "is_zero", "sign_bit"]
+__all__ = ["is_zero", "sign_bit"]
 
 Words = npt.NDArray[np.uint64]
-
-CHUNK = 1 << 16
-_SMALL = 1 << 12
-
-
-def _chunk(n: int) -> int:
-    """A multiple of 64 that gives each of three parties its turn, at most CHUNK."""
-    third = -(-n // 3)
-    return min(CHUNK, max(_SMALL, -(-third // 64) * 64))
 
 
 async def sign_bit(party: Party, x: Words) -> Words:
@@ -48,87 +44,55 @@ async def is_zero(party: Party, x: Words) -> Words:
     return await _chunked(party, x, "zero", _zero3 if party.three else _zerok)
 
 
-async def _chunked(party: Party, x: Words, name: str, step) -> Words:  # type: ignore[no-untyped-def]
-    n = x.shape[1]
-    out = np.empty((party.layout.k, bits.plane_words(n)), np.uint64)
-    chunk = _chunk(n)
+async def _chunked(
+    party: Party, x: Words, name: str, step: Callable[[Party, Words, int], Coroutine[Any, Any, Words]]
+) -> Words:
+    out = np.empty((party.layout.k, bits.plane_words(x.shape[1])), np.uint64)
 
-    async def piece(lo: int, hi: int) -> None:
-        out[:, lo // 64 : bits.plane_words(hi)] = await step(party, x[:, lo:hi], (lo // chunk) % 3)
+    async def piece(lo: int, hi: int, d: int) -> None:
+        out[:, lo // 64 : bits.plane_words(hi)] = await step(party, x[:, lo:hi], d)
 
-    await party.in_chunks(name, n, chunk, piece)
+    await in_turns(party, name, x.shape[1], piece)
     return out
 
 
-async def _leaves(party: Party, x: Words, d: int, shift: int) -> tuple[Words, Words]:
-    """([G and P of 16 blocks] (2, 32, W), [plane 63 of u ^ v] (2, W)) of u + v = x, party d knowing u.
+async def _blocks(party: Party, x: Words, d: int, shift: int) -> tuple[Words, Words]:
+    """([G and P of 16 blocks] (2, 32, W), [plane 63 of u ^ v] (2, W)) of u + v = x: the recipe of roles.py.
 
     With ``shift`` 1 the blocks are those of 2u and 2v, whose carry out is the carry into bit 63 of u + v. With
-    ``shift`` 0 only P is wanted, (2, 16, W).
-    Rounds: 2. Sends: 30 bytes an element from d, 4 from each of the others (2 with shift 0).
-
-    1. Party d deals the thermometers and plane 63 of u: random to party d-1, the rest to party d+1.
-    2. Parties d+1 and d+2 look up with v, mask with components that party d shares, and exchange.
+    ``shift`` 0 only P is wanted, (2, 16, W). Rounds: 2. Sends: 30 bytes an element from d, 4 from each follower (2).
     """
     width = bits.plane_words(x.shape[1])
-    me = party.index
-    after, before = (d + 1) % 3, (d + 2) % 3
-    own, theirs = (party.prss.component[a] for a in party.layout.held[me])
-    deal, swap = party.label(), party.label()
-    skip = 0 if shift else leaves.BLOCKS
-    found = np.empty((2, 2 * leaves.BLOCKS - skip, width), np.uint64)
-    top = np.empty((2, width), np.uint64)
-    table = np.empty((leaves.THERMOMETER + 1, width), np.uint64)
+    mine = known(party, d, x)
     planes = np.zeros((65, width), np.uint64)  # row 0 stays zero: rows 0..63 are the doubled number
     blocks = planes[1 - shift : 65 - shift]
-    if me == d:
-        bits.to_planes(x[0] + x[1], planes[1:])
-        leaves.thermometers(blocks, table)
-        table[-1] = planes[64]
-        theirs.xor_into(deal, table)
-        party.send(after, deal, table)
-        top[0] = table[-1]
-        np.bitwise_xor(planes[64], table[-1], out=top[1])
-        own.fill(swap, found[0])
-        theirs.fill(swap, found[1])
-        return found, top
-    looked_up = np.empty((2 * leaves.BLOCKS, width), np.uint64)
-    part = looked_up[skip:]
-    arrived = np.empty_like(part)
-    if me == before:  # slot 0 is shared with d; slot 1 is v, shared with d+1
-        from_after = party.receive(after, swap, arrived)
-        bits.to_planes(np.ascontiguousarray(x[1]), planes[1:])
-        own.fill(deal, table)
-        top[0], top[1] = table[-1], planes[64]
-        leaves.look_up(table, blocks, False, looked_up)
-        own.fill(swap, found[0])
-        part ^= found[0]
-        party.send(after, swap, part)
-        await party.arrived(from_after)
-        np.bitwise_xor(part, arrived, out=found[1])
-        return found, top
-    # slot 0 is v, shared with d+2; slot 1 is shared with d
-    from_d = party.receive(d, deal, table)
-    from_before = party.receive(before, swap, arrived)
-    bits.to_planes(np.ascontiguousarray(x[0]), planes[1:])
-    await party.arrived(from_d)
-    top[0], top[1] = planes[64], table[-1]
-    leaves.look_up(table, blocks, True, looked_up)
-    theirs.fill(swap, found[1])
-    part ^= found[1]
-    party.send(before, swap, part)
-    await party.arrived(from_before)
-    np.bitwise_xor(part, arrived, out=found[0])
-    return found, top
+    skip = 0 if shift else leaves.BLOCKS
+    found = np.empty((2, 2 * leaves.BLOCKS - skip, width), np.uint64)
+    table = np.empty((leaves.THERMOMETER + 1, width), np.uint64)
+
+    def deal(rows: Words) -> None:
+        bits.to_planes(mine, planes[1:])
+        leaves.thermometers(blocks, rows[:-1])
+        rows[-1] = planes[64]
+
+    def follow(rows: Words, piece: Words, first: bool) -> None:
+        bits.to_planes(mine, planes[1:])
+        looked_up = np.empty((2 * leaves.BLOCKS, width), np.uint64) if skip else piece
+        leaves.look_up(rows[:-1], blocks, first, looked_up)
+        if skip:
+            piece[...] = looked_up[skip:]
+
+    await deal_and_follow(party, d, table, found, deal, follow, boolean=True)
+    return found, dealt(party, d, table[-1], planes[64]) ^ free(party, d, planes[64])
 
 
 async def _sign3(party: Party, x: Words, d: int) -> Words:
-    found, top = await _leaves(party, x, d, shift=1)
+    found, top = await _blocks(party, x, d, shift=1)
     return top ^ await carry_out(party, found[:, : leaves.BLOCKS], found[:, leaves.BLOCKS :])
 
 
 async def _zero3(party: Party, x: Words, d: int) -> Words:
-    found, _ = await _leaves(party, _minus_one(party, x), d, shift=0)
+    found, _ = await _blocks(party, _minus_one(party, x), d, shift=0)
     return await and_all(party, found)
 
 

@@ -9,13 +9,12 @@ from mpc import bits, narrow
 from mpc.arithmetic import mul
 from mpc.exchange import reshare
 from mpc.party import Party
+from mpc.roles import deal_and_follow, known
+from mpc.turns import in_turns
 
-__all__ = ["CHUNK", "bits_to_words"]
+__all__ = ["bits_to_words"]
 
 Words = npt.NDArray[np.uint64]
-
-CHUNK = 1 << 16
-_SMALL = 1 << 12
 
 
 async def bits_to_words(party: Party, b: Words, n: int) -> Words:
@@ -26,51 +25,29 @@ async def bits_to_words(party: Party, b: Words, n: int) -> Words:
     m > 3: t summands are dealt as numbers and joined by x + y - 2xy. Rounds: 1 + t.
     """
     out = np.empty((party.layout.k, n), np.uint64)
-    third = -(-n // 3)
-    chunk = min(CHUNK, max(_SMALL, -(-third // 64) * 64))
 
-    async def piece(lo: int, hi: int) -> None:
+    async def piece(lo: int, hi: int, d: int) -> None:
         packed = np.ascontiguousarray(b[:, lo // 64 : bits.plane_words(hi)])
         if party.three:
-            await _inject3(party, packed, (lo // chunk) % 3, out[:, lo:hi])
+            await _inject3(party, packed, d, out[:, lo:hi])
         else:
             out[:, lo:hi] = await _injectk(party, packed, hi - lo)
 
-    await party.in_chunks("inject", n, chunk, piece)
+    await in_turns(party, "inject", n, piece)
     return out
 
 
 async def _inject3(party: Party, b: Words, d: int, out: Words) -> None:
-    """Party d sends p - r to d+1 (d+2 knows r); d+1 and d+2 exchange their masked pieces of p (1 - 2q)."""
-    n = out.shape[1]
-    me = party.index
-    after, before = (d + 1) % 3, (d + 2) % 3
-    own, theirs = (party.prss.component[a] for a in party.layout.held[me])
-    deal, swap = party.label(), party.label()
-    if me == d:
-        e = np.empty(n, np.uint64)
-        narrow.inject_deal(b[0], b[1], theirs.words(deal, n), e)
-        party.send(after, deal, e)
-        own.fill(swap, out[0])
-        theirs.fill(swap, out[1])
-        return
-    piece, arrived = np.empty(n, np.uint64), np.empty(n, np.uint64)
-    if me == before:  # slot 0 is shared with d; slot 1 is q, shared with d+1
-        receipt = party.receive(after, swap, arrived)
-        own.fill(swap, out[0])
-        narrow.inject_follow(b[1], own.words(deal, n), out[0], piece)
-        party.send(after, swap, piece)
-        await party.arrived(receipt)
-        narrow.inject_join(b[1], piece, arrived, out[1])
-        return
-    e = np.empty(n, np.uint64)
-    from_d, receipt = party.receive(d, deal, e), party.receive(before, swap, arrived)
-    await party.arrived(from_d)
-    theirs.fill(swap, out[1])
-    narrow.inject_follow(b[0], e, out[1], piece)
-    party.send(before, swap, piece)
-    await party.arrived(receipt)
-    narrow.inject_join(b[0], piece, arrived, out[0])
+    """The recipe of roles.py: D(p) = p, and p (1 - 2q) + q is linear in p for those who know q."""
+    mine = known(party, d, b, boolean=True)
+
+    def deal(table: Words) -> None:
+        narrow.inject_deal(mine, table)
+
+    def follow(table: Words, piece: Words, first: bool) -> None:
+        narrow.inject_follow(mine, table, first, piece)
+
+    await deal_and_follow(party, d, np.empty(out.shape[1], np.uint64), out, deal, follow)
 
 
 async def _injectk(party: Party, b: Words, n: int) -> Words:
@@ -85,8 +62,8 @@ async def _injectk(party: Party, b: Words, n: int) -> Words:
         else:
             part = None
             if party.index == dealer:
-                known = np.bitwise_xor.reduce(b[[slots[a] for a in holders]], axis=0)
-                part = bits.unpack(known, n).astype(np.uint64)
+                summand = np.bitwise_xor.reduce(b[[slots[a] for a in holders]], axis=0)
+                part = bits.unpack(summand, n).astype(np.uint64)
             number = await reshare(party, part, (dealer,), (n,))
         numbers.append(number)
     total = numbers[0]

@@ -16,21 +16,14 @@ from mpc.errors import OutOfRange
 from mpc.exchange import public_share, random_share, reveal
 from mpc.party import Party
 from mpc.summands import add_down_to_two, deal_summands
+from mpc.turns import in_turns
 
-__all__ = ["CHUNK", "add_planes", "from_bits", "leading_bit", "to_bits"]
+__all__ = ["add_planes", "from_bits", "leading_bit", "to_bits"]
 
 Words = npt.NDArray[np.uint64]
 
-CHUNK = 1 << 16
-_SMALL = 1 << 12
 _SKLANSKY = 32  # planes; above, pairs are joined first
 _FEW = 9
-
-
-def _chunk(n: int) -> int:
-    """A multiple of 64 that gives each of three parties its turn, at most CHUNK."""
-    third = -(-n // 3)
-    return min(CHUNK, max(_SMALL, -(-third // 64) * 64))
 
 
 async def to_bits(party: Party, x: Words, count: int = 64) -> Words:
@@ -47,16 +40,15 @@ async def to_bits(party: Party, x: Words, count: int = 64) -> Words:
         raise OutOfRange(f"{count} bits of a word of 64")
     n = x.shape[1]
     out = np.empty((party.layout.k, count, bits.plane_words(n)), np.uint64)
-    chunk = _chunk(n)
 
-    async def piece(lo: int, hi: int) -> None:
+    async def piece(lo: int, hi: int, d: int) -> None:
         if party.three:
-            u, v = await _deal3(party, x[:, lo:hi], count, (lo // chunk) % 3)
+            u, v = await _deal3(party, x[:, lo:hi], count, d)
         else:
             u, v = await add_down_to_two(party, await deal_summands(party, x[:, lo:hi], count))
         out[:, :, lo // 64 : bits.plane_words(hi)] = await add_planes(party, u, v)
 
-    await party.in_chunks("bits", n, chunk, piece)
+    await in_turns(party, "bits", n, piece)
     return out
 
 
@@ -148,7 +140,7 @@ async def from_bits(party: Party, planes: Words, n: int) -> Words:
         return numbers
     out = np.empty((k, n), np.uint64)
 
-    async def piece(lo: int, hi: int) -> None:
+    async def piece(lo: int, hi: int, _: int) -> None:
         mine = np.zeros((k, 64, bits.plane_words(hi) - lo // 64), np.uint64)
         mine[:, :count] = planes[:, :, lo // 64 : bits.plane_words(hi)]
         if hi % 64:
@@ -161,7 +153,7 @@ async def from_bits(party: Party, planes: Words, n: int) -> Words:
         bits.from_planes(masked, opened)
         out[:, lo:hi] = public_share(party, opened) - mask
 
-    await party.in_chunks("from bits", n, _chunk(n), piece)
+    await in_turns(party, "from bits", n, piece)
     return out
 
 

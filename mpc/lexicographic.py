@@ -17,6 +17,7 @@ from mpc import bits, leaves
 from mpc.boolean import and_, carry_out
 from mpc.exchange import public_share
 from mpc.party import Party
+from mpc.roles import deal_and_follow, dealt, free, known
 from mpc.summands import add_down_to_two, deal_summands
 
 __all__ = ["blocks_for", "less"]
@@ -34,12 +35,12 @@ async def less(party: Party, diffs: Words, blocks: Sequence[int], turn: int) -> 
 
     All columns but the last hold D_j - 1, the last D_c; see the text above. D_j fits in 4 blocks[j] bits, signed.
 
-    m = 3: as compare.sign_bit; party ``turn`` mod 3 deals. Rounds: 2 + ceil(log2(blocks in all + c - 1)).
+    m = 3: as compare.sign_bit; party ``turn`` deals. Rounds: 2 + ceil(log2(blocks in all + c - 1)).
     Sends, over all parties: 19 bits a block to find carries and 6 to join them.
     m > 3: the columns are dealt and added down bit by bit. Leaks nothing, semi-honest, t < m/2.
     """
     if party.three:
-        g, p, top = await _chain3(party, diffs, blocks, turn % 3)
+        g, p, top = await _chain3(party, diffs, blocks, turn)
     else:
         g, p, top = await _chaink(party, diffs, blocks)
     return top ^ await carry_out(party, g, p)
@@ -69,60 +70,36 @@ async def _chain3(party: Party, diffs: Words, blocks: Sequence[int], d: int) -> 
     The blocks are those of 2u and 2v, so that their carry out is the one into the top bit; the lowest bit of 2u is set
     in all columns but the last, so that a carry in passes through it.
     """
-    count = sum(blocks)
-    width = bits.plane_words(diffs.shape[2])
-    me = party.index
-    after, before = (d + 1) % 3, (d + 2) % 3
-    own, theirs = (party.prss.component[a] for a in party.layout.held[me])
-    deal, swap = party.label(), party.label()
+    count, width = sum(blocks), bits.plane_words(diffs.shape[2])
     order = list(reversed(range(len(blocks))))
+    mine = [known(party, d, diffs[j]) for j in order]
+    planes = np.empty((4 * count + 1, width), np.uint64)
+    tops = np.empty((len(blocks), width), np.uint64)
+    lowest = ~np.uint64(0) if party.index == d else np.uint64(0)
+    steps = 15 * count
+    found = np.empty((2, 2 * count, width), np.uint64)
+    table = np.empty((steps + len(blocks), width), np.uint64)
 
-    def planes_of(which: int | None) -> tuple[Words, Words]:
-        """Planes of all columns, lowest first, and their top planes, of one component or (None) of the sum."""
-        planes = np.empty((4 * count + 1, width), np.uint64)
-        tops = np.empty((len(blocks), width), np.uint64)
+    def slice_up() -> None:
+        """Planes of all columns, lowest first, and their top planes."""
         at = 0
         for i, j in enumerate(order):
-            planes[at] = ~np.uint64(0) if which is None and i else np.uint64(0)
-            words = diffs[j, 0] + diffs[j, 1] if which is None else np.ascontiguousarray(diffs[j, which])
-            bits.to_planes(words, planes[at + 1 : at + 4 * blocks[j] + 1])
+            planes[at] = lowest if i else np.uint64(0)
+            bits.to_planes(mine[i], planes[at + 1 : at + 4 * blocks[j] + 1])
             at += 4 * blocks[j]
             tops[i] = planes[at]
-        return planes, tops
 
-    found = np.empty((2, 2 * count, width), np.uint64)
-    top = np.empty((2, len(blocks), width), np.uint64)
-    table = np.empty((15 * count + len(blocks), width), np.uint64)
-    steps = 15 * count
-    if me == d:
-        planes, tops = planes_of(None)
-        leaves.thermometers(planes, table[:steps])
-        table[steps:] = tops
-        theirs.xor_into(deal, table)
-        party.send(after, deal, table)
-        top[0] = table[steps:]
-        np.bitwise_xor(tops, table[steps:], out=top[1])
-        own.fill(swap, found[0])
-        theirs.fill(swap, found[1])
-    else:
-        arrived, part = np.empty((2 * count, width), np.uint64), np.empty((2 * count, width), np.uint64)
-        shared, known, mask = (0, 1, own) if me == before else (1, 0, theirs)
-        other = after if me == before else before
-        receipt = party.receive(other, swap, arrived)
-        if me == before:
-            own.fill(deal, table)
-            planes, tops = planes_of(known)
-        else:
-            from_d = party.receive(d, deal, table)
-            planes, tops = planes_of(known)
-            await party.arrived(from_d)
-        top[shared], top[known] = table[steps:], tops
-        leaves.look_up(table[:steps], planes, me == after, part)
-        mask.fill(swap, found[shared])
-        part ^= found[shared]
-        party.send(other, swap, part)
-        await party.arrived(receipt)
-        np.bitwise_xor(part, arrived, out=found[known])
+    def deal(rows: Words) -> None:
+        slice_up()
+        leaves.thermometers(planes, rows[:steps])
+        rows[steps:] = tops
+
+    def follow(rows: Words, piece: Words, first: bool) -> None:
+        slice_up()
+        leaves.look_up(rows[:steps], planes, first, piece)
+
+    await deal_and_follow(party, d, table, found, deal, follow, boolean=True)
+    top = dealt(party, d, table[steps:], tops) ^ free(party, d, tops)
     columns, at = [], 0
     for i, j in enumerate(order):
         g, p = found[:, at : at + blocks[j]], found[:, count + at : count + at + blocks[j]]

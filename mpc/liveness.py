@@ -30,6 +30,7 @@ __all__ = ["Liveness"]
 
 _CLAIM = struct.Struct("<H")
 _HANDSHAKE = 10.0
+_STRANGERS = 64  # connections at most, known or not
 
 
 class Liveness:
@@ -84,7 +85,10 @@ class Liveness:
 
     def welcome(self, sock: socket.socket) -> None:
         """A peer dialed, and its first bytes were ALIVE_PREAMBLE."""
-        self._spawn(lambda: self._accept(sock))
+        if len(self._tasks) < _STRANGERS:
+            self._spawn(lambda: self._accept(sock))
+        else:
+            sock.close()
 
     def dial(self, peer: int, host: str, port: int, deadline: float) -> None:
         """Connect to a peer, retrying until ``deadline`` (of time.monotonic)."""

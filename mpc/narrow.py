@@ -15,7 +15,6 @@ import numpy.typing as npt
 __all__ = [
     "inject_deal",
     "inject_follow",
-    "inject_join",
     "truncate_deal",
     "truncate_follow",
     "truncate_join",
@@ -65,25 +64,18 @@ def truncate_join(v: Words, a: Narrow, b: Narrow, f: np.uint64, offset: np.uint6
         out[i] = (v[i] >> f) - (offset >> f) - (wrap << up)
 
 
-@nb.njit([nb.void(_V, _V, _V, _V)], cache=True, nogil=True)
-def inject_deal(b0: Words, b1: Words, r: Words, e: Words) -> None:
-    """Party d: the bit p = b0 ^ b1 of every row as a number, minus r."""
-    for i in range(r.size):
-        w = i >> 6
-        e[i] = (((b0[w] ^ b1[w]) >> np.uint64(i & 63)) & np.uint64(1)) - r[i]
+@nb.njit([nb.void(_V, _V)], cache=True, nogil=True)
+def inject_deal(bit: Words, e: Words) -> None:
+    """Party d: e = the bit of every row as a number, minus what is in e."""
+    for i in range(e.size):
+        e[i] = ((bit[i >> 6] >> np.uint64(i & 63)) & np.uint64(1)) - e[i]
 
 
-@nb.njit([nb.void(_V, _V, _V, _V)], cache=True, nogil=True)
-def inject_follow(bit: Words, e: Words, mask: Words, out: Words) -> None:
-    """Parties d+1 (e) and d+2 (r): their piece of p, times 1 - 2 q for the bit q, masked."""
+@nb.njit([nb.void(_V, _V, nb.boolean, _V)], cache=True, nogil=True)
+def inject_follow(bit: Words, e: Words, first: bool, out: Words) -> None:
+    """Parties d+1 (``first``) and d+2: out = e (1 - 2q), plus q at the first, minus what is in out, for the bit q."""
     one = np.uint64(1)
+    plus = one if first else np.uint64(0)
     for i in range(e.size):
         q = (bit[i >> 6] >> np.uint64(i & 63)) & one
-        out[i] = e[i] * (one - q - q) - mask[i]
-
-
-@nb.njit([nb.void(_V, _V, _V, _V)], cache=True, nogil=True)
-def inject_join(bit: Words, a: Words, b: Words, out: Words) -> None:
-    """The component of d+1 and d+2: a + b + q."""
-    for i in range(out.size):
-        out[i] = a[i] + b[i] + ((bit[i >> 6] >> np.uint64(i & 63)) & np.uint64(1))
+        out[i] = e[i] * (one - q - q) + q * plus - out[i]

@@ -64,7 +64,7 @@ class Greeting:
         """The inverse. Raises FrameInvalid."""
         try:
             version, index, m, t, session, nonce, public = codec.loads(payload)
-            if all(type(x) is int for x in (version, index, m, t)) and type(session) is bytes:
+            if all(type(x) is int and 0 <= x < 1 << 16 for x in (version, index, m, t)) and type(session) is bytes:
                 return Greeting(version, index, m, t, session, Introduction(nonce, public))
         except (NotTransferable, TypeError, ValueError):
             pass
@@ -329,6 +329,8 @@ class Rendezvous:
 
     @staticmethod
     def _drop(connection: Connection, sock: socket.socket | None) -> None:
+        if not isinstance(connection.sink, _Stranger):
+            return  # it is a peer's by now; only whoever waited for that was cancelled
         connection.abort()
         if sock is not None:
             sock.close()

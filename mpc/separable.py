@@ -2,7 +2,7 @@
 
 m = 3. In x = u + v one party d knows u and the two others, its followers, both know v. If f(u + v) is a short sum of
 products D_j(u) W_j(v), party d deals the D_j as masked words, the followers multiply by the W_j they know and add up
-on their own, and exchange one word each: two rounds, however intricate f is.
+on their own, and exchange one word each: two rounds, however intricate f is (roles.py).
 
     sine series      cos k(u+v) and sin k(u+v) by the addition theorems: any smooth function of a bounded number
     power of two     2^(u+v) = 2^u 2^v, with the upper bits of the exponent as a look-up
@@ -19,9 +19,8 @@ Look-ups: the bits of the index become numbers, and products of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +30,16 @@ from mpc.arithmetic import mul
 from mpc.convert import bits_to_words
 from mpc.exchange import public_share, reshare
 from mpc.party import Party
+from mpc.roles import deal_and_follow, known
 from mpc.summands import known_sum
 from mpc.truncate import truncate
+from mpc.turns import in_turns
 
 __all__ = ["Series", "exp2", "look_up", "round_off", "series", "weigh"]
 
 Words = npt.NDArray[np.uint64]
 Reals = npt.NDArray[np.float64]
 
-_SMALL = 1 << 12
 _DEALT_BYTES = 1 << 20  # of one chunk's dealt words: they stay in the cache
 _DEALT_BITS = 30  # of a dealt sine or cosine
 _ROUGH = 20
@@ -99,7 +99,7 @@ async def series(party: Party, phase: Words, s: Series, frac: int, *, plus: Word
         waves.waves_follow(v, s.odd, of_cos, of_sin, table, out)
 
     if party.three:
-        total = await _in_turn(party, phase, (2 * len(s.cos),), True, deal, follow)
+        total = await _split(party, phase, (2 * len(s.cos),), True, deal, follow)
     else:
         total = await _series_k(party, phase, s.odd, of_cos, of_sin, dealt_bits)
     total += public_share(party, np.full(1, round(s.constant * (1 << cut)) % (1 << 64), np.uint64))
@@ -119,7 +119,7 @@ async def exp2(party: Party, phase: Words) -> Words:
 
     Error: relative 2^-17, and absolute 2^23. Rounds: 2. Sends: (64 + 16) / 3 bytes an element and party. Leaks nothing.
     """
-    return await _in_turn(party, phase, (8,), False, waves.exp2_deal, waves.exp2_follow)
+    return await _split(party, phase, (8,), False, waves.exp2_deal, waves.exp2_follow)
 
 
 async def look_up(party: Party, index: Words, columns: Words, n: int) -> Words:
@@ -163,65 +163,7 @@ async def weigh(party: Party, x: Words, y: Words) -> Words:
 # -- m = 3 -----------------------------------------------------------------------------------
 
 
-async def _split3(
-    party: Party,
-    d: int,
-    table: Words,
-    out: Words,
-    deal: Callable[[Words], None],
-    follow: Callable[[Words, Words], None],
-) -> None:
-    """Party d deals, its followers multiply, add and exchange. ``out`` is this party's share, (2, ...).
-
-    1. Party d sends its words minus a mask to d+1; d+2 draws the mask.
-    2. d+1 and d+2 combine what they have with what they know, mask it with components that d shares, and exchange.
-    """
-    me = party.index
-    after, before = (d + 1) % 3, (d + 2) % 3
-    own, theirs = (party.prss.component[a] for a in party.layout.held[me])
-    dealing, swap = party.label(), party.label()
-    if me == d:
-        theirs.fill(dealing, table)
-        deal(table)
-        party.send(after, dealing, table)
-        own.fill(swap, out[0])
-        theirs.fill(swap, out[1])
-        return
-    piece, arrived = np.empty_like(out[0]), np.empty_like(out[0])
-    if me == before:  # slot 0 is shared with d; slot 1 with d+1
-        receipt = party.receive(after, swap, arrived)
-        own.fill(dealing, table)
-        own.fill(swap, out[0])
-        piece[...] = out[0]
-        follow(table, piece)
-        party.send(after, swap, piece)
-        await party.arrived(receipt)
-        np.add(piece, arrived, out=out[1])
-        return
-    from_d, receipt = party.receive(d, dealing, table), party.receive(before, swap, arrived)
-    theirs.fill(swap, out[1])
-    piece[...] = out[1]
-    await party.arrived(from_d)
-    follow(table, piece)
-    party.send(before, swap, piece)
-    await party.arrived(receipt)
-    np.add(piece, arrived, out=out[0])
-
-
-async def _chunks3(
-    party: Party, n: int, words: int, work: Callable[[int, int, int], Coroutine[Any, Any, None]]
-) -> None:
-    """``work(lo, hi, d)`` over 0..n, so many dealt words an element, the parties dealing in turn."""
-    third = -(-n // 192) * 64
-    chunk = max(_SMALL, min(_DEALT_BYTES // (8 * words) // 64 * 64, third))
-
-    async def piece(lo: int, hi: int) -> None:
-        await work(lo, hi, (lo // chunk) % 3)
-
-    await party.in_chunks("split", n, chunk, piece)
-
-
-async def _in_turn(
+async def _split(
     party: Party,
     phase: Words,
     words: tuple[int, ...],
@@ -234,14 +176,13 @@ async def _in_turn(
     out = np.empty((2, n), np.uint64)
 
     async def work(lo: int, hi: int, d: int) -> None:
-        x = phase[:, lo:hi]
-        known = x[0] + x[1] if party.index == d else np.ascontiguousarray(x[1 if party.index == (d + 2) % 3 else 0])
+        mine = known(party, d, phase[:, lo:hi])
         table = np.empty((*words, hi - lo) if rows_last else (hi - lo, *words), np.uint64)
         share = np.empty((2, hi - lo), np.uint64)
-        await _split3(party, d, table, share, lambda t: deal(known, t), lambda t, o: follow(known, t, o))
+        await deal_and_follow(party, d, table, share, lambda t: deal(mine, t), lambda t, o, _: follow(mine, t, o))
         out[:, lo:hi] = share
 
-    await _chunks3(party, n, int(np.prod(words)), work)
+    await in_turns(party, "split", n, work, most=_DEALT_BYTES // (8 * int(np.prod(words))))
     return out
 
 
@@ -249,18 +190,17 @@ async def _look_up3(party: Party, index: Words, columns: Words, n: int) -> Words
     out = np.empty((2, len(columns), n), np.uint64)
 
     async def work(lo: int, hi: int, d: int) -> None:
-        p = index[:, :, lo // 64 : bits.plane_words(hi)]
-        known = p[0] ^ p[1] if party.index == d else np.ascontiguousarray(p[1 if party.index == (d + 2) % 3 else 0])
+        mine = known(party, d, index[:, :, lo // 64 : bits.plane_words(hi)], boolean=True)
         table = np.empty((hi - lo, *columns.shape), np.uint64)
         share = np.empty((2, len(columns), hi - lo), np.uint64)
-        await _split3(
+        await deal_and_follow(
             party, d, table, share,
-            lambda t: tables.table_deal(known, columns, t),
-            lambda t, o: tables.table_follow(known, t, o),
+            lambda t: tables.table_deal(mine, columns, t),
+            lambda t, o, _: tables.table_follow(mine, t, o),
         )  # fmt: skip
         out[:, :, lo:hi] = share
 
-    await _chunks3(party, n, columns.size, work)
+    await in_turns(party, "split", n, work, most=_DEALT_BYTES // (8 * columns.size))
     return out
 
 
@@ -275,8 +215,8 @@ async def _series_k(party: Party, phase: Words, odd: bool, of_cos: Reals, of_sin
     layout, n, count = party.layout, phase.shape[1], len(of_cos)
     total: Words | None = None
     for which in range(party.t):
-        known = known_sum(party, phase, which)
-        part = None if known is None else waves.fixed_waves(known, odd, count, dealt_bits)
+        summand = known_sum(party, phase, which)
+        part = None if summand is None else waves.fixed_waves(summand, odd, count, dealt_bits)
         dealt = await reshare(party, part, (which,), (2 * count, n))
         total = dealt if total is None else await _turn(party, total, dealt)
         if which > 0 and dealt_bits > _ROUGH:

@@ -28,13 +28,13 @@ from mpc.permutation import Index
 from mpc.permuting import rows_at
 from mpc.secret import Secret, Shape, operation
 from mpc.shuffle import check_secret, from_table, launch_many, to_table
+from mpc.turns import in_turns
 
 __all__ = ["argsort", "order", "sort", "sort_by", "sort_rows"]
 
 Words = npt.NDArray[np.uint64]
 
 _WIDEST = 62
-_CHUNK = 1 << 16
 _SMALL = 1 << 15
 
 
@@ -118,20 +118,16 @@ async def _compare(party: Party, x: _Columns, count: int, fill: Callable[[int, i
     results = np.empty(bits.plane_words(count), np.uint64)
     if not count:
         return results
-    chunk = min(_CHUNK, max(_SMALL, -(-count // 192) * 64))
-    first = party.label()[0]  # so that the dealer of small batches changes
 
-    async def piece(lo: int, hi: int) -> None:
+    async def piece(lo: int, hi: int, turn: int) -> None:
         diffs = np.empty((x.less.size, hi - lo), np.uint64)
         fill(lo, hi, diffs)
         shares = diffs.reshape(len(x.blocks), party.layout.k, hi - lo)
-        opened = await reveal(
-            party, await lexicographic.less(party, shares, x.blocks, first + lo // chunk), boolean=True
-        )
+        opened = await reveal(party, await lexicographic.less(party, shares, x.blocks, turn), boolean=True)
         assert opened is not None
         results[lo // 64 : bits.plane_words(hi)] = opened
 
-    await party.in_chunks("compare", count, chunk, piece)
+    await in_turns(party, "compare", count, piece, least=_SMALL)
     return results
 
 

@@ -25,13 +25,12 @@ from mpc.errors import OutOfRange
 from mpc.exchange import public_share, reshare
 from mpc.party import Party
 from mpc.summands import add_down_to_two, deal_summands, known_sum
+from mpc.turns import in_turns
 
-__all__ = ["CHUNK", "truncate"]
+__all__ = ["truncate"]
 
 Words = npt.NDArray[np.uint64]
 
-CHUNK = 1 << 16
-_SMALL = 1 << 12
 _OFFSET = np.uint64(1 << 62)
 
 
@@ -48,15 +47,14 @@ async def truncate(party: Party, x: Words, f: int) -> Words:
     flat = x.reshape(party.layout.k, -1)
     n = flat.shape[1]
     out = np.empty((party.layout.k, n), np.uint64)
-    chunk = min(CHUNK, max(_SMALL, -(-n // 3)))
 
-    async def piece(lo: int, hi: int) -> None:
+    async def piece(lo: int, hi: int, d: int) -> None:
         if party.three:
-            await _truncate3(party, flat[:, lo:hi], f, (lo // chunk) % 3, out[:, lo:hi])
+            await _truncate3(party, flat[:, lo:hi], f, d, out[:, lo:hi])
         else:
             out[:, lo:hi] = await _truncatek(party, flat[:, lo:hi], f)
 
-    await party.in_chunks("truncate", n, chunk, piece)
+    await in_turns(party, "truncate", n, piece)
     return out.reshape(shape)
 
 

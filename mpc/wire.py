@@ -14,6 +14,7 @@ from mpc.errors import FrameInvalid, FrameOversized
 from mpc.mailbox import LABEL_BYTES
 
 __all__ = [
+    "CONTROL_LIMIT",
     "HEADER_BYTES",
     "HELLO_LIMIT",
     "NO_LABEL",
@@ -28,7 +29,8 @@ __all__ = [
 ]
 
 VERSION = 1
-HELLO_LIMIT = 4096  # most payload bytes of a control frame (HELLO, HEARTBEAT, END, FAREWELL, ABORT)
+CONTROL_LIMIT = 1 << 16  # most payload bytes of a frame that is neither DATA nor MPYC
+HELLO_LIMIT = 4096  # of the very first one, before the peer is known
 NO_LABEL = bytes(LABEL_BYTES)
 
 _HEADER = struct.Struct("<BBHII12sI")
@@ -69,7 +71,7 @@ def check(header: Header, peer: int, max_frame: int) -> None:
     """Refuse a header that cannot be honest.
 
     Raises FrameInvalid for an unknown version or kind, FrameOversized for a length beyond ``max_frame``
-    (beyond HELLO_LIMIT for control frames); both name ``peer``.
+    (beyond CONTROL_LIMIT for control frames); both name ``peer``.
     """
     kind, version, length = header[0], header[1], header[6]
     who = f"party {peer}" if peer >= 0 else "someone who dialed"
@@ -81,7 +83,7 @@ def check(header: Header, peer: int, max_frame: int) -> None:
         )
     if not 1 <= kind <= _LAST:
         raise FrameInvalid(peer, f"{who} sent a frame of unknown kind {kind}")
-    limit = max_frame if kind in _BULK else HELLO_LIMIT
+    limit = max_frame if kind in _BULK else CONTROL_LIMIT
     if length > limit:
         raise FrameOversized(
             peer,

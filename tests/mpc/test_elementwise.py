@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mpc import MemoryCluster, Party, where
-from mpc.quotients import rescale
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.quotients import rescale
 from tests.mpc.helpers import EDGES, LARGEST, PARTIES, each_m, near, on_shares, random_values, same
 
 parties = st.sampled_from(PARTIES)

@@ -289,7 +289,6 @@ def test_the_judgement_clause_by_clause() -> None:
         (1, "b", None),
         (2, "c", None),  # a larger index does not dial
         (3, "z", None),
-        (-1, "a", None),
         (0, "a", 2),  # answers at another's address
         (2, "a", 2),
     ]:

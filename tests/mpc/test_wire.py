@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import FrameInvalid, FrameOversized
-from mpc.wire import HEADER_BYTES, HELLO_LIMIT, Kind, check, label_of_pc, pack, pc_of_label, unpack
+from mpc.wire import CONTROL_LIMIT, HEADER_BYTES, Kind, check, label_of_pc, pack, pc_of_label, unpack
 
 U16, U32 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
 
@@ -34,7 +34,7 @@ def test_program_counters_are_labels(pc: int) -> None:
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_length_is_limited(kind: Kind) -> None:
-    limit = 1 << 20 if kind in (Kind.DATA, Kind.MPYC) else HELLO_LIMIT
+    limit = 1 << 20 if kind in (Kind.DATA, Kind.MPYC) else CONTROL_LIMIT
     check(unpack(pack(kind, 0, 0, 0, bytes(12), limit)), 2, 1 << 20)
     with pytest.raises(FrameOversized, match="party 2") as caught:
         check(unpack(pack(kind, 0, 0, 0, bytes(12), limit + 1)), 2, 1 << 20)
