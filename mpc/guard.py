@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from mpc._mpyc import is_promise
-from mpc.runs import NodeTransport
+from mpc.node_transport import NodeTransport
 from mpc.stall import StallWatch, waits_only_for_peers
 
 __all__ = ["StallGuard"]

@@ -1,8 +1,8 @@
 """A node: MPyC's runtime for one party, on connections that can be trusted and that fail in plain words.
 
-What differs from the stock runtime, and why, is in docs (security) and in the modules this one ties together:
-startup, rendezvous (who is who), agreement (keys), connection and runs (frames), liveness (dead or busy), stall (all
-wait for each other), codec and _mpyc (no pickle; errors arrive where a result is awaited).
+What differs from the stock runtime is in the modules this one ties together: startup, rendezvous, greeting (who
+is who), agreement (keys), connection, runs, node_transport (frames), liveness (dead or busy), guard and stall
+(all wait for each other), codec and _mpyc (no pickle; errors arrive where a result is awaited).
 
     node = MPyCNode(config)
     async with node:                      # start: connect to all, agree on keys
@@ -27,7 +27,7 @@ from mpc.connection import Connection
 from mpc.errors import AccordError, OutOfRange, PeerError, PeerLost, PeerSilent, UsageError
 from mpc.guard import StallGuard
 from mpc.liveness import Liveness
-from mpc.runs import MpycChannel, NodeTransport
+from mpc.node_transport import MpycChannel, NodeTransport
 from mpc.settings import NodeConfig, Peer
 from mpc.startup import Startup
 

@@ -19,9 +19,10 @@ from mpc.agreement import KeyAgreement
 from mpc.certificates import Credentials, client_context, fingerprint, server_context
 from mpc.connection import Connection
 from mpc.errors import CredentialsUnusable, FrameInvalid, PeerError
+from mpc.greeting import Greeting
 from mpc.liveness import Liveness
-from mpc.rendezvous import Greeting, Rendezvous
-from mpc.runs import NodeTransport
+from mpc.node_transport import NodeTransport
+from mpc.rendezvous import Rendezvous
 from mpc.settings import NodeConfig, read_pem
 from mpc.wire import NO_LABEL, VERSION, Kind
 

@@ -190,12 +190,12 @@ def test_any_bytes_end_in_a_value_or_in_not_transferable(data: bytes | tuple[byt
 
 @pytest.mark.parametrize(
     "data",
-    [b"l" + (2**20).to_bytes(4, "little") + b"N" * 2**20]
+    [b"l" + (2**17).to_bytes(4, "little") + b"N" * 2**17]
     + [
-        b"l" + (2**18).to_bytes(4, "little") + unit * 2**18
+        b"l" + (2**15).to_bytes(4, "little") + unit * 2**15
         for unit in (b"l" + bytes(4), b"d" + bytes(4), b"s" + bytes(4))
     ]
-    + [b"l" + (2**17).to_bytes(4, "little") + b"a\x00\x01\x00\x00\x00\x00" * 2**17]
+    + [b"l" + (2**14).to_bytes(4, "little") + b"a\x00\x01\x00\x00\x00\x00" * 2**14]
     + [(b"l\xff\xff\xff\x00") * 32 + bytes(1 << 20), b"v\x00\x00\x10\x00\x01\x00\x01" + bytes(1 << 20)],
 )
 def test_memory_is_a_small_multiple_of_the_message(data: bytes) -> None:

@@ -40,8 +40,8 @@ from mpc.errors import (
     PeerMissing,
     PeerUntrusted,
 )
+from mpc.greeting import Greeting, judge
 from mpc.node import MPyCNode, Peer
-from mpc.rendezvous import Greeting, judge
 from mpc.wire import NO_LABEL, VERSION, Header, Kind, pack
 from tests.mpc.nodes import Outcome, Process, World, processes, refused, started
 

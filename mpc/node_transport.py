@@ -1,0 +1,306 @@
+"""The Transport of a node, over its connections.
+
+A fault of a peer (lost, silent, sent rubbish) is for good: this run and every later one end in its error.
+A program that failed somewhere ends that run only, in PartyFailed; the connections go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from mpc.connection import Connection
+from mpc.errors import AccordError, PartyFailed, PeerError, PeerFlooding, PeerLost, ProgramDiverged
+from mpc.runs import Run
+from mpc.wire import NO_LABEL, Header, Kind, label_of_pc, pc_of_label
+
+__all__ = ["MpycChannel", "NodeTransport"]
+
+_RUNS = 1 << 16  # run numbers on the wire are taken modulo this
+_AHEAD = 16  # a peer may be this many runs ahead
+_KIND_BYTES = 64  # longest name of an exception's class that is told
+
+NOTHING = memoryview(b"")
+
+
+class NodeTransport:
+    """See :class:`mpc.transport.Transport`; one for the life of a node.
+
+    Args:
+        index, m: this party, number of parties.
+        limit: most bytes kept of one peer in one run that nobody asked for.
+
+    Attributes:
+        failure: the peer error that ended this node's usefulness, if any.
+        on_begin, on_failure, on_error, on_heartbeat, on_keys, on_leaving: called by it; the node sets them.
+    """
+
+    def __init__(self, index: int, m: int, limit: int) -> None:
+        self.index = index
+        self.m = m
+        self.connections: dict[int, Connection] = {}
+        self.failure: AccordError | None = None
+        self.on_failure: Callable[[AccordError], None] = lambda error: None
+        self.on_error: Callable[[AccordError], None] = lambda error: None
+        self.on_heartbeat: Callable[[int, bytes], None] = lambda peer, payload: None
+        self.on_keys: Callable[[int, bytes], None] = lambda peer, payload: None
+        self.on_leaving: Callable[[Connection, PeerError | None], None] = lambda connection, error: None
+        self.on_begin: Callable[[int], None] = lambda run: None
+        self._limit = limit
+        self._early: dict[int, Run] = {}
+        self.current = Run(0, m, limit)
+        self.traffic = self.current.traffic
+
+    # --- Transport -------------------------------------------------------------------------------
+
+    def begin(self, run: int) -> None:
+        """See Transport. Run 0 is what happens before the first begin."""
+        self.on_begin(run)
+        number = run % _RUNS
+        self._stop_placing()
+        early = self._early.pop(number, None)
+        self.current = Run(number, self.m, self._limit) if early is None else early
+        self.traffic = self.current.traffic
+        for old in [r for r in self._early if not self._is_ahead(r)]:
+            del self._early[old]
+        if self.failure is not None:
+            self.current.fail(self.failure)
+        if self.current.error is not None:
+            self.on_error(self.current.error)
+
+    def send(self, peer: int, label: bytes, stamp: int, depth: int, payload: memoryview) -> None:
+        """See Transport."""
+        current = self.current
+        current.peers[peer].sent += 1
+        current.traffic.frames_sent += 1
+        current.traffic.bytes_sent += len(payload)
+        self.connections[peer].send(Kind.DATA, current.number, stamp, depth, label, payload)
+
+    def receive(self, peer: int, label: bytes, stamp: int, into: memoryview) -> Awaitable[int]:
+        """See Transport."""
+        return self.current.peers[peer].box.request(label, stamp, into)
+
+    async def finish(self) -> None:
+        """See Transport. Messages of MPyC that nobody asked for are no divergence: it is lazy."""
+        run = self.current
+        self._tell_all(Kind.END, NOTHING)
+        run.finishing = True
+        while run.error is None and not all(p.ended for p in run.peers if p.box.peer != self.index):
+            run.changed = asyncio.get_running_loop().create_future()
+            await run.changed
+        run.finishing = False
+        if run.error is not None:
+            raise run.error
+        for peer in run.peers:
+            if peer.box.leftover():
+                raise ProgramDiverged(
+                    f"party {peer.box.peer} sent {peer.box.leftover()} messages that party {self.index}'s program "
+                    "never asked for: run the same operations, in the same order, at every party"
+                )
+
+    def abort(self, error: BaseException) -> None:
+        """See Transport."""
+        self._tell_failure(error)
+        self._fail_run(self.current, PartyFailed(self.index, _class_of(error)))
+
+    # --- what connections bring (FrameSink, one for each peer: see sink) --------------------------
+
+    def sink(self, peer: int) -> _PeerSink:
+        """The receiver of ``peer``'s frames."""
+        return _PeerSink(self, peer)
+
+    def place(self, peer: int, header: Header) -> memoryview | None:
+        """Memory for a frame of ``peer``; see FrameSink."""
+        kind, _, number, stamp, depth, label, length = header
+        run = self.current if number == self.current.number else self._run(peer, number)
+        if run is None or run.error is not None:
+            return None if kind in (Kind.DATA, Kind.MPYC, Kind.END, Kind.ABORT) else memoryview(bytearray(length))
+        if run is not self.current:
+            kept = sum(early.peers[peer].box.kept_bytes for early in self._early.values())
+            if kept + length > self._limit:
+                raise PeerFlooding(peer, f"party {peer} sent more than {self._limit} bytes for programs still to come")
+        if kind == Kind.DATA:
+            return run.peers[peer].box.place(label, stamp, depth, length)
+        if kind == Kind.MPYC:
+            return run.peers[peer].place_message(peer, pc_of_label(label), length)
+        return memoryview(bytearray(length))
+
+    def complete(self, peer: int, header: Header, payload: memoryview) -> None:
+        """A frame of ``peer`` has come in whole; see FrameSink."""
+        kind, _, number, stamp, depth, label, length = header
+        if kind == Kind.HEARTBEAT:
+            if number == self.current.number:
+                self.on_heartbeat(peer, bytes(payload))
+            return
+        if kind == Kind.FAREWELL:
+            self._leaves(peer)
+            return
+        if kind == Kind.HELLO:
+            self.on_keys(peer, bytes(payload))
+            return
+        run = self.current if number == self.current.number else self._run(peer, number)
+        if run is None:
+            return
+        part = run.peers[peer]
+        part.received += 1
+        if kind == Kind.ABORT:
+            self._fail_run(run, PartyFailed(depth if depth < self.m else peer, _class_name(payload)))
+            return
+        if kind == Kind.END:
+            part.ended = True
+            part.box.end()
+            run.wake()
+            return
+        traffic = run.traffic
+        traffic.frames_received += 1
+        traffic.bytes_received += length
+        if kind == Kind.DATA:
+            if depth > traffic.rounds:
+                traffic.rounds = depth
+            part.box.complete(label, stamp, depth)
+        else:
+            part.complete_message(pc_of_label(label), payload)
+
+    def fail(self, error: PeerError) -> None:
+        """A peer is at fault, for good: every run ends in ``error``; the other peers hear that this party failed."""
+        if self.failure is not None:
+            return
+        self.failure = error
+        self._tell_failure(error)
+        self._stop_placing()
+        for run in [self.current, *self._early.values()]:
+            run.fail(error)
+        self.on_failure(error)
+        self.on_error(error)
+
+    def stalled(self) -> None:
+        """All parties wait for each other: end the run."""
+        error = ProgramDiverged(
+            "all parties wait for each other and nothing is on its way: "
+            "run the same operations, in the same order, at every party"
+        )
+        self._tell_failure(error)
+        self._fail_run(self.current, error)
+
+    def heartbeat(self, status: bytes) -> None:
+        """Send a status of the stall watch to all peers."""
+        for connection in self.connections.values():
+            connection.send(Kind.HEARTBEAT, self.current.number, 0, 0, NO_LABEL, status)
+
+    def farewell(self) -> None:
+        """Tell all peers that this party is about to close."""
+        self._tell_all(Kind.FAREWELL, NOTHING)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _tell_all(self, kind: Kind, payload: memoryview, depth: int = 0) -> None:
+        for peer, connection in self.connections.items():
+            self.current.peers[peer].sent += kind is Kind.END
+            connection.send(kind, self.current.number, 0, depth, NO_LABEL, payload)
+
+    def _tell_failure(self, error: BaseException) -> None:
+        """The class name only: the text could hold a secret."""
+        if self.current.told:
+            return
+        self.current.told = True
+        where, kind = self.index, _class_of(error)
+        if isinstance(error, PartyFailed):  # passed on: a farewell from here may arrive before the news from there
+            where, kind = error.index, error.kind
+        self._tell_all(Kind.ABORT, memoryview(kind.encode("ascii", "replace")[:_KIND_BYTES]), where)
+
+    def _is_ahead(self, number: int) -> bool:
+        return 0 < (number - self.current.number) % _RUNS < _RUNS // 2
+
+    def _run(self, peer: int, number: int) -> Run | None:
+        """A run that is not the current one: kept if it is to come, None if it is over."""
+        if not self._is_ahead(number):
+            return None
+        run = self._early.get(number)
+        if run is None:
+            if len(self._early) >= _AHEAD:
+                raise PeerFlooding(peer, f"party {peer} is more than {_AHEAD} programs ahead")
+            run = self._early[number] = Run(number, self.m, self._limit)
+        return run
+
+    def _fail_run(self, run: Run, error: AccordError) -> None:
+        if run.error is None:
+            if run is self.current:
+                self._stop_placing()
+            run.fail(error)
+            if run is self.current:
+                self.on_error(error)
+
+    def _stop_placing(self) -> None:
+        """The memory of this run's requests is the program's again: what is coming in must not go there."""
+        for connection in self.connections.values():
+            header = connection.receiving
+            if header is not None and header[0] == Kind.DATA and header[2] == self.current.number:
+                connection.discard()
+
+    def _leaves(self, peer: int) -> None:
+        self.connections[peer].farewell = True
+        error = PeerLost(peer, f"party {peer} closed its node while this party's program still needs it")
+        for run in [self.current, *self._early.values()]:
+            part = run.peers[peer]
+            if part.ended:
+                continue
+            part.fail(error)
+            if run.finishing and run.error is None:
+                run.error = error
+            run.wake()
+        self.on_leaving(self.connections[peer], None)
+
+
+class _PeerSink:
+    """A FrameSink that knows whose frames it gets."""
+
+    __slots__ = ("_owner", "_peer")
+
+    def __init__(self, owner: NodeTransport, peer: int) -> None:
+        self._owner = owner
+        self._peer = peer
+
+    def place(self, header: Header) -> memoryview | None:
+        return self._owner.place(self._peer, header)
+
+    def complete(self, header: Header, payload: memoryview) -> None:
+        self._owner.complete(self._peer, header, payload)
+
+    def lost(self, connection: Connection, error: PeerError | None) -> None:
+        self._owner.on_leaving(connection, error)
+
+
+class MpycChannel:
+    """A connection as MPyC's runtime knows it (the protocol attribute of its parties)."""
+
+    def __init__(self, transport: NodeTransport, peer: int) -> None:
+        self._transport = transport
+        self._peer = peer
+        self.nbytes_sent = 0
+
+    def send(self, pc: int, payload: bytes) -> None:
+        """Send a message, labelled by MPyC's program counter."""
+        run = self._transport.current
+        run.peers[self._peer].sent += 1
+        run.traffic.frames_sent += 1
+        run.traffic.bytes_sent += len(payload)
+        self.nbytes_sent += len(payload)
+        self._transport.connections[self._peer].send(Kind.MPYC, run.number, 0, 0, label_of_pc(pc), payload)
+
+    def receive(self, pc: int) -> memoryview | asyncio.Future[memoryview]:
+        """The message with that label, or a future of it."""
+        return self._transport.current.peers[self._peer].message(pc)
+
+    def close_connection(self) -> None:
+        """Close, after what is queued was written."""
+        self._transport.connections[self._peer].close()
+
+
+def _class_of(error: BaseException) -> str:
+    return type(error).__name__.encode("ascii", "replace")[:_KIND_BYTES].decode()
+
+
+def _class_name(payload: memoryview) -> str:
+    """What a peer says went wrong there: letters and digits only, whatever it sent."""
+    name = bytes(payload[:_KIND_BYTES]).decode("ascii", "replace")
+    return name if name.isidentifier() else "Exception"
