@@ -17,7 +17,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,9 @@ from examples.datasets import CACHE, Dataset, load_breast_cancer, load_support2,
 from mpc.memory import MemoryCluster
 from mpc.party import Party
 from mpc.shapes import stack
+from protocols.accounting import check_epsilon
 from protocols.aggregate import clip_rows, encode_categories, group_count, group_sum, in_bins, pool, sensitivity_of
+from protocols.errors import EpsilonInvalid
 from protocols.means import release_mean
 from protocols.noise import DiscreteLaplace
 from protocols.release import MinimumGroup, Released, release
@@ -37,6 +39,7 @@ SPLIT_SEED = 1989
 CAPACITY_STEP = 1024
 MINIMUM_GROUP = 50
 FRAC = 8
+EPSILON_LEAST = 0.001
 
 SHARES = {"patients": 0.1, "outcomes": 0.1, "groups": 0.3, "mean 0": 0.1, "mean 1": 0.1, "total": 0.1, "histogram": 0.2}
 """How the run's epsilon is split over its figures."""
@@ -49,6 +52,7 @@ class Plan:
     Attributes:
         support2: whether the data is SUPPORT2, or the stand-in that needs no download.
         outcome, group, categories, measures, amount: the columns used.
+        among: (column, low): the table by group is of the patients with at least so much of it.
         bounds: (low, high) of each measure, then of the amount: values outside are cut.
         edges: of the histogram of the first measure.
         capacity: rows every hospital fills up to, so that its number of patients is not shown.
@@ -62,6 +66,7 @@ class Plan:
     categories: tuple[str, ...]
     measures: tuple[str, str]
     amount: str
+    among: tuple[str, float]
     bounds: tuple[tuple[float, float], ...]
     edges: tuple[float, ...]
     capacity: int
@@ -84,6 +89,7 @@ def make_plan(data: Dataset, epsilon: float) -> Plan:
         categories=data.categories[data.group],
         measures=(first, data.measures[1]),
         amount=amount,
+        among=("age", 80) if support2 else (data.measures[1], 20),
         bounds=tuple(data.bounds[c] for c in (*data.measures[:2], amount)),
         edges=edges,
         capacity=-(-rows // CAPACITY_STEP) * CAPACITY_STEP,
@@ -98,12 +104,14 @@ def make_plan(data: Dataset, epsilon: float) -> Plan:
 def own_rows(plan: Plan, hospital: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """A hospital's own patients, in plaintext in its own process only.
 
-    Returns 0/1 columns (rows, 2 + categories): present, outcome, each group; and real columns (rows, 3), clipped. A
-    missing amount counts as 0. In this demonstration one file holds all patients; a hospital keeps its third of it.
+    Returns 0/1 columns (rows, 2 + categories): present, outcome, each group, for the patients the table by group is
+    of; and real columns (rows, 3), clipped. A missing amount counts as 0. In this demonstration one file holds all
+    patients; a hospital keeps its third of it.
     """
     data = load_support2(CACHE, download=False) if plan.support2 else load_breast_cancer()
     mine = split_by_rows(data, HOSPITALS, SPLIT_SEED)[hospital]
-    groups = encode_categories(mine[plan.group], plan.categories)
+    column, low = plan.among
+    groups = encode_categories(mine[plan.group], plan.categories) * (mine[column] >= low)[:, None]
     outcome = mine[plan.outcome].astype(np.int64)
     flags = np.concatenate([np.ones((len(groups), 1), np.int64), outcome[:, None], groups], axis=1)
     columns = (*plan.measures, plan.amount)
@@ -144,7 +152,7 @@ async def program(party: Party, plan: Plan) -> dict[str, Released]:
     answers = await asyncio.gather(
         release(party, patients, noise["patients"], sensitivity=1, to=to),
         release(party, outcome.sum(), noise["outcomes"], sensitivity=1, to=to),
-        # a patient adds 1 to the count of one group and at most 1 to its outcomes
+        # a patient adds at most 1 to the count of one group and at most 1 to its outcomes
         release(party, by_group, noise["groups"], sensitivity=2, to=to, minimum=MinimumGroup(plan.minimum)),
         release_mean(party, sums[0], patients, noise["mean 0"], low=low[0], high=high[0], to=to),
         release_mean(party, sums[1], patients, noise["mean 1"], low=low[1], high=high[1], to=to),
@@ -172,10 +180,30 @@ def run(
         return cluster.run(program, inputs), cluster
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _epsilon(text: str) -> float:
+    """The number of the command line, or what is wrong with it."""
+    try:
+        epsilon = float(check_epsilon(float(text)))
+    except EpsilonInvalid as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"epsilon {text!r}: a number, such as 0.5") from None
+    if epsilon < EPSILON_LEAST:
+        raise argparse.ArgumentTypeError(f"epsilon {text}: below {EPSILON_LEAST} every figure here is noise only")
+    return epsilon
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m examples.hospitals", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--epsilon", type=float, default=1.0, help="for everything released together (default 1)")
+    parser = _Parser(prog="python -m examples.hospitals", description=str(__doc__).split("\n")[0])
+    parser.add_argument("--epsilon", type=_epsilon, default=1.0, help="for everything released together (default 1)")
     parser.add_argument("--in-memory", action="store_true", help="three parties in one process, without TLS")
     parser.add_argument("--plot", metavar="FILE.svg", help="draw the histogram with its error bars")
     chosen = parser.parse_args(arguments)

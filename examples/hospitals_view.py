@@ -30,7 +30,7 @@ LABELS = {
     "dzgroup": "disease group",
 }
 OPPOSITES = {"hospdead": "left alive", "malignant": "benign"}
-WIDTH = 108
+WIDTH = 118
 
 
 def _label(column: str) -> str:
@@ -83,7 +83,7 @@ def truth(data: Dataset, plan: Plan) -> dict[str, npt.NDArray[Any]]:
     """The same figures in plaintext over all rows, clipped alike, without noise."""
     c: Columns = data.columns
     flag = c[plan.outcome].astype(np.int64)
-    inside = [c[plan.group] == g for g in plan.categories]
+    inside = [(c[plan.group] == g) & (c[plan.among[0]] >= plan.among[1]) for g in plan.categories]
     cut = [
         clip_rows(c[name], *b, missing=0.0) for name, b in zip((*plan.measures, plan.amount), plan.bounds, strict=True)
     ]
@@ -105,7 +105,8 @@ def truth(data: Dataset, plan: Plan) -> dict[str, npt.NDArray[Any]]:
 def introduce(data: Dataset, plan: Plan) -> None:
     """What is about to happen, with which data."""
     out = _console()
-    out.print("\n[bold]Three hospitals, one statistic: no hospital sees another's patients.[/bold]")
+    figures = 5 + 2 * len(plan.categories) + 2 * (len(plan.edges) - 1)
+    out.print(f"\n[bold]Three hospitals, {figures} joint figures: no hospital sees another's patients.[/bold]")
     out.print(
         f"Data: {data.name}, {data.n_rows:,} patients dealt at random to three hospitals\n"
         f"      (from {data.source}).\n"
@@ -130,21 +131,29 @@ def show(data: Dataset, plan: Plan, answer: dict[str, Released], cluster: Any) -
     _groups(out, plan, answer["groups"], true["groups"])
     _bins(out, plan, answer["histogram"], true["histogram"])
     epsilon = total_epsilon(*answer.values())
-    inside, count = 0, 0
-    for name, figure in answer.items():
-        low, high = figure.interval95 or (np.nan, np.nan)
-        hit = (np.asarray(low) <= true[name]) & (true[name] <= np.asarray(high))
-        inside, count = inside + int(hit.sum()), count + hit.size
+    hits = np.concatenate([_held(figure, true[name]) for name, figure in answer.items()])
     rounds = max(t.rounds for t in cluster.traffic)
     sent = [t.bytes_sent / 1e6 for t in cluster.traffic]
     out.print(
         f"[bold]Run[/bold]: {rounds} rounds, {sum(sent):.1f} MB sent in all "
         f"({', '.join(f'{s:.1f}' for s in sent)} by hospital), {cluster.seconds:.2f} s from reading the rows to the "
-        f"opened figures.\n[bold]Privacy[/bold]: ε = {epsilon:.6g} in all, the sum of the tables' ε; "
-        f"finite precision adds δ < 2^-40 a release. Protected is one patient more or less.\n"
-        f"[bold]Check[/bold]: {inside} of {count} truths lie in the 95% interval of their released figure. "
-        "The truth and difference columns exist in this demonstration only."
+        f"opened figures.\n"
+        f"[bold]Privacy[/bold]: ε = {epsilon:.6g} in all, the sum of the tables' ε. Protected is one patient more or "
+        "less.\n"
+        f"  ε, for a patient: being among the rows makes any answer at most e^ε = {np.exp(epsilon):.3g} times as likely, "
+        "or as unlikely.\n"
+        "  δ: by how much more a probability may differ, as coins are of finite precision: below 2^-40 a release.\n"
+        f"[bold]Check[/bold]: {hits.sum()} of the {hits.size} figures shown have the truth in their 95% interval.\n"
+        "The columns truth and diff exist in this demonstration only."
     )
+
+
+def _held(figure: Released, true: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Of the figures shown: whether the 95% interval holds the truth; one axis."""
+    assert figure.interval95 is not None
+    low, high = figure.interval95
+    held = (low <= true) & (true <= high)
+    return np.ravel(held if figure.shown is None else held[figure.shown])
 
 
 def _table(out: Console, title: str, note: str = "") -> Table:
@@ -166,28 +175,37 @@ def _totals(out: Console, plan: Plan, answer: dict[str, Released], true: dict[st
         "total": (f"total {_label(plan.amount)}", 0),
     }
     table = _table(out, "All three hospitals together")
-    _columns(table, "figure", "released", "± expected error", "ε", "truth", "diff")
+    _columns(table, "figure", "released", "± standard error", "95% interval", "ε", "truth")
     for key, (name, digits) in names.items():
         figure = answer[key]
+        assert figure.interval95 is not None
         value, error = float(np.asarray(figure.values)), float(np.asarray(figure.standard_error))
+        low, high = (float(end) for end in figure.interval95)
         table.add_row(
             name,
             f"{value:,.{digits}f}",
             f"± {error:,.{digits or 1 if error < 1000 else 0}f}",
+            f"{low:,.{digits}f} .. {high:,.{digits}f}",
             f"{figure.epsilon:.4g}",
             f"{float(true[key]):,.{digits}f}",
-            f"{value - float(true[key]):+,.{digits}f}",
         )
     out.print(table)
+
+
+def _errors(figure: Released) -> str:
+    """Of a table of figures with one law: its epsilon, and how far each is from the truth."""
+    return (
+        f": ε = {figure.epsilon:.4g} for the whole table;\n"
+        f"each figure: standard error {figure.standard_error:.1f}, 95% interval ± {figure.half_width():g}"
+    )
 
 
 def _groups(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) -> None:
     assert figure.values is not None and figure.shown is not None
     table = _table(
         out,
-        f"By {_label(plan.group)}",
-        f": ε = {figure.epsilon:.4g} for the whole table, each figure ± {figure.standard_error:.1f}; "
-        f"a group is shown from {plan.minimum} patients, noise included",
+        f"By {_label(plan.group)}, of patients with {_label(plan.among[0])} from {plan.among[1]:g}",
+        f"{_errors(figure)};\na group is shown from {plan.minimum} patients, noise included",
     )
     _columns(table, _label(plan.group), "patients", "truth", "diff", _label(plan.outcome), "truth", "diff")
     for j, name in enumerate(plan.categories):
@@ -205,7 +223,7 @@ def _bins(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) ->
     table = _table(
         out,
         f"{_label(plan.measures[0])} by outcome",
-        f": ε = {figure.epsilon:.4g} for the whole table, each figure ± {figure.standard_error:.1f}",
+        _errors(figure),
     )
     _columns(
         table,

@@ -2,7 +2,7 @@
 
 1. Every party draws an X25519 key and a nonce; both go to every peer in the HELLO, inside TLS.   (1 round)
 2. Pair key (i, j): HKDF-SHA256 over the X25519 secret, salted with the session id, bound to both
-   parties' indexes, certificate fingerprints and nonces.                                          (local)
+   parties' indexes, certificate fingerprints, nonces and public keys.                             (local)
 3. Component key of each set A of m - t holders: for |A| = 2 derived from the pair key; else every member
    draws 32 bytes and sends them to the other members, encrypted with AES-GCM under the pair keys, and
    the key is HKDF over all contributions in index order, bound to A.                              (1 round)
@@ -94,7 +94,7 @@ class KeyAgreement:
             raise FrameInvalid(peer, f"party {peer} sent an unusable X25519 key") from None
         info = b"accord pair key"
         for i, who in sorted(((self.index, self.introduction), (peer, theirs))):
-            info += struct.pack("<H", i) + bytes.fromhex(self.fingerprints[i]) + who.nonce
+            info += struct.pack("<H", i) + bytes.fromhex(self.fingerprints[i]) + who.nonce + who.public
         self.pair_keys[peer] = derive(secret, self.session, info)
 
     def contributions(self, peer: int) -> bytes:

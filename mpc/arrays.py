@@ -8,13 +8,14 @@ functions.py, sorting.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from mpc import bits
-from mpc.errors import ShapePending
+from mpc.errors import ShapePending, WrongType
+from mpc.numpy_array import NumpyArray
 from mpc.party import Operation
 from mpc.secret import Secret, Shape
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["SecretArray", "SecretBits"]
 
 Words = npt.NDArray[np.uint64]
+Axes = int | tuple[int, ...] | None
 
 
-class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
+class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     """Shared integers or fixed-point numbers.
 
     Args:
@@ -119,8 +121,26 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
     def __rfloordiv__(self, other: Any) -> SecretArray:
         return _q.floor_divide(other, self)
 
-    def __pow__(self, exponent: int) -> SecretArray:
-        return _e.power(self, exponent)
+    def __mod__(self, other: Any) -> SecretArray:
+        return _m.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> SecretArray:
+        return _m.remainder(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[SecretArray, SecretArray]:
+        return _m.divide_with_remainder(self, other)
+
+    def __rdivmod__(self, other: Any) -> tuple[SecretArray, SecretArray]:
+        return _m.divide_with_remainder(other, self)
+
+    def __pow__(self, exponent: Any) -> SecretArray:
+        return _m.power(self, exponent)
+
+    def __rpow__(self, base: Any) -> SecretArray:
+        raise WrongType("a secret exponent: use mpc.exp(x * log(base))")
+
+    def __round__(self, decimals: int = 0) -> SecretArray:
+        return _m.round_(self, decimals)
 
     def __abs__(self) -> SecretArray:
         return _r.absolute(self)
@@ -145,39 +165,45 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
     def __ne__(self, other: Any) -> SecretBits:  # type: ignore[override]
         return ~_l.equal(self, other)
 
-    # -- shape --
+    def __and__(self, other: Any) -> Any:
+        raise WrongType(_l.NUMBERS_ARE_NO_BITS)
 
-    def __getitem__(self, key: Any) -> SecretArray:
-        return _s.take_items(self, key)
+    __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __and__
 
-    def reshape(self, *shape: Any) -> SecretArray:
-        """Same elements in C order, another shape."""
-        return _s.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+    def __invert__(self) -> Any:
+        raise WrongType(_l.NUMBERS_ARE_NO_BITS)
 
-    def transpose(self, *axes: int) -> SecretArray:
-        """Axes reversed, or in the order given."""
-        return _s.transpose(self, axes or None)
+    # -- types --
 
-    @property
-    def T(self) -> SecretArray:  # noqa: N802 - numpy's name
-        return _s.transpose(self, None)
+    @overload
+    def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> SecretBits: ...  # type: ignore[overload-overlap]
+    @overload
+    def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
+    def astype(self, kind: Any, frac: int | None = None) -> SecretArray | SecretBits:
+        """To ``float`` (``frac`` bits, default 16), ``int`` (rounded down) or ``bool`` (x != 0)."""
+        return self != 0 if _m.is_boolean(kind) else _q.astype(self, kind, frac)
 
-    def ravel(self) -> SecretArray:
-        return _s.reshape(self, (-1,))
-
-    def astype(self, kind: Any, frac: int | None = None) -> SecretArray:
-        """To ``float`` (``frac`` bits, default 16) or ``int`` (rounded down)."""
-        return _q.astype(self, kind, frac)
+    def round(self, decimals: int = 0) -> SecretArray:
+        """To the nearest integers; see moments.round_."""
+        return _m.round_(self, decimals)
 
     # -- reductions and the like --
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> SecretArray:
+    def sum(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
         """Sum over axes. Local."""
         return _s.sum_(self, axis, keepdims)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> SecretArray:
-        """Mean over axes, fixed point."""
+    def mean(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
+        """Mean over axes, fixed point; see reductions.mean."""
         return _r.mean(self, axis, keepdims)
+
+    def var(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
+        """Variance over axes, by their length less ``ddof``, fixed point; see moments.var."""
+        return _m.var(self, axis, ddof, keepdims)
+
+    def std(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
+        """Standard deviation, the square root of var."""
+        return _m.std(self, axis, ddof, keepdims)
 
     def cumsum(self, axis: int | None = None) -> SecretArray:
         """Running sums. Local."""
@@ -187,26 +213,37 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
         """As numpy.dot for one and two dimensions."""
         return _e.matmul(self, other)
 
-    def min(self, axis: int | None = None) -> SecretArray:
-        return _r.minimum_of(self, axis)
+    def min(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
+        """Smallest over axes; see reductions.minimum_of."""
+        return _r.minimum_of(self, axis, keepdims)
 
-    def max(self, axis: int | None = None) -> SecretArray:
-        return _r.maximum_of(self, axis)
+    def max(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
+        """Largest over axes; see reductions.minimum_of."""
+        return _r.maximum_of(self, axis, keepdims)
 
     def argmin(self, axis: int | None = None) -> SecretArray:
+        """Position of the first smallest along an axis, or in all."""
         return _r.argmin(self, axis)
 
     def argmax(self, axis: int | None = None) -> SecretArray:
+        """Position of the first largest along an axis, or in all."""
         return _r.argmax(self, axis)
 
-    def clip(self, low: Any = None, high: Any = None) -> SecretArray:
-        return _r.clip(self, low, high)
+    def clip(self, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None) -> SecretArray:
+        """Between two bounds; ``min`` and ``max`` are numpy's names for low and high. See reductions.clip."""
+        if (low is not None and min is not None) or (high is not None and max is not None):
+            raise WrongType("clip: a bound given twice; min is another name for low, max for high")
+        return _r.clip(self, min if low is None else low, max if high is None else high)
 
-    def any(self, axis: int | None = None) -> SecretBits:
-        return (self != 0).any(axis)
+    def any(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
+        """Whether any is not 0."""
+        _s.check_axes(self, axis)
+        return (self != 0).any(axis, keepdims)
 
-    def all(self, axis: int | None = None) -> SecretBits:
-        return (self != 0).all(axis)
+    def all(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
+        """Whether none is 0."""
+        _s.check_axes(self, axis)
+        return (self != 0).all(axis, keepdims)
 
     def sort(self, axis: int = -1) -> SecretArray:
         """Sorted copy along an axis (numpy.sort, not in place)."""
@@ -217,7 +254,7 @@ class SecretArray(Secret):  # noqa: PLW1641 - a secret has no hash
         return _o.argsort(self, axis)
 
 
-class SecretBits(Secret):  # noqa: PLW1641 - a secret has no hash
+class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     """Shared booleans, 64 to a word.
 
     Args:
@@ -293,9 +330,13 @@ class SecretBits(Secret):  # noqa: PLW1641 - a secret has no hash
         """As integers 0 and 1 (bit injection: 2 rounds, 8 bytes an element and party for m = 3)."""
         return _l.as_integers(self)
 
-    def astype(self, kind: Any, frac: int | None = None) -> SecretArray:
-        """To ``int`` or ``float``."""
-        return _q.astype(self.to_array(), kind, frac)
+    @overload
+    def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> Self: ...  # type: ignore[overload-overlap]
+    @overload
+    def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
+    def astype(self, kind: Any, frac: int | None = None) -> SecretArray | Self:
+        """To ``int``, ``float`` or ``bool``."""
+        return self if _m.is_boolean(kind) else _q.astype(self.to_array(), kind, frac)
 
     def __mul__(self, other: Any) -> SecretArray:
         return _e.multiply(self, other)
@@ -313,41 +354,49 @@ class SecretBits(Secret):  # noqa: PLW1641 - a secret has no hash
     def __rsub__(self, other: Any) -> SecretArray:
         return _e.subtract(other, self)
 
-    def __getitem__(self, key: Any) -> SecretBits:
-        return _s.take_bits(self, key)
+    def __matmul__(self, other: Any) -> SecretArray:
+        return _e.matmul(self, other)
 
-    def reshape(self, *shape: Any) -> SecretBits:
-        """Same bits in C order, another shape. Local."""
-        return _s.reshape_bits(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+    def __rmatmul__(self, other: Any) -> SecretArray:
+        return _e.matmul(other, self)
 
-    def transpose(self, *axes: int) -> SecretBits:
-        return _s.transpose_bits(self, axes or None)
+    def __truediv__(self, other: Any) -> SecretArray:
+        return self.to_array() / other
 
-    @property
-    def T(self) -> SecretBits:  # noqa: N802 - numpy's name
-        return _s.transpose_bits(self, None)
+    def __rtruediv__(self, other: Any) -> SecretArray:
+        return other / self.to_array()  # type: ignore[no-any-return]
 
-    def ravel(self) -> SecretBits:
-        return _s.reshape_bits(self, (-1,))
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> SecretArray:
+    def sum(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
         """How many are set."""
+        _s.check_axes(self, axis)
         return self.to_array().sum(axis, keepdims)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> SecretArray:
+    def cumsum(self, axis: int | None = None) -> SecretArray:
+        """How many are set so far."""
+        _s.check_axes(self, axis)
+        return self.to_array().cumsum(axis)
+
+    def dot(self, other: Any) -> SecretArray:
+        """As numpy.dot of the bits as integers."""
+        return _e.matmul(self, other)
+
+    def mean(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
+        """The fraction that is set, fixed point."""
+        _s.check_axes(self, axis)
         return self.to_array().mean(axis, keepdims)
 
-    def all(self, axis: int | None = None) -> SecretBits:
-        """AND over an axis, or over all. Rounds: log2 of the length."""
-        return _r.all_(self, axis)
+    def all(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
+        """AND over axes, or over all. Rounds: log2 of the length. Leaks nothing."""
+        return _r.all_(self, axis, keepdims)
 
-    def any(self, axis: int | None = None) -> SecretBits:
-        """OR over an axis, or over all."""
-        return ~_r.all_(~self, axis)
+    def any(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
+        """OR over axes, or over all. Rounds: log2 of the length. Leaks nothing."""
+        return ~_r.all_(~self, axis, keepdims)
 
 
 # The operators above and the modules below need each other; the classes come first.
 from mpc import elementwise as _e  # noqa: E402
+from mpc import moments as _m  # noqa: E402
 from mpc import quotients as _q  # noqa: E402
 from mpc import reductions as _r  # noqa: E402
 from mpc import relations as _l  # noqa: E402

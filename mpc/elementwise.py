@@ -12,12 +12,15 @@ from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.operands import broadcast, expand, linear, numbers, shape_of
 from mpc.party import Party
-from mpc.secret import Secret, Shape, local, operation
+from mpc.scaling import pieces_of, times
+from mpc.secret import Shape, local, operation
 from mpc.truncate import truncate
 
 __all__ = ["add", "matmul", "multiply", "negative", "power", "subtract"]
 
 Words = npt.NDArray[np.uint64]
+
+_MOST_FRAC = 60
 
 
 def add(x: Any, y: Any) -> SecretArray:
@@ -50,8 +53,9 @@ def multiply(x: Any, y: Any) -> SecretArray:
     """x * y elementwise.
 
     Secret with secret: 1 round, 8 bytes an element and party (m = 3); two fixed-point operands are truncated
-    to the larger number of fractional bits (truncate.py, 2 more rounds). By public integers: local.
-    |product| < 2^62 before truncation: |x y| < 2^(62 - frac x - frac y).
+    to the larger number of fractional bits (truncate.py, 2 more rounds). The product must fit before that:
+    |x y| < 2^(62 - frac x - frac y), 2^30 for two of 16 bits. By public integers: local. By public reals: wherever the
+    product is in range, relative error 2^-24 (scaling.py).
     """
     return _multiply(numbers(x), numbers(y))
 
@@ -69,19 +73,24 @@ async def _multiply(x: Any, y: Any) -> SecretArray:
 
 async def _cut(party: Party, product: Words, f: int, g: int) -> SecretArray:
     """A product of operands with f and g fractional bits, cut to the larger of the two."""
+    if f + g > _MOST_FRAC:
+        raise OutOfRange(
+            f"a product of numbers with {f} and {g} fractional bits: at most {_MOST_FRAC} in all; rescale one"
+        )
     if f and g:
         product = await truncate(party, product, min(f, g))
     return SecretArray(party, product, max(f, g))
 
 
 async def _scale(x: SecretArray, by: Any) -> SecretArray:
-    """Secret times public."""
+    """Secret times public: by integers local, by reals scaling.py."""
     by = encoding.as_array(by, "public factor")
-    frac = encoding.natural_frac(by, x.frac or encoding.FRAC)
-    words, frac = encoding.encode(by, frac, what="public factor")
-    shape = broadcast(x, by)
-    share = expand(x.share, shape) * words
-    return await _cut(x.party, share, x.frac, frac)
+    share = expand(x.share, broadcast(x, by))
+    if not encoding.natural_frac(by):
+        return SecretArray(x.party, share * encoding.encode(by, 0, what="public factor")[0], x.frac)
+    frac = x.frac or encoding.FRAC
+    product = await times(x.party, share, pieces_of(by), frac - x.frac, np.multiply)
+    return SecretArray(x.party, product, frac)
 
 
 def matmul(x: Any, y: Any) -> SecretArray:
@@ -109,30 +118,31 @@ def _mm(a: Shape, b: Shape) -> Shape:
 
 @operation(SecretArray, _product_shape)
 async def _matmul(x: Any, y: Any) -> SecretArray:
-    party = x.party if isinstance(x, Secret) else y.party
     shape = _product_shape(x, y)
+    if isinstance(x, SecretArray) and isinstance(y, SecretArray):
+        product = await arithmetic.matmul(x.party, _matrix(x.share, True), _matrix(y.share, False))
+        return await _cut(x.party, product.reshape(x.party.layout.k, *shape), x.frac, y.frac)
+    secret, left = (x, True) if isinstance(x, SecretArray) else (y, False)
+    public = encoding.as_array(y if left else x, "public factor")
+    share = _matrix(secret.share, left)
 
-    def matrix(o: Any, other: Any, left: bool) -> tuple[Words, int, bool]:
-        secret = isinstance(o, SecretArray)
-        if secret:
-            share, frac = o.share, o.frac
-        else:
-            public = encoding.as_array(o, "public factor")
-            frac = encoding.natural_frac(public, other.frac or encoding.FRAC)
-            share = encoding.encode(public, frac, what="public factor")[0][None]
-        if share.ndim == 2:
-            share = share[:, None, :] if left else share[:, :, None]
-        return share, frac, secret
+    def product_of(components: Words, words: Words) -> Words:
+        other = _matrix(words[None], not left)[0]
+        return np.stack([ring.matmul(c, other) if left else ring.matmul(other, c) for c in components])
 
-    a, f, secret_a = matrix(x, y, True)
-    b, g, secret_b = matrix(y, x, False)
-    if secret_a and secret_b:
-        product = await arithmetic.matmul(party, a, b)
+    if encoding.natural_frac(public):
+        frac, inner = secret.frac or encoding.FRAC, share.shape[-1 if left else -2]
+        product = await times(secret.party, share, pieces_of(public), frac - secret.frac, product_of, max(1, inner))
     else:
-        product = np.stack(
-            [ring.matmul(a[c if secret_a else 0], b[c if secret_b else 0]) for c in range(party.layout.k)]
-        )
-    return await _cut(party, product.reshape(party.layout.k, *shape), f, g)
+        frac, product = secret.frac, product_of(share, encoding.encode(public, 0, what="public factor")[0])
+    return SecretArray(secret.party, product.reshape(secret.party.layout.k, *shape), frac)
+
+
+def _matrix(share: Words, left: bool) -> Words:
+    """Components (k, l) of a vector as a matrix: one row on the left, one column on the right."""
+    if share.ndim != 2:
+        return share
+    return share[:, None, :] if left else share[:, :, None]
 
 
 def power(x: SecretArray, exponent: Any) -> SecretArray:

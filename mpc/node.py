@@ -34,7 +34,7 @@ from mpc.startup import Startup
 __all__ = ["MPyCNode", "NodeConfig", "Peer"]
 
 T = TypeVar("T")
-_RUNS = 1 << 22  # their numbers, and 2^40 operations each, fit in MPyC's program counter
+_RUNS = 1 << 20  # MPyC hashes its counters modulo 2^61 - 1: run << 40 and what follows stays below
 _log = logging.getLogger("accord.node")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from mpc import encoding
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, WrongType
 from mpc.operands import broadcast, expand, numbers, shape_of
-from mpc.party import Party
+from mpc.scaling import pieces_of, times
 from mpc.secret import Secret, operation
 from mpc.truncate import truncate
 
@@ -48,7 +47,7 @@ async def _floor(x: SecretArray) -> SecretArray:
 
 
 def divide(x: Any, y: Any) -> SecretArray:
-    """x / y, fixed point. By public numbers: at most two truncations (_divide_public). By secrets: functions.divide."""
+    """x / y, fixed point. By public numbers: scaling.py. By secrets: functions.divide."""
     if isinstance(x, SecretArray) and not isinstance(y, Secret):
         by = encoding.as_array(y, "public divisor")
         encoding.natural_frac(by)
@@ -63,33 +62,13 @@ def divide(x: Any, y: Any) -> SecretArray:
 
 @operation(SecretArray, broadcast)
 async def _divide_public(x: SecretArray, by: Any) -> SecretArray:
-    """x / by for |x / by| < 2^(42 - frac) (2^26 for 16 bits), and for powers of two whatever x is.
+    """x / by wherever the quotient is in range. Error: relative 2^-24 and t + 2 in the last place.
 
-    With 2^k <= the smallest |by|: x is cut to x / 2^(k-2), times 2^(p+k) / by rounded to at least 17 bits, cut by
-    p + 2, so that the product stays as small as the quotient allows. A range of divisors from 2^k to 2^(k+e) takes
-    another e - 1 bits off the range. Error: relative 2^-18, and 3 in the last place (m = 3).
+    Divisors of very different size: as much for each piece (scaling.py). Rounds: 4. Leaks nothing.
     """
-    frac = x.frac or encoding.FRAC
-    shape = broadcast(x, by)
-    if not by.size:
-        return SecretArray(x.party, expand(x.share, shape), frac)
-    wider = frac - x.frac
-    least, most = float(np.abs(by).min()), float(np.abs(by).max())
-    k = max(0, min(math.floor(math.log2(least)), 60 + wider))
-    spread = max(0, math.ceil(math.log2(most)) - k)
-    exact = bool((np.abs(np.frexp(by)[0]) == 0.5).all())
-    p, spare = (spread, 0) if exact else (17 + spread, min(k, 2))
-    factor = np.rint(by.dtype.type(2.0) ** (p + k) / by)
-    if p > 40 or np.abs(factor).max() >= float(1 << 46):
-        raise OutOfRange("public divisors too small, too large, or too far apart: divide in groups of similar size")
-    share = await _shift(x.party, x.share, wider - (k - spare))
-    share = expand(share, shape) * factor.astype(np.int64).view(np.uint64)
-    return SecretArray(x.party, await _shift(x.party, share, -(p + spare)), frac)
-
-
-async def _shift(party: Party, share: Words, by: int) -> Words:
-    """x 2^by: to the left is local, to the right a truncation."""
-    return share << np.uint64(by) if by >= 0 else await truncate(party, share, -by)
+    shape, frac = broadcast(x, by), x.frac or encoding.FRAC
+    share = await times(x.party, expand(x.share, shape), pieces_of(1.0 / by), frac - x.frac, np.multiply)
+    return SecretArray(x.party, share, frac)
 
 
 def floor_divide(x: Any, y: Any) -> SecretArray:

@@ -83,7 +83,7 @@ class NodeConfig:
             raise UnknownParty(f"the roster must list the parties 0..{self.m - 1} in order")
         if not 0 <= self.index < self.m:
             raise UnknownParty(f"party {self.index} is not on the roster of {self.m}")
-        if len({peer.fingerprint for peer in self.roster}) != self.m:
+        if len(set(self.fingerprints.values())) != self.m:
             raise UnknownParty("two parties on the roster have one certificate")
         if min(self.start_deadline, self.heartbeat, self.farewell_deadline, self.max_frame, self.mailbox_limit) <= 0:
             raise OutOfRange("deadlines and limits must be positive")

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from mpc import bits, encoding
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import ShapeMismatch
-from mpc.secret import Shape, local
+from mpc.errors import ShapeMismatch, WrongType
+from mpc.exchange import public_share
+from mpc.numpy_array import NumpyArray
+from mpc.operands import share_of
+from mpc.secret import Secret, Shape, local
 
 __all__ = [
+    "axes_of",
     "broadcast_to",
+    "check_axes",
     "concatenate",
     "cumsum",
+    "reduced",
     "reshape",
-    "reshape_bits",
+    "squeeze",
     "stack",
     "sum_",
-    "take_bits",
+    "swapaxes",
+    "take_along",
     "take_items",
     "transpose",
-    "transpose_bits",
 ]
+
+N = TypeVar("N", bound=NumpyArray)
 
 
 def _dummy(shape: Shape) -> npt.NDArray[np.uint8]:
@@ -32,138 +43,247 @@ def _dummy(shape: Shape) -> npt.NDArray[np.uint8]:
     return np.broadcast_to(np.uint8(0), shape)
 
 
-def _behind(key: Any) -> tuple[Any, ...]:
-    """The index for an array with the component axis in front."""
-    return (slice(None), *key) if isinstance(key, tuple) else (slice(None), key)
+# -- axes ------------------------------------------------------------------------------------
 
 
-def _index_shape(x: Any, key: Any) -> Shape:
-    return tuple(_dummy(x.shape)[key].shape)
+def axes_of(shape: Shape, axis: Any) -> tuple[int, ...]:
+    """The axes meant, from 0, in the order given; all for None. ShapeMismatch for what is none, or one twice."""
+    if axis is None:
+        return tuple(range(len(shape)))
+    try:
+        given = [operator.index(a) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
+    except TypeError:
+        raise ShapeMismatch(f"axis {axis!r}: an integer, a tuple of integers or None") from None
+    if any(not -len(shape) <= a < len(shape) for a in given):
+        raise ShapeMismatch(f"axis {axis} of an array of shape {shape}")
+    found = tuple(a % len(shape) for a in given)
+    if len(set(found)) < len(found):
+        raise ShapeMismatch(f"axis {axis} of an array of shape {shape} names one axis twice")
+    return found
 
 
-@local(SecretArray, _index_shape)
-def take_items(x: SecretArray, key: Any) -> SecretArray:
+def reduced(x: Any, axis: Any, keepdims: bool = False) -> Shape:
+    """The shape that is left when these axes are reduced."""
+    gone = axes_of(x.shape, axis)
+    if keepdims:
+        return tuple(1 if a in gone else d for a, d in enumerate(x.shape))
+    return tuple(d for a, d in enumerate(x.shape) if a not in gone)
+
+
+def check_axes(x: Secret, axis: Any) -> None:
+    """ShapeMismatch for impossible axes, at once if the shape is known here."""
+    if x._shape is not None:
+        axes_of(x._shape, axis)
+
+
+# -- moves -----------------------------------------------------------------------------------
+
+
+def _move(name: str, move: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a secret and public arguments from one of a component and the same arguments."""
+
+    def shape(x: Any, *args: Any) -> Shape:
+        try:
+            return tuple(move(_dummy(x.shape), *args).shape)
+        except (ValueError, TypeError) as error:
+            if name == "[]":
+                raise
+            raise ShapeMismatch(f"{name} of an array of shape {x.shape}: {error}") from None
+
+    # each component is moved alone: with an axis in front advanced indexes would move
+    @local(SecretArray, shape)
+    def of_numbers(x: SecretArray, *args: Any) -> SecretArray:
+        return SecretArray(x.party, np.stack([move(c, *args) for c in x.share]), x.frac)
+
+    @local(SecretBits, shape)
+    def of_bits(x: SecretBits, *args: Any) -> SecretBits:
+        return SecretBits.packed(x.party, np.stack([move(c, *args) for c in x.unpacked()]))
+
+    def call(x: Any, *args: Any) -> Any:
+        if not isinstance(x, Secret):
+            raise WrongType(f"{name}: a SecretArray or SecretBits is needed, not {type(x).__name__}")
+        return of_bits(x, *args) if isinstance(x, SecretBits) else of_numbers(x, *args)
+
+    return call
+
+
+_items = _move("[]", lambda c, key: c[key])
+_broadcast = _move("broadcast_to", np.broadcast_to)
+_squeeze = _move("squeeze", np.squeeze)
+_swapaxes = _move("swapaxes", np.swapaxes)
+_take = _move("take", np.take)
+
+
+def take_items(x: N, key: Any) -> N:
     """x[key] for public keys: integers, slices, None, ..., integer or boolean arrays."""
-    # a broadcast axis in front keeps advanced indexes in their place, as each component is indexed alone
-    return SecretArray(x.party, np.stack([c[key] for c in x.share]), x.frac)
+    return _items(x, key)  # type: ignore[no-any-return]
 
 
-@local(SecretBits, _index_shape)
-def take_bits(x: SecretBits, key: Any) -> SecretBits:
-    """x[key] for public keys."""
-    return SecretBits.packed(x.party, np.stack([c[key] for c in x.unpacked()]))
+def take_along(x: N, indices: Any, axis: int | None) -> N:
+    """See NumpyArray.take."""
+    return _take(x, indices, axis)  # type: ignore[no-any-return]
+
+
+def broadcast_to(x: N, shape: Any) -> N:
+    """As numpy.broadcast_to. Local."""
+    return _broadcast(x, shape)  # type: ignore[no-any-return]
+
+
+def squeeze(x: N, axis: Any) -> N:
+    """See NumpyArray.squeeze."""
+    return _squeeze(x, axis)  # type: ignore[no-any-return]
+
+
+def swapaxes(x: N, axis1: int, axis2: int) -> N:
+    """See NumpyArray.swapaxes."""
+    return _swapaxes(x, axis1, axis2)  # type: ignore[no-any-return]
 
 
 def _reshaped(x: Any, shape: Any) -> Shape:
     try:
         return tuple(_dummy(x.shape).reshape(shape).shape)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ShapeMismatch(f"{x.shape} cannot be reshaped to {shape}: the number of elements differs") from error
 
 
 @local(SecretArray, _reshaped)
-def reshape(x: SecretArray, shape: Any) -> SecretArray:
-    """See SecretArray.reshape."""
+def _reshape_numbers(x: SecretArray, shape: Any) -> SecretArray:
     return SecretArray(x.party, x.share.reshape(x.party.layout.k, *_reshaped(x, shape)), x.frac)
 
 
 @local(SecretBits, _reshaped)
-def reshape_bits(x: SecretBits, shape: Any) -> SecretBits:
-    """See SecretBits.reshape."""
+def _reshape_bits(x: SecretBits, shape: Any) -> SecretBits:
     return SecretBits(x.party, x.words, _reshaped(x, shape))
 
 
-def _axes(x: Any, axes: Sequence[int] | None) -> tuple[int, ...]:
+def reshape(x: N, shape: Any) -> N:
+    """See NumpyArray.reshape. Needs no copy."""
+    return (_reshape_bits if isinstance(x, SecretBits) else _reshape_numbers)(x, shape)  # type: ignore[return-value]
+
+
+def _order(x: Any, axes: Any) -> tuple[int, ...]:
+    if axes is not None and len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+        axes = axes[0]
     if axes is None:
         return tuple(reversed(range(len(x.shape))))
-    if len(axes) == 1 and isinstance(axes[0], (tuple, list)):
-        axes = axes[0]
-    return tuple(a % len(x.shape) for a in axes)
+    order = axes_of(x.shape, tuple(axes))
+    if len(order) != len(x.shape):
+        raise ShapeMismatch(f"transpose: {len(order)} axes given for an array of shape {x.shape}")
+    return order
 
 
-def _transposed(x: Any, axes: Sequence[int] | None) -> Shape:
-    return tuple(x.shape[a] for a in _axes(x, axes))
+def _transposed(x: Any, axes: Any) -> Shape:
+    return tuple(x.shape[a] for a in _order(x, axes))
 
 
 @local(SecretArray, _transposed)
-def transpose(x: SecretArray, axes: Sequence[int] | None) -> SecretArray:
-    """See SecretArray.transpose."""
-    return SecretArray(x.party, x.share.transpose(0, *(a + 1 for a in _axes(x, axes))), x.frac)
+def _transpose_numbers(x: SecretArray, axes: Any) -> SecretArray:
+    return SecretArray(x.party, x.share.transpose(0, *(a + 1 for a in _order(x, axes))), x.frac)
 
 
 @local(SecretBits, _transposed)
-def transpose_bits(x: SecretBits, axes: Sequence[int] | None) -> SecretBits:
-    """See SecretBits.transpose."""
-    return SecretBits.packed(x.party, x.unpacked().transpose(0, *(a + 1 for a in _axes(x, axes))))
+def _transpose_bits(x: SecretBits, axes: Any) -> SecretBits:
+    return SecretBits.packed(x.party, x.unpacked().transpose(0, *(a + 1 for a in _order(x, axes))))
 
 
-def _broadcasted(x: Any, shape: Shape) -> Shape:
-    try:
-        return np.broadcast_to(_dummy(x.shape), shape).shape
-    except ValueError as error:
-        raise ShapeMismatch(f"{x.shape} cannot be broadcast to {shape}") from error
+def transpose(x: N, axes: Any) -> N:
+    """See NumpyArray.transpose. Of numbers it needs no copy."""
+    move = _transpose_bits if isinstance(x, SecretBits) else _transpose_numbers
+    return move(x, axes)  # type: ignore[return-value]
 
 
-@local(SecretArray, _broadcasted)
-def broadcast_to(x: SecretArray, shape: Shape) -> SecretArray:
-    """As numpy.broadcast_to."""
-    return SecretArray(x.party, np.stack([np.broadcast_to(c, shape) for c in x.share]), x.frac)
+# -- sums ------------------------------------------------------------------------------------
 
 
-def _reduced(x: Any, axis: Any, keepdims: bool) -> Shape:
-    return tuple(_dummy(x.shape).sum(axis=axis, keepdims=keepdims).shape)
-
-
-@local(SecretArray, _reduced)
+@local(SecretArray, reduced)
 def sum_(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
     """See SecretArray.sum."""
+    axes = axes_of(x.shape, axis)
     return SecretArray(
         x.party,
-        np.stack([np.asarray(c.sum(axis=axis, keepdims=keepdims, dtype=np.uint64)) for c in x.share]),
+        np.stack([np.asarray(c.sum(axis=axes, keepdims=keepdims, dtype=np.uint64)) for c in x.share]),
         x.frac,
     )
 
 
-@local(SecretArray, lambda x, axis: x.shape if axis is not None else (x.size,))
+def _running(x: Any, axis: int | None) -> Shape:
+    if isinstance(axis, (tuple, list)):
+        raise ShapeMismatch(f"cumsum: one axis or None, not {axis}")
+    axes_of(x.shape, axis)
+    return x.shape if axis is not None else (math.prod(x.shape),)
+
+
+@local(SecretArray, _running)
 def cumsum(x: SecretArray, axis: int | None) -> SecretArray:
     """See SecretArray.cumsum."""
     return SecretArray(x.party, np.stack([c.cumsum(axis=axis, dtype=np.uint64) for c in x.share]), x.frac)
 
 
-def _same_kind(parts: Sequence[Any]) -> None:
-    if len({type(p) for p in parts}) != 1:
-        raise ShapeMismatch("arrays and bits cannot be joined: use .to_array() on the bits")
+# -- joins -----------------------------------------------------------------------------------
 
 
-def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
-    """As numpy.concatenate, of SecretArrays (fractional bits are aligned) or of SecretBits. Local."""
-    _same_kind(parts)
-    return _join(list(parts), axis, "concatenate", type(parts[0]))
+def concatenate(parts: Sequence[Any], axis: int | None = 0) -> Any:
+    """As numpy.concatenate, of SecretArrays (fractional bits are aligned) or of SecretBits. Local, leaks nothing.
+
+    Public arrays among them become shares: numbers beside a SecretArray, booleans beside SecretBits.
+    """
+    parts, kind = _parts(parts, "concatenate")
+    return _join(parts, axis, "concatenate", kind)
 
 
 def stack(parts: Sequence[Any], axis: int = 0) -> Any:
-    """As numpy.stack. Local."""
-    _same_kind(parts)
-    return _join(list(parts), axis, "stack", type(parts[0]))
+    """As numpy.stack, of what concatenate takes. Local, leaks nothing."""
+    parts, kind = _parts(parts, "stack")
+    return _join(parts, axis, "stack", kind)
 
 
-def _join(parts: list[Any], axis: int, how: str, kind: type[Any]) -> Any:
+def _parts(parts: Any, name: str) -> tuple[list[Any], type[Any]]:
+    """The parts, public ones as numpy arrays, and the kind of the secret ones."""
+    parts = list(parts)
+    if not parts:
+        raise ShapeMismatch(f"{name} of no arrays: give at least one")
+    kinds = {type(p) for p in parts if isinstance(p, Secret)}
+    if not kinds:
+        raise WrongType(f"{name}: no secret among the arrays: use numpy.{name}")
+    if len(kinds) > 1:
+        raise ShapeMismatch("arrays and bits cannot be joined: use .to_array() on the bits")
+    kind = kinds.pop()
+    parts = [p if isinstance(p, Secret) else encoding.as_array(p, f"public part of {name}") for p in parts]
+    for p in parts:
+        if not isinstance(p, Secret):
+            encoding.natural_frac(p, what=f"public part of {name}")
+            if kind is SecretBits and p.dtype != np.bool_:
+                raise WrongType(f"{name}: bits and public {p.dtype} cannot be joined: use .to_array() on the bits")
+    return parts, kind
+
+
+def _planes(party: Any, part: Any) -> npt.NDArray[np.bool_]:
+    """Components of bits, or of public booleans, as booleans (k, *shape)."""
+    if not isinstance(part, SecretBits):
+        part = SecretBits(party, public_share(party, bits.pack(part), boolean=True), part.shape)
+    return part.unpacked()
+
+
+def _join(parts: list[Any], axis: int | None, how: str, kind: type[Any]) -> Any:
     join = getattr(np, how)
 
-    def shape(parts: list[Any], axis: int) -> Shape:
+    def shape(parts: list[Any], axis: int | None) -> Shape:
         try:
             return join([_dummy(p.shape) for p in parts], axis=axis).shape  # type: ignore[no-any-return]
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ShapeMismatch(f"{how} of shapes {[p.shape for p in parts]} along axis {axis}: {error}") from error
 
     @local(kind, shape)
-    def joined(parts: list[Any], axis: int) -> Any:
-        party, k = parts[0].party, parts[0].party.layout.k
+    def joined(parts: list[Any], axis: int | None) -> Any:
+        party = next(p.party for p in parts if isinstance(p, Secret))
+        k = party.layout.k
         if kind is SecretBits:
-            planes = [p.unpacked() for p in parts]
+            planes = [_planes(party, p) for p in parts]
             return SecretBits.packed(party, np.stack([join([p[c] for p in planes], axis=axis) for c in range(k)]))
-        frac = max(p.frac for p in parts)
-        shares = [p.share << np.uint64(frac - p.frac) for p in parts]
+        secret = max(p.frac for p in parts if isinstance(p, Secret))
+        public = [encoding.natural_frac(p, secret or encoding.FRAC) for p in parts if not isinstance(p, Secret)]
+        frac = max([secret, *public])
+        shares = [share_of(party, p, frac) for p in parts]
         return SecretArray(party, np.stack([join([s[c] for s in shares], axis=axis) for c in range(k)]), frac)
 
     return joined(parts, axis)

@@ -7,8 +7,9 @@ Only w modulo 2^f matters, so its shares travel as f-bit numbers.
 
 What this is: a faithful truncation with an error of one unit in the last place that depends on the shares, so on
 randomness, as in SecureML and ABY3, but never the 2^(64-f) error those make with probability |x| / 2^63 each. Li et al.
-(USENIX Security 2023) point out that the random last bit cannot be simulated from the exact quotient alone: the ideal
-functionality realised here is the one that gives the randomly rounded result.
+(USENIX Security 2023) point out that the random last bit cannot be simulated from the exact quotient alone. The ideal
+functionality realised here gives the randomly rounded result, and the low bits of u that decided the rounding to party
+d: who is d and is shown the result exactly learns how the bits cut off compare with those.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from protocols.errors import EpsilonInvalid, GridOverflow, PrecisionTooLow, Sens
 __all__ = [
     "DELTA_LIMIT",
     "LaplaceLaw",
+    "Sensitivity",
     "check_epsilon",
     "delta_at",
     "delta_bound",
@@ -25,6 +26,7 @@ __all__ = [
     "grid_sensitivity",
     "is_whole",
     "laplace_law",
+    "round_up",
     "security_for",
 ]
 
@@ -56,18 +58,54 @@ def check_epsilon(epsilon: float | Fraction) -> Fraction:
     return Fraction(epsilon)
 
 
-def grid_sensitivity(sensitivity: float | Fraction, frac: int = 0) -> int:
+def round_up(exact: Fraction) -> float:
+    """The least float that is not below the exact number: what is charged is never understated."""
+    nearest = float(exact)
+    return nearest if Fraction(nearest) >= exact else math.nextafter(nearest, math.inf)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The most by which one person changes sums of bounded values. ``a + b`` is that of figures released together.
+
+    Values go to the grid one by one, each by its own rounding, so the bound of one value is rounded up to the grid
+    first, then multiplied: 50 rows of up to 0.13 on a grid of quarters change a sum by 50 steps, not ceil(26).
+
+    Attributes:
+        terms: for each sum (the most one value's magnitude can be, in the figure's unit; the most rows a person has).
+    """
+
+    terms: tuple[tuple[Fraction, int], ...]
+
+    def __post_init__(self) -> None:
+        for bound, rows in self.terms:
+            if not _is_number(bound) or bound < 0 or not is_whole(rows) or rows < 1:
+                raise SensitivityInvalid(f"bound {bound!r}, {rows!r} rows: a finite bound, and at least one row")
+
+    def __add__(self, other: Sensitivity) -> Sensitivity:
+        return Sensitivity(self.terms + other.terms)
+
+    def steps(self, frac: int) -> int:
+        """In steps of the grid 2^-frac: rows * ceil(bound 2^frac), summed."""
+        return sum(rows * math.ceil(Fraction(bound) * (1 << frac)) for bound, rows in self.terms)
+
+
+def grid_sensitivity(sensitivity: float | Fraction | Sensitivity, frac: int = 0) -> int:
     """The sensitivity in steps of the grid 2^-frac, rounded up, or SensitivityInvalid.
 
-    If a value lies in [-b, b] then its rounding to the grid lies within ceil(b 2^frac) steps of zero, so rounding
-    values to the grid never makes a person count for more than this.
+    If a value lies in [-b, b] then its rounding to the grid lies within ceil(b 2^frac) steps of zero. A plain number is
+    b for *one* value: for several rows or columns give a Sensitivity, which rounds each up before it adds.
     """
-    if not _is_number(sensitivity) or sensitivity <= 0:
+    given = sensitivity if isinstance(sensitivity, Sensitivity) else None
+    if given is None and _is_number(sensitivity) and sensitivity > 0:  # type: ignore[operator]
+        given = Sensitivity(((Fraction(sensitivity), 1),))  # type: ignore[arg-type]
+    steps = 0 if given is None else given.steps(frac)
+    if steps < 1:
         raise SensitivityInvalid(
             f"sensitivity {sensitivity!r}: a number above 0, the most by which one person can change the figures "
-            "(the sum of the changes, where there are several); clip the values to get one"
+            "(the sum of the changes, where there are several), or aggregate.sensitivity_of; clip the values to get one"
         )
-    return math.ceil(Fraction(sensitivity) * (1 << frac))
+    return steps
 
 
 @dataclass(frozen=True)
@@ -146,7 +184,7 @@ def security_for(epsilon: float | Fraction, coordinates: int) -> int:
     return 40 + max(0, math.ceil(math.log2(factor)) - 1)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024, typed=True)
 def laplace_law(epsilon: float | Fraction, sensitivity: int, lambda_: int = 40) -> LaplaceLaw:
     """Thresholds for discrete Laplace noise: P(X = x) proportional to alpha^|x|, alpha = e^(-epsilon/sensitivity).
 

@@ -5,25 +5,27 @@ that not even how many it has is told. Groups are public lists of categories; wh
 0/1 matrix with a row of zeros for a filler. Then every total by group is one matrix product, and only totals travel.
 
 All results are secret. To let one out, see release.py; the sensitivity to give there is said at each function, for
-one person with one row: times the rows a person may have.
+one person with one row: times the rows a person may have. For bounded values sensitivity_of makes it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mpc.arrays import SecretArray, SecretBits
+from mpc.encoding import as_array
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from mpc.relations import where
 from mpc.shapes import concatenate
-from protocols.accounting import is_whole
+from protocols.accounting import Sensitivity, is_whole
 from protocols.errors import CapacityExceeded
+from protocols.own_rows import check_bounds, clip_rows, encode_categories
 
 __all__ = [
     "clip_rows",
@@ -43,38 +45,7 @@ __all__ = [
 
 Table = npt.NDArray[Any]
 
-
-# -- at the owner, on its own rows -------------------------------------------------------------
-
-
-def clip_rows(values: Table, low: float, high: float, *, missing: float | None = None) -> Table:
-    """Own values cut to public bounds. ``missing`` stands in for NaN; without it NaN raises OutOfRange. Plaintext.
-
-    The bounds must be agreed beforehand: bounds read off the rows would tell about them.
-    """
-    _check_bounds(low, high)
-    if values.dtype.kind == "f":
-        unknown = np.isnan(values)
-        if unknown.any():
-            if missing is None:
-                raise OutOfRange(f"{int(unknown.sum())} values are missing: say what stands for them (missing=)")
-            values = np.where(unknown, missing, values)
-    return np.asarray(np.clip(values, low, high))
-
-
-def encode_categories(values: Table, domain: Sequence[Any]) -> npt.NDArray[np.int64]:
-    """Own rows as a 0/1 matrix (rows, len(domain)) of a public list of categories; a value not in it is a row of zeros.
-
-    Plaintext.
-    """
-    if len(set(domain)) != len(domain) or not len(domain):
-        raise OutOfRange("a public list of categories must name each once, and at least one")
-    return np.stack([values == category for category in domain], axis=1).astype(np.int64)
-
-
-def _check_bounds(low: float, high: float) -> None:
-    if not (np.isfinite(low) and np.isfinite(high) and low <= high):
-        raise OutOfRange(f"bounds {low!r} to {high!r}: two finite numbers, the lower one first")
+_log = logging.getLogger(__name__)
 
 
 # -- into the computation ----------------------------------------------------------------------
@@ -88,6 +59,8 @@ def pool(
     capacity: int | None = None,
     tail: tuple[int, ...] = (),
     frac: int | None = None,
+    drop_overflow: bool = False,
+    what: str = "rows",
 ) -> SecretArray:
     """The rows of several owners under one another, as one secret array.
 
@@ -97,34 +70,63 @@ def pool(
         capacity: public number of rows each owner fills up to, with zeros. None shows everybody how many rows each has.
         tail: shape of one row; needed with a capacity.
         frac: fractional bits, as for Party.input.
+        drop_overflow: an owner with more rows than the capacity shares the first ``capacity`` of them, and only its own
+            log says so. A person more then may push another's row out, so sensitivities double: one person changes
+            what two rows, or twice the rows a person may have, change.
+        what: name of the rows, for errors.
 
-    Rounds: 1. Sends: as Party.input, 8 bytes a value for m = 3. Leaks: number of rows without a capacity; else nothing.
-    Raises CapacityExceeded at an owner with more rows, before it sends.
+    Rounds: 1. Sends: as Party.input, 8 bytes a value for m = 3. Leaks: number of rows without a capacity.
+    Raises at an owner, before it sends: CapacityExceeded for more rows than the capacity (not with drop_overflow),
+    OutOfRange for a value that is missing, infinite or too large. *Either error ends the run at every party, so it
+    tells everybody one bit about that owner's rows, exact and without noise, which no epsilon accounts for.* Rows from
+    clip_rows with ``missing``, and drop_overflow, cannot fail so.
     """
     if not owners or len(set(owners)) != len(owners):
         raise OutOfRange(f"owners {list(owners)}: at least one, each once")
     for owner in owners:
         party.check_index(owner, "owner")
+    if capacity is None and drop_overflow:
+        raise OutOfRange("drop_overflow: needs a capacity, the number of rows to keep")
+    if capacity is not None and (not is_whole(capacity) or capacity < 1):
+        raise OutOfRange(f"capacity {capacity!r}: a positive whole number of rows")
     rows = mine
     if capacity is not None and party.index in owners:
-        rows = _filled(party.index, mine, capacity, tail)
+        rows = _filled(mine, capacity, tail, drop_overflow, f"{what} of party {party.index}")
     shape = None if capacity is None else (capacity, *tail)
-    parts = [party.input(rows, owner, frac=frac, shape=shape) for owner in owners]
+    parts = [_shared(party, rows, owner, frac, shape, what) for owner in owners]
     joined: SecretArray = concatenate(parts)
     return joined
 
 
-def _filled(owner: int, mine: Table | None, capacity: int, tail: tuple[int, ...]) -> Table:
+def _filled(mine: Table | None, capacity: int, tail: tuple[int, ...], drop: bool, what: str) -> Table:
     if mine is None:
-        raise WrongType(f"party {owner} is an owner, but gave no rows; an empty array says it has none")
-    rows = np.asarray(mine)
-    if rows.shape[1:] != tuple(tail) or not rows.ndim:
-        raise ShapeMismatch(
-            f"rows of party {owner}: shape {rows.shape}, but (rows, {', '.join(map(str, tail))}) is needed"
-        )
+        raise WrongType(f"{what}: none given by an owner; an empty array says it has none")
+    rows = as_array(mine, what)
+    if not rows.ndim or rows.shape[1:] != tuple(tail):
+        needed = ", ".join(map(str, ("rows", *tail)))
+        raise ShapeMismatch(f"{what}: shape ({', '.join(map(str, ('rows', *rows.shape[1:])))}), but ({needed}) needed")
     if len(rows) > capacity:
-        raise CapacityExceeded(f"party {owner} has {len(rows)} rows, but {capacity} were agreed: agree on more")
+        if not drop:
+            raise CapacityExceeded(
+                f"{what}: more than the capacity of {capacity}; agree on a larger one, or give drop_overflow=True"
+            )
+        _log.warning("%s: more than the capacity of %d; the first %d are shared, the others not", what, *[capacity] * 2)
+        rows = rows[:capacity]
     return np.concatenate([rows, np.zeros((capacity - len(rows), *tail), rows.dtype)])
+
+
+def _shared(
+    party: Party, rows: Table | None, owner: int, frac: int | None, shape: tuple[int, ...] | None, what: str
+) -> SecretArray:
+    """Party.input, but that an error at the owner carries no value and no place of one."""
+    try:
+        return party.input(rows, owner, frac=frac, shape=shape)
+    except OutOfRange:
+        bits = "" if frac is None else f" for {frac} fractional bits"
+        raise OutOfRange(
+            f"{what} of party {owner}: a value is missing, infinite or too large{bits}; "
+            "clip_rows with bounds and missing= makes them fit"
+        ) from None
 
 
 def one_hot(codes: SecretArray, size: int) -> SecretArray:
@@ -174,15 +176,18 @@ def total(
 
     Local without options; ``present`` costs 1 round and 8 bytes in all, ``clip`` two comparisons a value. Clipping
     lifts the zeros of filler rows to the lower bound, so with fillers give ``present`` too.
-    Sensitivity: the largest absolute value, so max(|low|, |high|) of the bounds.
+    Sensitivity: sensitivity_of(low, high) of the bounds, the largest absolute value.
     """
     values = _clipped(values, clip)
     return values.sum() if present is None else _numbers(present) @ values
 
 
 def mean(values: SecretArray, *, clip: tuple[float, float] | None = None) -> SecretArray:
-    """Mean over a *public* number of rows; fixed point, relative error 2^-16. To release a mean over a secret
-    number of rows use release.release_mean. Sensitivity, where the number of rows n is public: (high - low) / n.
+    """Mean over a *public* number of rows; fixed point, relative error 2^-16. For use inside the computation.
+
+    Not for release: release the sum and divide in the open. The division rounds the total to the grid, so a person can
+    change the mean by more than (high - low) / n, and no sensitivity is stated. Over a secret number of rows:
+    means.release_mean.
     """
     return _clipped(values, clip).mean()
 
@@ -208,7 +213,7 @@ def group_sum(groups: SecretArray, values: SecretArray, *, clip: tuple[float, fl
     """Sum of the values in each group: (G,) from values (n,), or (G, c) from c columns (n, c) at once.
 
     Rounds: 1. Sends: 8 bytes a total and party for m = 3, whatever the number of rows. Leaks nothing.
-    Sensitivity: the largest absolute value over all groups; the sum of that over columns.
+    Sensitivity: sensitivity_of(low, high) over all groups together; of several columns the sum of theirs.
     """
     return groups.T @ _clipped(values, clip)
 
@@ -216,20 +221,25 @@ def group_sum(groups: SecretArray, values: SecretArray, *, clip: tuple[float, fl
 def group_mean(groups: SecretArray, values: SecretArray, *, clip: tuple[float, float] | None = None) -> SecretArray:
     """Mean of the values in each group, secret, for use inside the computation; 0 for an empty group.
 
-    One secret division (functions.divide). It has no useful sensitivity: to release means, release noised sums and
-    noised counts and divide those (release.release_mean).
+    One secret division (functions.divide). Not for release: it has no useful sensitivity; release noised sums and
+    noised counts and divide those (means.release_mean).
     """
     counts = group_count(groups)
     sums = group_sum(groups, values, clip=clip)
     return sums / where(counts < 1, 1, counts)
 
 
-def sensitivity_of(low: float, high: float, *, rows: int = 1) -> Fraction:
-    """What one person with up to ``rows`` rows of values within the bounds changes a sum by, at most; exact."""
-    _check_bounds(low, high)
-    if rows < 1:
-        raise OutOfRange(f"{rows} rows a person: at least 1")
-    return rows * max(abs(Fraction(low)), abs(Fraction(high)))
+def sensitivity_of(low: float, high: float, *, rows: int = 1) -> Sensitivity:
+    """What one person with up to ``rows`` rows of values within the bounds changes a sum by, at most.
+
+    For release(sensitivity=...), which rounds each value's bound up to the figures' grid, then counts rows. For
+    several columns released together add them: sensitivity_of(0, 1) + sensitivity_of(0, 90).
+    Raises OutOfRange for bad bounds or rows.
+    """
+    bound = max(map(abs, check_bounds(low, high)))
+    if not is_whole(rows) or rows < 1:
+        raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
+    return Sensitivity(((bound, rows),))
 
 
 def _numbers(x: SecretArray | SecretBits) -> SecretArray:
@@ -239,6 +249,6 @@ def _numbers(x: SecretArray | SecretBits) -> SecretArray:
 def _clipped(values: SecretArray, bounds: tuple[float, float] | None) -> SecretArray:
     if bounds is None:
         return values
-    _check_bounds(*bounds)
+    check_bounds(*bounds)
     low, high = (int(b) if float(b).is_integer() else b for b in bounds)  # so that integers stay integers
     return values.clip(low, high)

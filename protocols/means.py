@@ -13,9 +13,10 @@ import numpy as np
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.party import Party
-from protocols.accounting import is_whole
+from protocols.accounting import is_whole, round_up
 from protocols.noise import DiscreteLaplace
-from protocols.release import Released, interval, release
+from protocols.own_rows import check_bounds
+from protocols.release import Released, check_mechanism, interval, release, total_epsilon
 
 __all__ = ["release_mean"]
 
@@ -34,8 +35,8 @@ async def release_mean(
     """Means of values clipped to [low, high]: a noised sum over a noised count, half of epsilon for each.
 
     The sum released is that of the distances from the middle of the bounds, c = (low + high)/2, which one row changes
-    by (high - low)/2 only: mean = c + (noised sum of v - c) / (noised count). What follows the two releases is done by
-    the receivers with what was released, and costs nothing.
+    by (high - low)/2 only, rounded up to the grid: mean = c + (noised sum of v - c) / (noised count). What follows the
+    two releases is done by the receivers with what was released, and costs nothing.
 
     Args:
         sums: of the clipped values, of each group.
@@ -49,23 +50,31 @@ async def release_mean(
     interval [low, high], the error (high - low)/2.
     Rounds, bytes, errors: release, for both at once. Leaks: to the receivers the noised sum and count.
     """
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise OutOfRange(f"bounds {low!r} to {high!r}: two finite numbers, the lower one first")
+    bounds = check_bounds(low, high)
+    if bounds[0] == bounds[1]:
+        raise OutOfRange(f"bounds {low!r} to {high!r}: the lower one first, and not the same")
     if not is_whole(rows) or rows < 1:
         raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
+    check_mechanism(mechanism)
     await sums
     await counts
     if sums.shape != counts.shape or counts.frac:
         raise ShapeMismatch(f"sums of shape {sums.shape} need integer counts of that shape, not {counts.shape}")
     half = DiscreteLaplace(mechanism.epsilon / 2)
-    centre = Fraction(round((Fraction(low) + Fraction(high)) / 2 * (1 << sums.frac)), 1 << sums.frac)
-    reach = max(abs(Fraction(low) - centre), abs(Fraction(high) - centre))
+    centre, reach = _centre(bounds, sums.frac)
     centred = sums - _times(counts, centre, sums.frac)
     noised_sum, noised_count = await asyncio.gather(
         release(party, centred, half, sensitivity=rows * reach, to=to),
         release(party, counts, half, sensitivity=rows, to=to),
     )
     return _quotient(noised_sum, noised_count, float(centre), low, high)
+
+
+def _centre(bounds: tuple[Fraction, Fraction], frac: int) -> tuple[Fraction, Fraction]:
+    """(middle of the bounds, the most a value is from it), both whole steps of the grid, values rounded to it too."""
+    low, high = math.floor(bounds[0] * (1 << frac)), math.ceil(bounds[1] * (1 << frac))
+    middle = round(sum(bounds) / 2 * (1 << frac))
+    return Fraction(middle, 1 << frac), Fraction(max(high - middle, middle - low), 1 << frac)
 
 
 def _times(counts: SecretArray, factor: Fraction, frac: int) -> SecretArray:
@@ -75,11 +84,10 @@ def _times(counts: SecretArray, factor: Fraction, frac: int) -> SecretArray:
 
 
 def _quotient(total: Released, count: Released, centre: float, low: float, high: float) -> Released:
-    epsilon = float(Fraction(total.epsilon) + Fraction(count.epsilon))
     common: dict[str, Any] = {
         "shown": None,
-        "epsilon": epsilon,
-        "delta": total.delta + count.delta,
+        "epsilon": total_epsilon(total, count),
+        "delta": round_up(Fraction(total.delta) + Fraction(count.delta)),
         "sensitivity": total.sensitivity,
         "mechanism": total.mechanism + count.mechanism,
         "parts": (total, count),

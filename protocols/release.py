@@ -7,7 +7,7 @@ epsilon of its mechanism; charges of several releases add up (a tighter account:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -21,11 +21,19 @@ from mpc.errors import OutOfRange, ShapeMismatch, ShapePending, UnknownParty, Wr
 from mpc.party import Party
 from mpc.secret import Secret
 from mpc.shapes import broadcast_to
-from protocols.accounting import LaplaceLaw, check_epsilon, delta_bound, grid_sensitivity, is_whole
+from protocols.accounting import (
+    LaplaceLaw,
+    Sensitivity,
+    check_epsilon,
+    delta_bound,
+    grid_sensitivity,
+    is_whole,
+    round_up,
+)
 from protocols.errors import GridOverflow
 from protocols.noise import DiscreteLaplace, check_law, sample
 
-__all__ = ["MinimumGroup", "Released", "interval", "release", "total_epsilon"]
+__all__ = ["MinimumGroup", "Released", "check_mechanism", "interval", "release", "total_epsilon"]
 
 Reals = npt.NDArray[Any]
 
@@ -40,11 +48,14 @@ class MinimumGroup:
             are counts, or, with two axes, their first row is; then the threshold looks at the noised figure that is
             released anyway and costs nothing.
         epsilon: for the noise on ``counts``; unused without.
+        sensitivity: the most by which one person changes all ``counts`` together; unused without. 1 for a person with
+            one row, more for one with several; 2 for one who may change groups.
     """
 
     size: int
     counts: SecretArray | None = None
     epsilon: float | None = None
+    sensitivity: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,8 @@ class Released:
         interval95: lower and upper ends that hold the figure without noise with a probability of 95% each; NaN where
             not shown.
         shown: False where the group was too small; None without a minimum.
-        epsilon: charged for this release, the minimum's part included.
-        delta: the most by which finite precision misses pure epsilon; below 2^-40.
+        epsilon: charged for this release, the minimum's part included; rounded up to a float.
+        delta: the most by which finite precision misses pure epsilon, below 2^-40 for each part; rounded up.
         sensitivity: L1, as it holds on the grid, in the figures' unit.
         mechanism: of each part of the noise.
         law: the exact law of the noise on the figures, in steps of their grid.
@@ -88,9 +99,7 @@ class Released:
 
 def total_epsilon(*released: Released) -> float:
     """What several releases cost together by simple composition: the sum, exact, then rounded up to a float."""
-    total = sum((_exact_epsilon(r) for r in released), Fraction(0))
-    nearest = float(total)
-    return nearest if Fraction(nearest) >= total else math.nextafter(nearest, math.inf)
+    return round_up(sum((_exact_epsilon(r) for r in released), Fraction(0)))
 
 
 def _exact_epsilon(released: Released) -> Fraction:
@@ -105,7 +114,7 @@ async def release(
     figures: Secret,
     mechanism: DiscreteLaplace,
     *,
-    sensitivity: float | Fraction,
+    sensitivity: float | Fraction | Sensitivity,
     to: Sequence[int] | int,
     minimum: MinimumGroup | None = None,
     magnitude: float | Fraction | None = None,
@@ -116,7 +125,10 @@ async def release(
         figures: integers or fixed point; the grid of the noise is theirs.
         mechanism: kind of noise and epsilon, for all the figures together.
         sensitivity: L1, in the figures' unit: the most by which one person can change all of them together (sum of the
-            absolute changes). Rounded up to the grid. It is a promise of the caller: clip first.
+            absolute changes). It is a promise of the caller: clip first. A plain number is rounded up to the grid once,
+            as is right for counts and for one value; for several rows or columns of reals give
+            aggregate.sensitivity_of, which rounds each value up. Both hold for sums of clipped values and for products
+            with 0/1 only: a figure that was divided, or is a product of reals, was rounded as a whole.
         to: the result parties.
         minimum: suppress small groups.
         magnitude: public bound on the absolute figures, if known: the check that value and noise fit is then exact.
@@ -135,6 +147,8 @@ async def release(
     """
     if not isinstance(figures, SecretArray):
         raise WrongType(f"release takes a SecretArray, not {type(figures).__name__}")
+    check_mechanism(mechanism)
+    _check_minimum(minimum)
     receivers = _receivers(party, to)
     try:
         shape, frac = figures.shape, figures.frac
@@ -167,16 +181,31 @@ async def release(
         standard_error=law.standard_deviation * step,
         interval95=None if values is None else interval(values, law.half_width() * step, seen),
         shown=seen,
-        epsilon=float(sum((Fraction(m.epsilon) for m in mechanisms), Fraction(0))),
-        delta=float(delta),
+        epsilon=round_up(sum((Fraction(m.epsilon) for m in mechanisms), Fraction(0))),
+        delta=round_up(delta),
         sensitivity=grid * step,
         mechanism=mechanisms,
         law=law,
     )
 
 
+def check_mechanism(mechanism: Any) -> None:
+    """WrongType unless it is a mechanism."""
+    if not isinstance(mechanism, DiscreteLaplace):
+        raise WrongType(f"mechanism {mechanism!r}: must be a DiscreteLaplace(epsilon), such as DiscreteLaplace(1.0)")
+
+
+def _check_minimum(minimum: Any) -> None:
+    if minimum is None:
+        return
+    if not isinstance(minimum, MinimumGroup):
+        raise WrongType(f"minimum {minimum!r}: must be a MinimumGroup(size), such as MinimumGroup(20)")
+    if minimum.counts is not None and not isinstance(minimum.counts, SecretArray):
+        raise WrongType(f"counts of a minimum group size: a SecretArray, not {type(minimum.counts).__name__}")
+
+
 def _receivers(party: Party, to: Any) -> list[int]:
-    receivers = [to] if isinstance(to, (int, np.integer)) else list(to)
+    receivers = list(to) if isinstance(to, Iterable) else [to]
     if not receivers:
         raise UnknownParty("a release needs at least one result party")
     return sorted({party.check_index(int(r) if isinstance(r, np.integer) else r, "result party") for r in receivers})
@@ -233,7 +262,7 @@ class _Gate:
                 "each group, on the figures' last axis"
             )
         mechanism = DiscreteLaplace(float(check_epsilon(minimum.epsilon or 0.0)))
-        law = mechanism.law(1, minimum.counts.size)
+        law = mechanism.law(grid_sensitivity(minimum.sensitivity), minimum.counts.size)
         check_law(law, minimum.counts.size)
         return cls(minimum.size, figures.shape, minimum.counts, law, (mechanism,))
 
@@ -242,7 +271,7 @@ class _Gate:
         return Fraction(0) if self.law is None or self.counts is None else delta_bound(self.law, self.counts.size)
 
     def flags(self, party: Party, noised: SecretArray) -> SecretBits:
-        """[the noisy count is at least the size], for each figure. A person is in one group: sensitivity 1."""
+        """[the noisy count is at least the size], for each figure."""
         if self.counts is None or self.law is None:
             counts = noised if noised.ndim == 1 else noised[0]
         else:

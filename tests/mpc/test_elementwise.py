@@ -134,15 +134,15 @@ DIVISORS = [1, 2, 3, 7, 10, -3, 1000, 65537, 2.0**20, 1e6, 1e12, 0.5, 0.3, 0.01,
 @pytest.mark.parametrize("by", DIVISORS, ids=str)
 @pytest.mark.parametrize("frac", [0, 16])
 def test_division_by_public_numbers_up_to_its_range(m: int, by: float, frac: int) -> None:
-    """|x / by| < 2^26; relative error 2^-18, and 2 + t in the last place."""
-    largest = min(2.0**26 * abs(float(by)), 2.0**62 / 2**frac) * 0.999
+    """|x / by| < 2^46; relative error 2^-24, and 2 + t in the last place."""
+    largest = min(2.0**46 * abs(float(by)), 2.0**62 / 2**frac) * 0.999
     x = np.random.default_rng(3).uniform(-1, 1, 60) * largest
     x[:3] = largest, -largest, 0
     x = np.rint(x).astype(np.int64) if frac == 0 else np.rint(x * 2.0**16) / 2.0**16
     quotient = on_shares(m, lambda a: a / by, x)
     assert quotient.dtype == np.float64
     error = np.abs(quotient - x / float(by))
-    assert np.all(error <= np.abs(x / float(by)) * 2.0**-18 + (2 + (m - 1) // 2) * ULP)
+    assert np.all(error <= np.abs(x / float(by)) * 2.0**-24 + (2 + (m - 1) // 2) * ULP)
 
 
 @each_m
@@ -152,7 +152,7 @@ def test_division_by_a_public_array(m: int) -> None:
     near(on_shares(m, lambda a: a / by[:0], x), x / by[:0], 0)
 
 
-@pytest.mark.parametrize("by", [0, [1, 0], np.nan, np.inf, 1e-30, 1e30, [1e-9, 1e9]])
+@pytest.mark.parametrize("by", [0, [1, 0], np.nan, np.inf, 1e-30])
 def test_impossible_public_divisors(by: Any) -> None:
     with pytest.raises(OutOfRange, match="divi"):
         on_shares(3, lambda a: a / by, [1.0])
