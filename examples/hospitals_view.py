@@ -140,7 +140,7 @@ def show(data: Dataset, plan: Plan, answer: dict[str, Released], cluster: Any) -
         f"opened figures.\n"
         f"[bold]Privacy[/bold]: ε = {epsilon:.6g} in all, the sum of the tables' ε. Protected is one patient more or "
         "less.\n"
-        f"  ε, for a patient: being among the rows makes any answer at most e^ε = {np.exp(epsilon):.3g} times as likely, "
+        f"  ε, for a patient: among the rows, any answer is at most e^ε = {np.exp(epsilon):.3g} times as likely, "
         "or as unlikely.\n"
         "  δ: by how much more a probability may differ, as coins are of finite precision: below 2^-40 a release.\n"
         f"[bold]Check[/bold]: {hits.sum()} of the {hits.size} figures shown have the truth in their 95% interval.\n"

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from mpc.collect import ParentRun, death, messages
 from mpc.errors import NotTransferable, OutOfRange, PartyFailed, PeerLost, PeerMissing, UsageError
 from mpc.launch import Launched, launch, stop
-from mpc.outcomes import ClusterBroken, check_inputs, first_cause, named
+from mpc.outcomes import ClusterBroken, check_inputs, first_cause, named, noted, number_of
 from mpc.pipe import freeze, thaw
 from mpc.sharing import Layout
 from mpc.transport import Traffic
@@ -66,6 +66,7 @@ class LocalCluster:
         progress: Callable[[int, str], None] | None = None,
         **settings: Any,
     ) -> None:
+        parties = number_of(parties)
         self.layout = Layout(parties, threshold)
         self.m = parties
         if rtt < 0 or min(start_deadline, heartbeat, silence) <= 0:
@@ -212,7 +213,7 @@ class LocalCluster:
             self._end(f"run {run.number} failed: {run.broken}", 0.0)
         cause = run.death or first_cause(list(run.errors.values()))
         if cause is not None:
-            raise cause
+            raise noted(cause, run.errors, self.m)
         return [run.answers[i] for i in range(self.m)]
 
 

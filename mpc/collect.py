@@ -10,7 +10,7 @@ from typing import Any
 
 from mpc.errors import AccordError, PartyFailed, PeerError, PeerLost
 from mpc.launch import Launched
-from mpc.outcomes import RunTimedOut, named
+from mpc.outcomes import RunTimedOut, waiting_text
 from mpc.pipe import thaw
 from mpc.transport import Traffic
 
@@ -65,6 +65,8 @@ class ParentRun:
         self.facts: dict[int, tuple[Traffic, float]] = {}
         self.death: PeerLost | None = None
         self.broken = ""
+        self.waits: dict[int, set[int]] = {}
+        self._late: list[int] = []
         self._workers = workers
         self._progress = progress
 
@@ -77,6 +79,13 @@ class ParentRun:
                 self._lost(i)
 
     def collect(self, timeout: float | None) -> None:
+        """Wait for all outcomes, see _collect; of a timeout say who waited for whom."""
+        self._collect(timeout)
+        if self._late:
+            text = waiting_text(self.waits, self._late, len(self._workers))
+            self.errors[-1] = RunTimedOut(f"run {self.number} did not end within {timeout:g} s: {text}")
+
+    def _collect(self, timeout: float | None) -> None:
         """Wait for all outcomes; once a party failed, or the timeout passed, the others have a limited time."""
         deadline = None if timeout is None else time.monotonic() + timeout
         give_up: float | None = None
@@ -92,8 +101,8 @@ class ParentRun:
                 self._note(i, message)
             missing, now = self._missing(), time.monotonic()
             if missing and deadline is not None and now >= deadline:
-                text = f"run {self.number} did not end within {timeout:g} s: parties {missing} still compute or wait"
-                self.errors[-1] = RunTimedOut(text)
+                self.errors[-1] = RunTimedOut("")
+                self._late = missing
                 deadline, give_up = None, now
             if missing and give_up is not None and now >= give_up:
                 if told:
@@ -119,6 +128,9 @@ class ParentRun:
         if kind == "report":
             if self._progress is not None:
                 self._progress(i, bytes(parts[0]).decode())
+            return
+        if kind == "waits":
+            self.waits[i] = set(parts[0])
             return
         self.facts[i] = thaw(parts[1])
         if kind == "answer":
@@ -151,7 +163,6 @@ def _failure(index: int, kind: str, detail: str, shown: str, frozen: bytearray) 
     with contextlib.suppress(Exception):
         original = thaw(frozen) if frozen else None
     if isinstance(original, AccordError):
-        named(original, index)
         if shown and not isinstance(original, (PartyFailed, PeerError)):
             original.add_note(f"--- traceback at party {index} ---\n{shown}")
         return original

@@ -29,7 +29,7 @@ from mpc.secret import Secret, operation
 from mpc.separable import round_off, series, weigh
 from mpc.truncate import truncate
 
-__all__ = ["divide", "fixed_words", "floor_divide", "reciprocal"]
+__all__ = ["divide", "fixed_words", "floor_divide", "only_secret", "reciprocal"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -52,6 +52,13 @@ async def fixed_words(x: SecretArray) -> Words:
 def numbers(x: Any) -> Any:
     """Secret bits as integers, anything else as it is."""
     return x.to_array() if isinstance(x, SecretBits) else x
+
+
+def only_secret(x: Any, name: str, *others: Any) -> Any:
+    """x with secret bits as integers; WrongType if neither it nor one of the others is secret."""
+    if not any(isinstance(o, Secret) for o in (x, *others)):
+        raise WrongType(f"{name}: no secret among the operands ({type(x).__name__}): use numpy for public numbers")
+    return numbers(x)
 
 
 def _table(*exponents: int | None) -> Words:
@@ -79,7 +86,7 @@ def reciprocal(x: Any) -> SecretArray:
     Range: 2^-16 <= |x| < 2^40. Error: at most 1.5 ulp + 2^-24 of the result. 1/0 is 0; |x| >= 2^40 gives 0.
     Rounds: at most 27. Sends: 285 bytes.
     """
-    return _reciprocal(numbers(x))
+    return _reciprocal(only_secret(x, "reciprocal"))
 
 
 async def _reciprocal_words(party: Party, x: Words) -> Words:
@@ -106,7 +113,7 @@ def divide(x: Any, y: Any) -> SecretArray:
     x/0 is 0, and so is x/y for |y| >= 2^40; a quotient of 2^27 or more is a wrong number.
     Rounds: at most 33. Sends: 420 bytes.
     """
-    return _divide(numbers(x), numbers(y))
+    return _divide(only_secret(x, "divide", y), numbers(y))
 
 
 async def _secret(party: Party, x: Any) -> Words:
@@ -164,7 +171,7 @@ def floor_divide(x: Any, y: Any) -> SecretArray:
     a number from -1 to t. Raises OutOfRange for a public 0, WrongType for fixed-point operands.
     By secrets: Rounds: at most 52. Sends: 555 bytes. By a public number: Rounds: at most 14. Sends: 64 to 80 bytes.
     """
-    x, y = numbers(x), numbers(y)
+    x, y = only_secret(x, "floor_divide", y), numbers(y)
     if not isinstance(y, Secret):
         values = np.asarray(y)
         if values.dtype.kind not in "iu":

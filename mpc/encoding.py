@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import OutOfRange, WrongType
+from mpc.refusals import is_frame, place, wrong_dtype, wrong_kind, wrong_objects
 
 __all__ = ["FRAC", "LIMIT", "as_array", "check_frac", "decode", "encode", "natural_frac"]
 
@@ -34,20 +35,34 @@ def natural_frac(values: npt.NDArray[Any], default: int = FRAC, what: str = "val
         return 0
     if values.dtype.kind == "f":
         return default
-    raise WrongType(
-        f"{what}: dtype {values.dtype}; booleans, integers and floats can be shared; encode categories as integers"
-    )
+    raise wrong_objects(values, values, what) if values.dtype.kind == "O" else wrong_dtype(values.dtype, what)
 
 
 def as_array(values: Any, what: str = "value") -> npt.NDArray[Any]:
-    """The values as a numpy array; WrongType for ragged lists, OutOfRange for a masked array with missing values."""
+    """The values as a numpy array.
+
+    WrongType for ragged lists, sets and generators, and objects that are no numbers; OutOfRange for a masked array
+    with missing values.
+    """
+    if not isinstance(values, np.ndarray) and (wrong := wrong_kind(values, what)):
+        raise wrong
     try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise WrongType(f"{what}: not an array, the rows differ in length ({type(values).__name__})") from error
+        array = _of_frame(values) if is_frame(values) else np.asarray(values)
+    except ValueError:
+        raise WrongType(f"{what}: not an array, the rows differ in length ({type(values).__name__})") from None
     if np.ma.is_masked(values):
         raise OutOfRange(f"{what}: a masked array with missing values; fill or drop them first")
+    if array.dtype.kind == "O":
+        raise wrong_objects(values, array, what)
     return array
+
+
+def _of_frame(frame: Any) -> npt.NDArray[Any]:
+    """A DataFrame of integers, booleans and floats; booleans count as integers, if there are others."""
+    kinds = {d.kind for d in frame.dtypes}
+    if "b" in kinds and kinds < set("iufb") and len(kinds) > 1 and not frame.isna().to_numpy().any():
+        return frame.to_numpy(np.float64 if "f" in kinds else np.int64)  # type: ignore[no-any-return]
+    return np.asarray(frame)
 
 
 def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tuple[Words, int]:
@@ -66,30 +81,32 @@ def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tupl
     if array.dtype.kind == "f":
         if f == 0:
             raise WrongType(f"{what}: real numbers with 0 fractional bits; round them or give frac=16")
-        return _encode_reals(array, f, what), f
+        return _encode_reals(values, array, f, what), f
     bound = LIMIT >> f
     if array.size and array.dtype.kind in "iu" and np.iinfo(array.dtype).max + 1 >= bound:
-        low, high = int(array.min()), int(array.max())
-        if low <= -bound or high >= bound:
-            raise OutOfRange(
-                f"{what}: from {low} to {high}, but |value| < 2^{bound.bit_length() - 1} is needed"
-                + (f" with {f} fractional bits" if f else "")
-            )
+        bad = (array >= bound) | (array <= -bound) if array.dtype.kind == "i" else array >= np.uint64(bound)
+        if np.any(bad):
+            raise _beyond(values, array, np.asarray(bad), f, what)
     words = array.astype(np.int64).view(np.uint64) if array.ndim else np.asarray(int(array), np.int64).view(np.uint64)
     return np.ascontiguousarray(words << np.uint64(f)).reshape(array.shape), f
 
 
-def _encode_reals(array: npt.NDArray[Any], f: int, what: str) -> Words:
+def _beyond(values: Any, array: npt.NDArray[Any], bad: npt.NDArray[np.bool_], f: int, what: str) -> OutOfRange:
+    with_bits = f" with {f} fractional bits; scale the values or use fewer bits" if f else ""
+    return OutOfRange(
+        f"{what}: out of range{place(values, array, bad)}: |value| < 2^{LIMIT.bit_length() - 1 - f} is needed{with_bits}"
+    )
+
+
+def _encode_reals(values: Any, array: npt.NDArray[Any], f: int, what: str) -> Words:
     reals = array.astype(np.float64)
-    if not np.isfinite(reals).all():
-        bad = int(np.flatnonzero(~np.isfinite(reals))[0])
-        raise OutOfRange(f"{what}: NaN or infinity (first at position {bad}); fill or drop missing values first")
+    bad = ~np.isfinite(reals)
+    if bad.any():
+        raise OutOfRange(f"{what}: NaN or infinity{place(values, array, bad)}; fill or drop missing values first")
     scaled = np.rint(reals * float(1 << f))
-    if scaled.size and np.abs(scaled).max() >= float(LIMIT):
-        raise OutOfRange(
-            f"{what}: magnitude {np.abs(reals).max():.6g}, but |value| < {LIMIT / (1 << f):.6g} is needed "
-            f"with {f} fractional bits; scale the values or use fewer bits"
-        )
+    bad = np.abs(scaled) >= float(LIMIT)
+    if bad.any():
+        raise _beyond(values, array, np.asarray(bad), f, what)
     return np.ascontiguousarray(scaled.astype(np.int64).view(np.uint64)).reshape(array.shape)
 
 

@@ -22,7 +22,7 @@ from mpc.coefficients import INVERSE_ROOT, LOG, POWER, ROOT, SIGMOID, SIGMOID_LI
 from mpc.compare import sign_bit
 from mpc.convert import bits_to_words
 from mpc.decompose import to_bits
-from mpc.division import divide, fixed_words, floor_divide, numbers, reciprocal
+from mpc.division import divide, fixed_words, floor_divide, only_secret, reciprocal
 from mpc.exchange import public_share
 from mpc.normalise import in_pieces, normalise, powers
 from mpc.operands import shape_of
@@ -70,7 +70,7 @@ def sqrt(x: Any) -> SecretArray:
     Range: 0 <= x < 2^40. Error: at most 1.1 ulp + 2^-21 of the result. Negative x, and x >= 2^40, give 0.
     Rounds: at most 29. Sends: 240 bytes.
     """
-    return _apply(numbers(x), _sqrt)
+    return _apply(only_secret(x, "sqrt"), _sqrt)
 
 
 async def _sqrt(party: Party, x: Words) -> Words:
@@ -95,7 +95,7 @@ def inverse_sqrt(x: Any) -> SecretArray:
     Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp + 2^-21 of the result. Other x give 0.
     Rounds: at most 29. Sends: 250 bytes.
     """
-    return _apply(numbers(x), _inverse_sqrt)
+    return _apply(only_secret(x, "inverse_sqrt"), _inverse_sqrt)
 
 
 async def _inverse_sqrt(party: Party, x: Words) -> Words:
@@ -122,7 +122,7 @@ def log(x: Any) -> SecretArray:
     Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp. 0 and negative x give log 2^-16 = -11.09; x >= 2^40 gives some
     number from -16 to -11. Rounds: at most 24. Sends: 220 bytes.
     """
-    return _apply(numbers(x), _log)
+    return _apply(only_secret(x, "log"), _log)
 
 
 async def _log(party: Party, x: Words) -> Words:
@@ -145,7 +145,7 @@ def exp(x: Any) -> SecretArray:
     Range: all x. Error for x <= 15: at most 1.6 ulp + 2^-17 of the result. Above 15 it gives e^15 = 3.27e6; below -12
     it gives 0. Rounds: at most 9. Sends: 90 bytes.
     """
-    return _apply(numbers(x), _exp)
+    return _apply(only_secret(x, "exp"), _exp)
 
 
 async def _exp(party: Party, x: Words) -> Words:
@@ -190,7 +190,7 @@ def sigmoid(x: Any) -> SecretArray:
     Range: all x. Error: at most 2.2 ulp, 3.4e-5. Beyond 11 it is exactly 1, below -11 exactly 0.
     Rounds: at most 9. Sends: 131 bytes.
     """
-    return _apply(numbers(x), _sigmoid)
+    return _apply(only_secret(x, "sigmoid"), _sigmoid)
 
 
 def tanh(x: Any) -> SecretArray:
@@ -199,7 +199,7 @@ def tanh(x: Any) -> SecretArray:
     Range: all x. Error: at most 3.3 ulp, 5e-5. Beyond 5.5 it is exactly 1, below -5.5 exactly -1.
     Rounds: at most 9. Sends: 131 bytes.
     """
-    return _apply(numbers(x), _tanh)
+    return _apply(only_secret(x, "tanh"), _tanh)
 
 
 _TANH = replace(SIGMOID, constant=0.0, sin=tuple(2 * b for b in SIGMOID.sin))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import time
@@ -10,7 +11,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from mpc.outcomes import RunTimedOut, call, check_inputs, first_cause, named
+import numpy as np
+
+from mpc.errors import ProgramDiverged
+from mpc.outcomes import RunTimedOut, call, check_inputs, first_cause, noted, number_of, parties, waiting_text
 from mpc.party import Party, task_factory
 from mpc.prss import Prss
 from mpc.sharing import Layout
@@ -52,6 +56,7 @@ class MemoryCluster:
         keep: bool = False,
         progress: Callable[[int, str], None] | None = None,
     ) -> None:
+        parties = number_of(parties)
         self.layout = Layout(parties, threshold)
         self.m = parties
         self.tap = tap
@@ -80,7 +85,7 @@ class MemoryCluster:
 
         Raises what the first party to fail raised, with a note that names the party. Here, unlike in a LocalCluster,
         an error the program raised itself comes as it is, not as PartyFailed, so that a debugger stops at it.
-        Parties that all wait for each other, or for a frame a tap has dropped, end in ProgramDiverged; a run that takes
+        Receivers of one reveal that opened different values, and parties that all wait for each other, or for a frame a tap has dropped, end in ProgramDiverged; a run that takes
         longer than ``timeout`` seconds in RunTimedOut.
         """
         try:
@@ -99,34 +104,64 @@ class MemoryCluster:
         hub = MemoryHub(self.m, tap=self.tap, delay=self.delay, keep=self.keep)
         hub.watch()
         root = b"run %d" % self._runs
-        parties = [Party(self.layout, self._prss(i), hub.transports[i], root) for i in range(self.m)]
-        errors: list[BaseException] = []
+        members = [Party(self.layout, self._prss(i), hub.transports[i], root) for i in range(self.m)]
+        errors: dict[int, BaseException] = {}  # in the order in which they came
+
+        opened: dict[bytes, dict[int, bytes]] = {}
+        differs: list[ProgramDiverged] = []
+
+        def compare(index: int, label: bytes, receivers: int, value: Any) -> None:
+            """A difference in public values shows in what the receivers open, and, among processes, nowhere else."""
+            array = np.asarray(value)
+            seen = opened.setdefault(label, {})
+            seen[index] = hashlib.blake2b(repr((array.shape, array.dtype)).encode() + array.tobytes()).digest()
+            if len(seen) < receivers:
+                return
+            groups = [[i for i in seen if seen[i] == one] for one in dict.fromkeys(opened.pop(label).values())]
+            if len(groups) > 1 and not differs:
+                who = " and ".join(parties(sorted(g), self.m) for g in groups)
+                differs.append(
+                    ProgramDiverged(
+                        f"one reveal gave different values at {who}: give the same public values to operations at "
+                        "every party; what differs, or is private, goes through party.input"
+                    )
+                )
+                for transport in hub.transports:
+                    transport.fail(differs[0])
 
         async def one(party: Party) -> T:
             if self.progress is not None:
                 party.on_report = functools.partial(self.progress, party.index)
+            if self.tap is None:  # one that alters frames alters what a party opens
+                party.on_reveal = functools.partial(compare, party.index)
             arguments = () if inputs is None else (inputs[party.index],)
             try:
                 answer: T = await party.run(lambda: call(program, party, *arguments))
             except BaseException as error:
-                errors.append(named(error, party.index))
+                errors[party.index] = error
                 raise
             return answer
 
         started = time.perf_counter()
-        together = asyncio.gather(*(one(p) for p in parties), return_exceptions=True)
+        together = asyncio.gather(*(one(p) for p in members), return_exceptions=True)
         try:
-            async with asyncio.timeout(limit):
-                answers = await together
-        except TimeoutError:
-            raise RunTimedOut(f"the run did not end within {limit:g} s") from None
+            await asyncio.wait([together], timeout=limit)
+            if not together.done():
+                waits = {t.index: t.waits_for() for t in hub.transports}
+                text = waiting_text(waits, [p.index for p in members if not p.over], self.m)
+                raise RunTimedOut(f"the run did not end within {limit:g} s: {text}")
+            answers = await together
         finally:
+            if not together.done():
+                together.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await together
             self.seconds = time.perf_counter() - started
             self.traffic = [t.traffic for t in hub.transports]
             self.log = hub.log
-        cause = first_cause(errors)
+        cause = differs[0] if differs else first_cause(list(errors.values()))
         if cause is not None:
-            raise cause
+            raise noted(cause, {} if differs else errors, self.m)
         return answers  # type: ignore[return-value]
 
     def _prss(self, i: int) -> Prss:

@@ -56,31 +56,25 @@ async def _var(x: SecretArray, axis: Any, ddof: int, keepdims: bool) -> SecretAr
         return x.sum(axis, keepdims).astype(float)
     d = x - x.mean(axis, keepdims=True)
     off = d.mean(axis, keepdims)
-    squares = by_count((d * d).sum(axis, keepdims), count - ddof)
-    return squares - off * off * (count / (count - ddof))
+    squares = await _by_count(await (d * d).sum(axis, keepdims), count - ddof)
+    return squares - (off * off * (count / (count - ddof)) if ddof else off * off)
 
 
-def by_count(total: SecretArray, count: int) -> SecretArray:
-    """total / count for sums up to the whole range, in two limbs of f bits; relative error 2^-2f."""
-    f = total.frac
+async def _by_count(total: SecretArray, count: int) -> SecretArray:
+    """total / count for sums up to the whole range, in two limbs of f bits (16, say); relative error 2^-2f."""
+    f = min(total.frac, 20)
     k = (count - 1).bit_length()
-    total = total / (1 << k)
+    total = await (total / (1 << k))
     if count == 1 << k:
         return total
     # 2^k / count, in [1, 2), is 1 + high 2^-f + low 2^-2f
     rest = ((1 << k) - count) * (1 << 2 * f) // count
     high, low = rest >> f, rest & ((1 << f) - 1)
-    return total + sum_of_limbs(total, high, low, f)
-
-
-def sum_of_limbs(x: SecretArray, high: int, low: int, f: int) -> SecretArray:
-    """x (high 2^-f + low 2^-2f)."""
 
     def scaled(limb: int, bits: int) -> SecretArray:
-        product = x * limb
-        return quotients.rescale(_with_frac(product, x.frac + bits), x.frac)
+        return quotients.rescale(_with_frac(total * limb, total.frac + bits), total.frac)
 
-    return scaled(high, f) + scaled(low, 2 * f)
+    return total + scaled(high, f) + scaled(low, 2 * f)
 
 
 @operation(SecretArray, lambda x, frac: x.shape)
@@ -147,6 +141,8 @@ def power(x: SecretArray, exponent: Any) -> SecretArray:
         if exponent == -0.5:
             raise WrongType("x ** -0.5: use mpc.functions.inverse_sqrt(x)")
         if not float(exponent).is_integer():
-            raise OutOfRange(f"exponent {exponent!r}: a non-negative integer; else mpc.functions.exp(log(x) * exponent)")
+            raise OutOfRange(
+                f"exponent {exponent!r}: a non-negative integer; else mpc.functions.exp(log(x) * exponent)"
+            )
         exponent = int(exponent)
     return elementwise.power(x, exponent)

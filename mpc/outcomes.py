@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from mpc.errors import AccordError, PartyFailed, PeerError, UsageError, WrongType
 
-__all__ = ["ClusterBroken", "RunTimedOut", "call", "check_inputs", "first_cause", "named", "shown_traceback"]
+__all__ = [
+    "ClusterBroken",
+    "RunTimedOut",
+    "call",
+    "check_inputs",
+    "first_cause",
+    "named",
+    "noted",
+    "number_of",
+    "parties",
+    "shown_traceback",
+    "waiting_text",
+]
 
 _LONGEST_TRACEBACK = 20_000
 
@@ -27,6 +40,13 @@ def check_inputs(inputs: Sequence[Any] | None, m: int) -> None:
     """One input for each party, or UsageError."""
     if inputs is not None and len(inputs) != m:
         raise UsageError(f"{len(inputs)} inputs for {m} parties: give one for each, None for none")
+
+
+def number_of(parties: Any) -> int:
+    """The number of parties, or WrongType if it is no whole number."""
+    if isinstance(parties, bool) or not hasattr(parties, "__index__"):
+        raise WrongType(f"parties={parties!r}: a whole number, 3 or more")
+    return operator.index(parties)
 
 
 def call(program: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
@@ -59,6 +79,39 @@ def named(error: BaseException, index: int) -> BaseException:
     if not isinstance(error, PartyFailed):
         error.add_note(f"at party {index}")
     return error
+
+
+def parties(indexes: Sequence[int], m: int) -> str:
+    """``every party``, ``party 1`` or ``parties 0, 2``."""
+    if len(indexes) == m:
+        return "every party"
+    return f"part{'y' if len(indexes) == 1 else 'ies'} {', '.join(map(str, sorted(indexes)))}"
+
+
+def noted(cause: BaseException, errors: Mapping[int, BaseException], m: int) -> BaseException:
+    """The error to raise, its first note saying at which of the m parties the same was raised."""
+    same = [i for i, e in errors.items() if i >= 0 and _signature(e) == _signature(cause)]
+    told = isinstance(cause, PartyFailed)
+    if same and not (told and len(same) == 1):
+        notes = getattr(cause, "__notes__", [])
+        cause.__notes__ = [f"at {parties(same, m)}", *notes]
+    return cause
+
+
+def _signature(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, PartyFailed):
+        return error.kind, error.detail
+    return type(error).__name__, str(error)
+
+
+def waiting_text(waits: Mapping[int, Collection[int]], unfinished: Collection[int], m: int) -> str:
+    """Who waits for whom, of the parties that have not ended."""
+    parts = [f"party {i} waits for {parties(sorted(waits[i]), m)}" for i in sorted(unfinished) if waits.get(i)]
+    busy = [i for i in sorted(unfinished) if not waits.get(i)]
+    if busy:
+        verb = "still compute" if len(busy) > 1 else "still computes"
+        parts.append(f"{parties(busy, len(busy) + 1)} {verb}, or wait{'s' * (len(busy) == 1)} for something else")
+    return "; ".join(parts)
 
 
 def shown_traceback(error: BaseException) -> str:

@@ -1,27 +1,23 @@
 """One party of a computation: who it is, its keys, its network, and its place in the program.
 
-Labels. Every operation takes a label from the place it has in the program: its parent's label and a counter.
-Messages and pseudorandom streams are named by these labels, so all parties, running one program, agree on
-them without talking, whatever the order in which messages arrive. A context variable carries the place
-through coroutines; a task started by a program forks it (:func:`task_factory`).
-
-Rounds. A scope also carries the length of the longest chain of messages that led to it; a message is one
-longer than the scope that sends it.
+Its place in the program: see mpc.scope.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import hashlib
 import operator
-import zlib
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpc.errors import UnknownParty
+from mpc.errors import NotTransferable, UnknownParty, UsageError, WrongType
+from mpc.framing import deepest, frames
 from mpc.mailbox import LABEL_BYTES
 from mpc.prss import Prss
+from mpc.scope import Operation, Resumed, Scope, _scope, checksum, current_scope, drive, task_factory
 from mpc.sharing import Layout
 from mpc.transport import Transport
 
@@ -34,131 +30,21 @@ __all__ = ["Operation", "Party", "Scope", "current_scope", "task_factory"]
 T = TypeVar("T")
 
 
-class Scope:
-    """A place in the program: its label, how many children it has had, its depth in messages."""
-
-    __slots__ = ("count", "depth", "label", "stamp")
-
-    def __init__(self, label: bytes, stamp: int = 0, depth: int = 0) -> None:
-        self.label = label
-        self.stamp = stamp
-        self.depth = depth
-        self.count = 0
-
-    def next(self) -> bytes:
-        """A label nobody had before."""
-        self.count += 1
-        return hashlib.blake2b(self.label + self.count.to_bytes(8, "little"), digest_size=LABEL_BYTES).digest()
-
-    def fork(self, name: str) -> Scope:
-        """The scope of a child operation."""
-        return Scope(self.next(), zlib.crc32(name.encode()), self.depth)
+async def _failing(error: Exception) -> Any:
+    raise error
 
 
-_scope: contextvars.ContextVar[Scope] = contextvars.ContextVar("accord scope")
-
-
-def current_scope() -> Scope:
-    """The scope of the code that runs now."""
-    return _scope.get()
-
-
-def task_factory(
-    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
-) -> asyncio.Task[T]:
-    """For ``loop.set_task_factory``: a task started by a program gets a place of its own in the program."""
-    if options.get("context") is None:
-        context = contextvars.copy_context()
-        scope = context.get(_scope)
-        if scope is not None:
-            context.run(_scope.set, scope.fork("task"))
-        options["context"] = context
-    return asyncio.Task(coro, loop=loop, **options)
-
-
-class _Resumed:
-    """Awaits a coroutine that was already driven to its first suspension."""
-
-    __slots__ = ("coro", "first")
-
-    def __init__(self, coro: Coroutine[Any, Any, Any], first: Any) -> None:
-        self.coro = coro
-        self.first = first
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        yielded = self.first
-        if yielded is not None:
-            yielded._asyncio_future_blocking = True  # put back the mark that Party._start took away
-        send = self.coro.send
-        while True:
-            try:
-                answer = yield yielded
-            except BaseException as error:
-                try:
-                    yielded = self.coro.throw(error)
-                except StopIteration as stop:
-                    return stop.value
-            else:
-                try:
-                    yielded = send(answer)
-                except StopIteration as stop:
-                    return stop.value
-
-
-async def _drive(resumed: _Resumed) -> Any:
-    return await resumed
-
-
-class Operation(Generic[T]):
-    """Something under way. Await it for its result; its error surfaces there."""
-
-    __slots__ = ("scope", "task", "value")
-
-    def __init__(self, scope: Scope, task: asyncio.Task[T] | None, value: T | None) -> None:
-        self.scope = scope
-        self.task = task
-        self.value = value
-
-    @property
-    def done(self) -> bool:
-        """Whether the result is there and no error."""
-        if self.task is not None and self.task.done() and not self.task.cancelled() and self.task.exception() is None:
-            self.value = self.task.result()
-            self.task = None
-        return self.task is None
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        return self.result().__await__()
-
-    async def result(self) -> T:
-        """Wait for the result, and take over its depth."""
-        if self.task is not None:
-            self.value = await self.task
-            self.task = None
-        here = _scope.get(None)
-        if here is not None and here.depth < self.scope.depth:
-            here.depth = self.scope.depth
-        return self.value  # type: ignore[return-value]
-
-
-_LARGEST = 8 << 20  # bytes of payload in one frame
-
-
-def _frames(label: bytes, array: Any) -> list[tuple[bytes, memoryview]]:
-    """The frames an array travels in: (label, bytes) each; the first has the label given."""
-    if array.nbytes <= _LARGEST:
-        return [(label, memoryview(array).cast("B") if array.nbytes else memoryview(bytearray()))]
-    view = memoryview(array).cast("B")
-    starts = range(0, len(view), _LARGEST)
-    return [(_part(label, i), view[lo : lo + _LARGEST]) for i, lo in enumerate(starts)]
-
-
-def _part(label: bytes, i: int) -> bytes:
-    return label if i == 0 else hashlib.blake2b(label + b"part %d" % i, digest_size=LABEL_BYTES).digest()
-
-
-async def _deepest(receipts: list[Awaitable[int]]) -> int:
-    return max([await receipt for receipt in receipts])
+def _check_answer(answer: Any) -> None:
+    """NotTransferable for what has no meaning outside the run."""
+    kind = getattr(answer, "outside", None)
+    if isinstance(kind, str):
+        raise NotTransferable(f"the program returned {kind}")
+    if isinstance(answer, dict):
+        answer = answer.values()
+    elif not isinstance(answer, (list, tuple)):
+        return
+    for part in answer:
+        _check_answer(part)
 
 
 class Party:
@@ -180,7 +66,10 @@ class Party:
         self.transport = transport
         self.three = layout.m == 3
         self._root = Scope(hashlib.blake2b(root, digest_size=LABEL_BYTES).digest())
+        self.over = False
         self._open: set[asyncio.Task[Any]] = set()
+        self._failed: list[tuple[Operation[Any], asyncio.Task[Any]]] = []
+        self.on_reveal: Callable[[bytes, int, Any], None] | None = None  # label, how many receivers, value
         self.on_report: Callable[[str], None] | None = None
         self.runtime: Any = None  # the MPyC runtime of this party's node; None in memory
 
@@ -207,38 +96,54 @@ class Party:
 
     # -- the place in the program ----------------------------------------------------------
 
-    def launch(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> Operation[T]:
+    def launch(self, name: str, make: Callable[[], Coroutine[Any, Any, T]], hold: bool = False) -> Operation[T]:
         """Start an operation now, in a scope of its own; it runs at once until it has to wait for a message.
 
-        An error before its first wait raises here.
+        An error before its first wait raises here, or, with ``hold``, where the operation is awaited.
         """
+        if self.over:
+            raise UsageError(f"{name}: this run is over, and nothing can be computed in it any more")
         scope = _scope.get().fork(name)
         context = contextvars.copy_context()
         context.run(_scope.set, scope)
-        return self._start(scope, context, make)
+        return self._start(scope, context, make, hold)
 
     def defer(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Operation[T]:
-        """Start something that waits for operands but draws no labels: it takes no place in the program."""
+        """Start something that waits for operands but draws no labels: it takes no place in the program.
+
+        Its errors surface where it is awaited.
+        """
         here = _scope.get(None)
-        scope = Scope(b"", 0, here.depth if here is not None else 0)
+        scope = Scope(b"", here.history if here else 0, here.depth if here else 0, False)
         context = contextvars.copy_context()
         context.run(_scope.set, scope)
-        return self._start(scope, context, make)
+        return self._start(scope, context, make, True)
 
     def _start(
-        self, scope: Scope, context: contextvars.Context, make: Callable[[], Coroutine[Any, Any, T]]
+        self, scope: Scope, context: contextvars.Context, make: Callable[[], Coroutine[Any, Any, T]], hold: bool
     ) -> Operation[T]:
-        coro = make()
+        coro: Coroutine[Any, Any, Any] = make()
         try:
             first = context.run(coro.send, None)
         except StopIteration as stop:
             return Operation(scope, None, stop.value)
-        if first is not None:
-            first._asyncio_future_blocking = False  # so that others can await the same future meanwhile
-        task = asyncio.Task(_drive(_Resumed(coro, first)), loop=asyncio.get_running_loop(), context=context)
+        except Exception as error:
+            if not hold:
+                raise
+            task = asyncio.Task(_failing(error), loop=asyncio.get_running_loop(), context=context)
+        else:
+            if first is not None:
+                first._asyncio_future_blocking = False  # so that others can await the same future meanwhile
+            task = asyncio.Task(drive(Resumed(coro, first)), loop=asyncio.get_running_loop(), context=context)
+        operation: Operation[T] = Operation(scope, task, None)
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
-        return Operation(scope, task, None)
+        task.add_done_callback(functools.partial(self._ended, operation))
+        return operation
+
+    def _ended(self, operation: Operation[Any], task: asyncio.Task[Any]) -> None:
+        self._open.discard(task)
+        if not task.cancelled() and task.exception() is not None:  # from now on asyncio says nothing of it
+            self._failed.append((operation, task))
 
     async def in_chunks(
         self,
@@ -279,14 +184,14 @@ class Party:
     def send(self, peer: int, label: bytes, payload: Any) -> None:
         """Send a contiguous array, in several frames if it is large; it must not change afterwards."""
         scope = _scope.get()
-        for name, piece in _frames(label, payload):
+        for name, piece in frames(label, payload):
             self.transport.send(peer, name, scope.stamp, scope.depth + 1, piece)
 
     def receive(self, peer: int, label: bytes, into: Any) -> Awaitable[int]:
         """Ask for an array; await what this gives through :meth:`arrived`."""
         stamp = _scope.get().stamp
-        receipts = [self.transport.receive(peer, name, stamp, piece) for name, piece in _frames(label, into)]
-        return receipts[0] if len(receipts) == 1 else _deepest(receipts)
+        receipts = [self.transport.receive(peer, name, stamp, piece) for name, piece in frames(label, into)]
+        return receipts[0] if len(receipts) == 1 else deepest(receipts)
 
     @staticmethod
     async def arrived(*receipts: Awaitable[int]) -> None:
@@ -315,6 +220,7 @@ class Party:
         """
         from mpc.inputs import input_array
 
+        self._current().note(checksum("owner") + self.check_index(owner, "owner"))
         return input_array(self, values, owner, frac=frac, shape=shape)
 
     def reveal(self, x: Secret, to: Sequence[int] | int | None = None) -> Operation[Any]:
@@ -324,8 +230,32 @@ class Party:
         consortium use protocols.release, which adds noise first.
         """
         from mpc.inputs import reveal
+        from mpc.secret import Secret, twin
 
-        return reveal(self, x, to)
+        if not isinstance(x, Secret):
+            raise WrongType(f"reveal takes a SecretArray or SecretBits, not {type(x).__name__}")
+        if x.party is not self:
+            raise x.stray()
+        scope = self._current()
+        scope.note(x.tag)
+        receivers: Sequence[int] = range(self.m)
+        if to is not None:
+            receivers = sorted({self.check_index(r, "receiver") for r in (to if isinstance(to, Iterable) else [to])})
+            for r in receivers:
+                scope.note(r)
+        opened = reveal(self, twin(x), None if to is None else receivers)
+        if self.on_reveal is not None and self.index in receivers:
+            told = functools.partial(self.on_reveal, opened.scope.label, len(receivers))
+            if opened.task is None:
+                told(opened.value)
+            else:
+                opened.task.add_done_callback(lambda t: None if t.cancelled() or t.exception() else told(t.result()))
+        return opened
+
+    def _current(self) -> Scope:
+        if self.over:
+            raise UsageError("this run is over, and nothing can be computed in it any more")
+        return _scope.get()
 
     def random_bits(self, shape: tuple[int, ...]) -> SecretBits:
         """Uniform secret bits nobody knows. Rounds: 0."""
@@ -354,8 +284,12 @@ class Party:
         context_scope = _scope.set(self._root)
         try:
             answer = await program()
+            _check_answer(answer)
             while self._open:
-                await asyncio.gather(*self._open)
+                await asyncio.wait(self._open)
+            for operation, task in self._failed:
+                if not operation.awaited:
+                    task.result()  # an error nobody awaited
             await self.transport.finish()
         except BaseException as error:
             self.transport.abort(error)
@@ -364,5 +298,7 @@ class Party:
             await asyncio.gather(*self._open, return_exceptions=True)
             raise
         finally:
+            self.over = True
+            self._failed.clear()
             _scope.reset(context_scope)
         return answer

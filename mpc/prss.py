@@ -118,9 +118,13 @@ class Prss:
         self.component = {a: Stream(key, f"of {a}") for a, key in component_keys.items()}
         self.pair = {j: Stream(key, f"of {min(index, j), max(index, j)}") for j, key in pair_keys.items()}
         self.private = Stream(private_key, f"of party {index} alone")
+        self._runs: set[bytes] = set()
 
     def for_run(self, run: bytes) -> Prss:
-        """Fresh streams under keys derived for one run, so that labels start anew."""
+        """Fresh streams under keys derived for one run, so that labels start anew. LabelReused for the same run again."""
+        if run in self._runs:
+            raise LabelReused(f"the streams of run {run!r} were given out before: a run has a name of its own")
+        self._runs.add(run)
 
         def derive(key: bytes) -> bytes:
             return HKDFExpand(hashes.SHA256(), 32, b"accord run " + run).derive(key)

@@ -17,7 +17,17 @@ from mpc.exchange import public_share
 from mpc.operands import broadcast, expand, linear, numbers, shape_of
 from mpc.secret import Secret, Shape, local, operation
 
-__all__ = ["NUMBERS_ARE_NO_BITS", "as_integers", "equal", "invert", "invert_public", "less", "logical_and", "logical_xor", "where"]
+__all__ = [
+    "NUMBERS_ARE_NO_BITS",
+    "as_integers",
+    "equal",
+    "invert",
+    "invert_public",
+    "less",
+    "logical_and",
+    "logical_xor",
+    "where",
+]
 
 Words = npt.NDArray[np.uint64]
 
@@ -79,9 +89,23 @@ def _bit_operands(x: SecretBits, y: Any) -> tuple[Words, Words, Shape]:
     return words(x), words(y), shape
 
 
-@operation(SecretBits, broadcast)
-async def logical_and(x: SecretBits, y: Any) -> SecretBits:
+def _check_bits(y: Any) -> Any:
+    """SecretBits, or public booleans, or WrongType at once."""
+    return y if isinstance(y, SecretBits) else _public_bits(y)
+
+
+def logical_and(x: SecretBits, y: Any) -> SecretBits:
     """x & y. 1 round, one bit an element and party for m = 3; with public bits local."""
+    return _and(x, _check_bits(y))
+
+
+def logical_xor(x: SecretBits, y: Any) -> SecretBits:
+    """x ^ y. Local."""
+    return _xor(x, _check_bits(y))
+
+
+@operation(SecretBits, broadcast)
+async def _and(x: SecretBits, y: Any) -> SecretBits:
     a, b, shape = _bit_operands(x, y)
     if isinstance(y, SecretBits):
         return SecretBits(x.party, await and_(x.party, a, b), shape)
@@ -89,8 +113,7 @@ async def logical_and(x: SecretBits, y: Any) -> SecretBits:
 
 
 @local(SecretBits, broadcast)
-def logical_xor(x: SecretBits, y: Any) -> SecretBits:
-    """x ^ y. Local."""
+def _xor(x: SecretBits, y: Any) -> SecretBits:
     a, b, shape = _bit_operands(x, y)
     if not isinstance(y, SecretBits):
         b = public_share(x.party, b, boolean=True)

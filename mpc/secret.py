@@ -12,30 +12,42 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from mpc.errors import ShapePending, WrongType
-from mpc.party import Operation, current_scope
+from mpc.errors import NotTransferable, ShapePending, UsageError, WrongType
+from mpc.provenance import describe
+from mpc.scope import Operation, checksum, current_scope
 
 if TYPE_CHECKING:
     from mpc.party import Party
 
-__all__ = ["Secret", "local", "operation", "settled"]
+__all__ = ["Secret", "local", "operation", "settled", "twin"]
 
 S = TypeVar("S", bound="Secret")
 Shape = tuple[int, ...]
 
 
 class Secret:
-    """Base of SecretArray and SecretBits. Awaiting one gives itself, when its result is there."""
+    """Base of SecretArray and SecretBits. Awaiting one gives itself, when its result is there.
 
-    __slots__ = ("_depth", "_operation", "_shape", "party")
+    What a program can see of it, its shape and type, never depends on when messages arrive: it is known when it
+    follows from what was known at the call, and else once the program awaited the secret itself. Operations
+    therefore work on a :func:`twin` of an operand that is pending.
+    """
+
+    __slots__ = ("_depth", "_operation", "_shape", "_tag", "party")
+    outside: ClassVar[str] = "a secret, which has no meaning outside the run: reveal it first"
     __array_ufunc__: ClassVar[None] = None  # numpy's operators leave the work to ours
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, party: Party, shape: Shape | None) -> None:
         self.party = party
         self._shape = shape
         self._operation: Operation[Any] | None = None
         self._depth = 0
+        self._tag = 0
+
+    def __init_subclass__(cls) -> None:
+        # By identity: asyncio.gather and sets of tasks need a hash. A class that defines == loses it, so it is put
+        # back; no dictionary calls our ==, which starts an operation: hashes of different living objects differ.
+        cls.__hash__ = object.__hash__  # type: ignore[method-assign]
 
     # -- to be given by subclasses --
 
@@ -50,14 +62,33 @@ class Secret:
 
     @property
     def ready(self) -> bool:
-        """Whether the result is here."""
-        if self._operation is not None and self._operation.done:
-            self._take(self._operation.value)
+        """Whether the program knows shape and type: it followed at once from what is known, or was awaited."""
         return self._operation is None
+
+    @property
+    def tag(self) -> int:
+        """Where it comes from: a checksum of the operation that made it and of that one's operands."""
+        return self._tag or (0 if self._operation is None else self._operation.scope.stamp)
+
+    def stray(self) -> UsageError:
+        """The error for a secret used where it does not belong."""
+        if self.party.over:
+            return UsageError("this secret belongs to a run that is over: within a run use its own secrets only")
+        return WrongType("operands of different parties or runs: a secret lives within one run of one party")
+
+    def __copy__(self: S) -> S:
+        return self
+
+    def __deepcopy__(self: S, memo: Any) -> S:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise NotTransferable("a secret cannot be pickled, it lives within one run of one party: reveal it first")
 
     def _take(self, value: Any) -> None:
         operation, self._operation = self._operation, None
         if operation is not None:
+            self._tag = self._tag or operation.scope.stamp
             self._depth = max(operation.scope.depth, value._depth)
             self._shape = value._shape
             self._adopt(value)
@@ -65,10 +96,13 @@ class Secret:
     async def settle(self) -> None:
         """Wait for the result; the running scope becomes as deep as it."""
         if self._operation is not None:
+            if self.party.over and not self._operation.done:
+                raise self.stray()
             value = await self._operation.result()
             self._take(value)
-        scope = current_scope()
-        scope.depth = max(scope.depth, self._depth)
+        if not self.party.over:
+            scope = current_scope()
+            scope.depth = max(scope.depth, self._depth)
 
     async def _settled(self: S) -> S:
         await self.settle()
@@ -81,10 +115,9 @@ class Secret:
 
     @property
     def shape(self) -> Shape:
-        """Shape; of an input whose owner has not announced it yet, ShapePending."""
-        if self._shape is None and not self.ready:
+        """Shape; of an input without a shape given, and what is computed from it, ShapePending before it is awaited."""
+        if self._shape is None:
             raise ShapePending("the shape of an input is known here only after it arrived: await the array first")
-        assert self._shape is not None
         return self._shape
 
     @property
@@ -115,7 +148,8 @@ class Secret:
         raise WrongType("a secret cannot become a numpy array: reveal it first, or use the methods it has itself")
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))  # type: ignore[index]
+        n = len(self)  # now: ShapePending at the call
+        return (self[i] for i in range(n))  # type: ignore[index]
 
 
 def _secrets(values: Any) -> list[Secret]:
@@ -128,8 +162,22 @@ def _secrets(values: Any) -> list[Secret]:
     return found
 
 
+def twin(x: S) -> S:
+    """The secret itself, or one with the same result to come: it can be settled without the program noticing."""
+    if x._operation is None:
+        return x
+    other = type(x)._pending(x.party, x._operation, x._shape)
+    other._tag = x.tag
+    return other
+
+
 def _snapshot(value: Any) -> Any:
-    """Public arrays as they are now: an operation may read them when the caller has long changed them."""
+    """Operands as they are now: an operation may read them when the caller has long changed them.
+
+    Public arrays are copied; a pending secret is replaced by its twin.
+    """
+    if isinstance(value, Secret):
+        return twin(value)
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, list):
@@ -148,9 +196,14 @@ def _shape_if_known(
 
 
 def _party(operands: list[Secret]) -> Party:
+    """The party of these operands, which go into the history of the calling scope."""
     party = operands[0].party
-    if any(s.party is not party for s in operands):
-        raise WrongType("operands of different parties or runs: a secret lives within one run of one party")
+    for s in operands:
+        if s.party is not party or party.over:
+            raise next((o for o in operands if o.party.over), s).stray()
+    scope = current_scope()
+    for s in operands:
+        scope.note(s.tag)
     return party
 
 
@@ -176,7 +229,10 @@ def operation(
             args, options = _snapshot(args), {name: _snapshot(value) for name, value in options.items()}
             operands = _secrets((*args, *options.values()))
             party = _party(operands)
+            scope = current_scope()
+            describe(scope, (*args, *options.values()))
             known = _shape_if_known(shape, operands, args, options)
+            pending = any(s._operation is not None for s in operands)
 
             async def run() -> Any:
                 for s in operands:
@@ -185,9 +241,10 @@ def operation(
                     shape(*args, **options)
                 return await settled(await body(*args, **options))
 
-            started = party.launch(body.__name__, run)
+            started = party.launch(body.__name__, run, hold=pending)
             result = kind._pending(party, started, known)
-            _ = result.ready
+            if not scope.program:
+                _here(result)
             return result
 
         return call
@@ -195,28 +252,45 @@ def operation(
     return decorate
 
 
+def _here(x: Secret) -> bool:
+    """Inside an operation: take the result if it has come."""
+    if x._operation is not None and x._operation.done:
+        x._take(x._operation.value)
+    return x._operation is None
+
+
 def local(kind: type[S], shape: Callable[..., Shape] | None = None) -> Callable[[Callable[..., Any]], Callable[..., S]]:
     """Decorator for a plain function of settled secrets that neither sends nor draws randomness."""
 
     def decorate(body: Callable[..., Any]) -> Callable[..., S]:
+        name = checksum(body.__name__)
+
         @functools.wraps(body)
         def call(*args: Any, **options: Any) -> S:
             operands = _secrets((*args, *options.values()))
             party = _party(operands)
-            ready = all(s.ready for s in operands)
+            scope = current_scope()
+            describe(scope, (*args, *options.values()))
+            tag = scope.note(name)
             known = _shape_if_known(shape, operands, args, options)
+            ready = all(s._operation is None if scope.program else _here(s) for s in operands)
             if ready:
                 result = body(*args, **options)
+                scope.history = tag  # whatever the body called
+                result._tag = tag
                 result._depth = max(s._depth for s in operands)
                 return result  # type: ignore[no-any-return]
             args, options = _snapshot(args), {name: _snapshot(value) for name, value in options.items()}
+            operands = _secrets((*args, *options.values()))
 
             async def run() -> Any:
                 for s in operands:
                     await s.settle()
                 return body(*args, **options)
 
-            return kind._pending(party, party.defer(run), known)
+            result = kind._pending(party, party.defer(run), known)
+            result._tag = tag
+            return result
 
         return call
 

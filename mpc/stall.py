@@ -108,24 +108,30 @@ def waits_only_for_peers(tasks: Iterable[asyncio.Task[Any]], is_request: Callabl
     tasks, or a future inside the engine's or MPyC's own code; unless a thread is to set that future.
     """
     seen: set[asyncio.Future[Any]] = set()
-
-    def stuck(future: asyncio.Future[Any]) -> bool:
+    unseen: list[asyncio.Future[Any]] = list(tasks)  # a list, not recursion: chains are as long as the program
+    while unseen:
+        future = unseen.pop()
         if future in seen:
-            return True
+            continue
         seen.add(future)
         if future.done():
             return False  # whoever awaits it is about to run
         if is_request(future):
-            return True
+            continue
         children = getattr(future, "_children", None)
         if isinstance(future, asyncio.Task):
             waiter = getattr(future, "_fut_waiter", None)
             if waiter is None or waiter.done():
                 return False  # running, or about to
-            return stuck(waiter) if _understood(waiter, is_request) else _is_ours(future) and _no_thread(waiter)
-        return children is not None and all(stuck(child) for child in children)
-
-    return all(stuck(task) for task in tasks)
+            if _understood(waiter, is_request):
+                unseen.append(waiter)
+            elif not (_is_ours(future) and _no_thread(waiter)):
+                return False
+        elif children is not None:
+            unseen.extend(children)
+        else:
+            return False
+    return True
 
 
 def _understood(future: asyncio.Future[Any], is_request: Callable[[asyncio.Future[Any]], bool]) -> bool:

@@ -6,6 +6,7 @@ another over the same connections:
     parent -> worker   setup | run number program input | cancel number | close
     worker -> parent   ready | failed error | report text | answer number traffic seconds value
                        | error number traffic seconds broken kind detail traceback error
+                       | waits parties, one byte each, when told to cancel
 
 It exits when the pipe closes, whatever it is doing: a thread listens to the pipe.
 """
@@ -79,8 +80,18 @@ class Worker:
                 number = int(parts[0])
                 running = loop.create_task(self._serve_run(number, parts[1], parts[2] if len(parts) > 2 else None))
             elif kind == "cancel" and running is not None and int(parts[0]) == number:
+                self.pipe.send("waits", self._waits_for())
                 running.cancel()
         await self.node.shutdown()
+
+    def _waits_for(self) -> bytes:
+        """The parties whose messages, or whose end, the run awaits, a byte each."""
+        run, me = self.node.transport.current, self.node.index
+        return bytes(
+            peer.box.peer
+            for peer in run.peers
+            if peer.box.peer != me and (peer.box.waiting or peer.awaited or (run.finishing and not peer.ended))
+        )
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """Tasks as the engine wants them; those a program starts are remembered, and end with it."""

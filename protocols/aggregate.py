@@ -90,18 +90,28 @@ def pool(
     if capacity is not None and (not is_whole(capacity) or capacity < 1):
         raise OutOfRange(f"capacity {capacity!r}: a positive whole number of rows")
     rows = mine
-    if capacity is not None and party.index in owners:
-        rows = _filled(mine, capacity, tail, drop_overflow, f"{what} of party {party.index}")
+    if party.index in owners:
+        rows = _own(mine, f"{what} of party {party.index}")
+        if capacity is not None:
+            rows = _filled(rows, capacity, tail, drop_overflow, f"{what} of party {party.index}")
     shape = None if capacity is None else (capacity, *tail)
     parts = [_shared(party, rows, owner, frac, shape, what) for owner in owners]
     joined: SecretArray = concatenate(parts)
     return joined
 
 
-def _filled(mine: Table | None, capacity: int, tail: tuple[int, ...], drop: bool, what: str) -> Table:
+def _own(mine: Table | None, what: str) -> Table:
     if mine is None:
         raise WrongType(f"{what}: none given by an owner; an empty array says it has none")
-    rows = as_array(mine, what)
+    try:
+        return as_array(mine, what)
+    except (OutOfRange, WrongType):
+        raise WrongType(
+            f"{what}: not an array of numbers, or some are missing; clip_rows and encode_categories make one"
+        ) from None
+
+
+def _filled(rows: Table, capacity: int, tail: tuple[int, ...], drop: bool, what: str) -> Table:
     if not rows.ndim or rows.shape[1:] != tuple(tail):
         needed = ", ".join(map(str, ("rows", *tail)))
         raise ShapeMismatch(f"{what}: shape ({', '.join(map(str, ('rows', *rows.shape[1:])))}), but ({needed}) needed")

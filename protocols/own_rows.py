@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc.encoding import as_array
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 
 __all__ = ["check_bounds", "clip_rows", "encode_categories"]
@@ -65,9 +64,9 @@ def clip_rows(values: Any, low: float, high: float, *, missing: float | None = N
         raise OutOfRange(f"{what}: some are missing; say what stands for them: missing=, from {low!r} to {high!r}")
     whole = all(b is None or isinstance(b, (int, np.integer)) for b in (low, high, missing))
     if array.dtype.kind != "f" and whole:
-        within = [min(max(int(b), _WORD[0]), _WORD[1]) for b in bounds]
+        least, most = (min(max(int(b), _WORD[0]), _WORD[1]) for b in bounds)
         fill = min(max(int(stand_in or 0), _WORD[0]), _WORD[1])
-        return np.asarray(np.clip(np.where(unknown, np.int64(fill), array), *within))
+        return np.asarray(np.clip(np.where(unknown, np.int64(fill), array), least, most))
     reals = np.where(unknown, float(stand_in or 0), array.astype(np.float64))  # float32 could round a bound outwards
     return np.asarray(np.clip(reals, _inwards(bounds[0], math.inf), _inwards(bounds[1], -math.inf)))
 
@@ -82,13 +81,13 @@ def _inwards(bound: Fraction, towards: float) -> float:
 def _numbers(values: Any, what: str) -> tuple[Table, npt.NDArray[np.bool_]]:
     """(int64 or float64 values, which of them are missing)."""
     hidden = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
-    array = as_array(values if hidden is None else np.ma.getdata(values), what)
+    array = _array(values if hidden is None else np.ma.getdata(values), what)
     kind = getattr(getattr(values, "dtype", None), "kind", None)
     if array.dtype.kind == "f" and kind in ("b", "i", "u"):
         array = np.asarray(values, dtype=object)  # pandas makes floats of nullable integers only if some are missing
     if array.dtype.kind == "O":
         unknown = _unknown(array)
-        known = as_array(array[~unknown].tolist(), what)
+        known = _array(array[~unknown].tolist(), what)
         numbers = np.zeros(array.shape, known.dtype if known.size or kind is None else np.int64)
         if known.dtype.kind in "biuf":
             numbers[~unknown] = known
@@ -102,6 +101,14 @@ def _numbers(values: Any, what: str) -> tuple[Table, npt.NDArray[np.bool_]]:
     if numbers.dtype.kind == "u":
         numbers = np.minimum(numbers.astype(np.uint64), np.uint64(_WORD[1]))
     return numbers.astype(np.float64 if numbers.dtype.kind == "f" else np.int64), unknown
+
+
+def _array(values: Any, what: str) -> Table:
+    """As encoding.as_array, but with missing values allowed, and no error that says where they are."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise WrongType(f"{what}: not an array, the rows differ in length") from None
 
 
 def _unknown(objects: Table) -> npt.NDArray[np.bool_]:
@@ -123,11 +130,12 @@ def encode_categories(values: Any, domain: Sequence[Any], *, what: str = "catego
         raise WrongType(f"{what}: categories are text or numbers") from None
     if not once or not names:
         raise OutOfRange(f"{what}: a public list of categories must name each once, and at least one")
-    column = as_array(values, what)
+    column = _array(values, what)
     if column.ndim != 1:
         raise ShapeMismatch(f"{what}: {column.ndim} dimensions, but one column is needed")
     if column.dtype.kind == "O":
-        column = np.where(_unknown(column), None, column)
+        column = column.copy()
+        column[_unknown(column)] = None  # pandas' NA is neither equal nor unequal to anything
     matrix = np.zeros((len(column), len(names)), np.int64)
     for j, name in enumerate(names):
         matrix[:, j] = column == name

@@ -65,7 +65,9 @@ def test_hospitals_hold_all_rows_between_them_and_none_twice() -> None:
     assert sum(len(f) for f in flags) == data.n_rows
     assert max(len(f) for f in flags) <= plan.capacity
     assert sum(f[:, 1].sum() for f in flags) == data.columns[plan.outcome].sum()
-    assert all((f[:, 2:].sum(axis=1) == 1).all() for f in flags)
+    column, low = plan.among
+    assert sum(f[:, 2:].sum() for f in flags) == (data.columns[column] >= low).sum()
+    assert max(f[:, 2:].sum(axis=1).max() for f in flags) == 1
     for column, (low, high) in zip(np.concatenate(reals).T, plan.bounds, strict=True):
         assert low <= column.min() and column.max() <= high
 
@@ -82,7 +84,11 @@ def test_the_command(where: list[str], capsys: Any, monkeypatch: pytest.MonkeyPa
     picture = tmp_path / "ages.svg"
     hospitals.main([*where, "--epsilon", "4", "--plot", str(picture)])
     printed, progress = capsys.readouterr()
-    for words in ("no hospital sees another's patients", "569 patients", "truth", "ε = 4 in all", "rounds", "MB"):
+    for words in (
+        "Three hospitals, 29 joint figures: no hospital sees another's patients", "569 patients", "truth",
+        "± standard error", "95% interval", "ε = 4 in all", "at most e^ε = 54.6 times", "δ: by how much",
+        "rounds", "MB",
+    ):  # fmt: skip
         assert words in printed, words
     assert [line.split("]")[0] for line in progress.splitlines() if line.startswith("[")] == [
         f"[{i}/5" for i in range(1, 6)
@@ -90,8 +96,33 @@ def test_the_command(where: list[str], capsys: Any, monkeypatch: pytest.MonkeyPa
     assert picture.read_text().lstrip().startswith("<?xml")
 
 
-def test_small_groups_are_not_printed(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hospitals, "load_support2", load_breast_cancer)
-    monkeypatch.setattr(hospitals, "MINIMUM_GROUP", 150)
-    hospitals.main(["--in-memory", "--epsilon", "100"])
-    assert "too small" in capsys.readouterr().out
+def test_small_groups_are_not_printed(capsys: Any, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hospitals, "load_support2", lambda *_, **__: data)
+    hospitals.main(["--in-memory", "--epsilon", "60"])
+    printed = capsys.readouterr().out
+    table = printed[printed.index("a group is shown from") :].split("by outcome")[0].splitlines()
+    plan = hospitals.make_plan(data, 60)
+    counts = hospitals_view.truth(data, plan)["groups"][0]
+    assert (counts < plan.minimum).any() and (counts >= plan.minimum).any()  # the demonstration shows both
+    for name, count in zip(plan.categories, counts, strict=True):
+        row = next(line for line in table if line.strip().startswith(name))
+        assert ("too small" in row) == (count < plan.minimum), row
+    shown = int((counts >= plan.minimum).sum())
+    assert f"of the {5 + 2 * shown + 2 * (len(plan.edges) - 1)} figures shown" in printed
+
+
+@pytest.mark.parametrize("epsilon", ["0", "-1", "nan", "inf", "129", "1e-9", "much"])
+def test_a_bad_epsilon_fails_in_one_line_before_anything_starts(
+    epsilon: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: Any, **options: Any) -> Any:
+        raise AssertionError("it has begun")
+
+    monkeypatch.setattr(hospitals, "load_support2", never)
+    monkeypatch.setattr(hospitals, "run", never)
+    with pytest.raises(SystemExit) as caught:
+        hospitals.main([f"--epsilon={epsilon}"])
+    assert caught.value.code == 2
+    printed, said = capsys.readouterr()
+    assert printed == "" and said.count("\n") == 1
+    assert "argument --epsilon: epsilon" in said

@@ -277,7 +277,7 @@ def test_where_with_reals_and_bits(m: int) -> None:
     )
     near(mixed, np.where(x > 0, x, r), 0)
     near(public, np.where(x > 0, 0.5, -1), 0)
-    same(of_bits, np.where(x > 0, r > 0, x > 1).astype(np.int64))
+    same(of_bits, np.where(x > 0, r > 0, x > 1))
 
 
 # -- numpy's habits and their limits -----------------------------------------------------------
@@ -304,9 +304,6 @@ def test_a_secret_never_becomes_a_python_value() -> None:
                     pass
             with pytest.raises(TypeError, match="unhashable"):
                 hash(secret)
-            for use in (np.add, np.multiply, np.less):
-                with pytest.raises(TypeError):
-                    use(secret, 1)
 
     at_all(check)
 
@@ -367,15 +364,18 @@ def test_operands_of_other_kinds_are_refused() -> None:
         for exponent in (-1, 1.5, x, True, "2"):
             with pytest.raises((OutOfRange, WrongType)):
                 x**exponent
-        for kind in (bool, str, complex, "M8[D]", object):
+        for kind in (str, complex, "M8[D]", object, "nonsense"):
             with pytest.raises(WrongType):
                 x.astype(kind)
         for condition in (x, True, np.ones((2, 2), np.bool_), None):
             with pytest.raises(WrongType):
                 where(condition, x, x)
-        for unsupported in (lambda: x % 2, lambda: x & x, lambda: x << 1, lambda: divmod(x, 2), lambda: p < p):
+        for unsupported in (lambda: x << 1, lambda: p < p):
             with pytest.raises(TypeError):
                 unsupported()
+        for numbers in (lambda: x & x, lambda: p | x, lambda: x ^ p, lambda: ~x, lambda: where(x, x, x)):
+            with pytest.raises(WrongType, match="!= 0 to get SecretBits"):
+                numbers()
         assert party.transport.traffic.frames_sent == before
 
     at_all(check)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +105,58 @@ def test_the_position_of_the_first_nan_is_named_and_no_value() -> None:
 def test_other_types_raise(values: Any) -> None:
     with pytest.raises(WrongType):
         encoding.encode(values)
+
+
+FRAME = pd.DataFrame({"age": [1, 2, 3], "sick": [True, False, True], "cost": [0.5, 1.5, 2.5]})
+DATES = pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"]))
+SECRET = 7654321.0
+
+ADVICE: list[tuple[Any, str]] = [
+    ([1, None], r"missing value.*position 1"), (pd.Series([True, None], dtype="boolean"), "missing value.*position 1"),
+    (np.array([[1, 2], [None, 4]], object), r"missing value.*position \(1, 0\)"),
+    (FRAME.assign(name=["a", "b", "c"], day="x"), r"columns 'name' .*'day' "),
+    (pd.DataFrame({"a": [1, 2], "b": pd.array([3, None], dtype="Int64")}).astype(object).assign(c=1), "columns 'a'"),
+    ([Decimal("7654321.0")], r"Decimal.*astype\(float\)"), ([1 << 70], r"too large.*2\^62"),
+    ({1, 2}, "set has no order"), ({"a": 1}, "dict"), ((i for i in range(3)), r"generator.*list"), ([{1}], "sets"),
+    (DATES, r"\(d - epoch\)\.dt\.days"), (DATES.to_numpy(), "epoch"), (DATES - DATES[0], r"\.dt\.days"),
+    (pd.DataFrame({"d": DATES, "n": [1, 2]}), "column.*'d'.*epoch"),
+    (pd.Series(["a", "b"]).astype("category"), r"\.cat\.codes.*same public categories"), (["a"], r"\.cat\.codes"), ([1j], "real"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "advice"), ADVICE, ids=[a for _, a in ADVICE])
+def test_a_wrong_type_is_explained(values: Any, advice: str) -> None:
+    with pytest.raises(WrongType, match=advice) as caught:
+        encoding.encode(values, what="input of party 1")
+    assert str(caught.value).startswith("input of party 1: ") and "7654321" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        (np.array([[SECRET, 1.0], [2.0, np.nan]]), r"position \(1, 1\)"), ([SECRET, np.inf], "position 1"),
+        (FRAME.assign(cost=[SECRET, np.nan, 1.0]), "row 1, column 'cost'"), (np.nan, "NaN or infinity;"),
+        ([1.0, SECRET * 1e30], r"position 1: .*2\^46"), ([[0, 7654321 << 40]], r"position \(0, 1\): .*2\^62"),
+        ([-(7654321 << 40)], r"position 0: .*2\^62"), (pd.DataFrame({"n": [1, 7654321 << 40]}), "row 1, column 'n'"),
+        (7654321 << 40, r"range: .*2\^62"), (np.array([1, 7654321 << 40], np.uint64), "position 1"),
+    ],
+)  # fmt: skip
+def test_errors_say_where_but_no_value(values: Any, where: str) -> None:
+    with pytest.raises(OutOfRange, match=where) as caught:
+        encoding.encode(values)
+    assert "7654321" not in str(caught.value) and not re.search(r"e\+|\d{5}", str(caught.value))
+
+
+@pytest.mark.parametrize("columns", [["age"], ["age", "sick"], ["age", "cost"], ["sick", "cost"], ["sick"]])
+def test_frames_and_series_of_numbers(columns: list[str]) -> None:
+    words, frac = encoding.encode(FRAME[columns])
+    expected = FRAME[columns].to_numpy(np.float64 if "cost" in columns else np.int64)
+    same(np.asarray(encoding.decode(words, frac)), expected)
+    for column in columns:
+        words, frac = encoding.encode(FRAME[column])
+        same(np.asarray(encoding.decode(words, frac)), FRAME[column].to_numpy(np.float64 if frac else np.int64))
+    assert encoding.encode(pd.Series([1, 2], dtype="Int64"))[0].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("values", [[[1], [1, 2]], [[1, 2], 3], [[[1]], [[1, 2]]]])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mpc import MemoryCluster, Party, maximum, minimum
-from mpc.errors import OutOfRange, ShapeMismatch
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from tests.mpc.helpers import EDGES, PARTIES, each_m, near, on_shares, random_values, same
 
 NAMES = ("min", "max", "argmin", "argmax")
@@ -72,6 +72,8 @@ def test_clip(m: int) -> None:
     for result, (a, b) in zip(got, cases, strict=True):
         same(result, x if a is b is None else np.clip(x, a, b))
     r = np.array([-1.5, 0.25, 2.0])
+    same(on_shares(m, lambda a: a.clip(min=-1, max=1), x), x.clip(min=-1, max=1))
+    same(on_shares(m, lambda a: a.clip(max=1), x), x.clip(max=1))
     near(on_shares(m, lambda a: a.clip(-0.5, 0.5), r), r.clip(-0.5, 0.5), 0)
     near(on_shares(m, lambda a, b: a.clip(b, 1), r, [0.5, 0.5, 0.5]), r.clip(0.5, 1), 0)
 
@@ -110,6 +112,27 @@ def test_any_and_all(m: int, shape: tuple[int, ...]) -> None:
                 same(result, e)
 
 
+@each_m
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (2, 0), (1,), (), (0, 1, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_several_axes(m: int, axis: Any, keepdims: bool) -> None:
+    x = np.random.default_rng(m).integers(-3, 4, (2, 3, 4))
+    names = ("min", "max", "any", "all")
+    got = on_shares(
+        m,
+        lambda a: [
+            *(getattr(a, n)(axis, keepdims) for n in names), (a > 1).any(axis, keepdims), (a < 1).all(axis, keepdims),
+        ],
+        x,
+    )  # fmt: skip
+    expected = [
+        *(getattr(x, n)(axis=axis, keepdims=keepdims) for n in names), (x > 1).any(axis=axis, keepdims=keepdims),
+        (x < 1).all(axis=axis, keepdims=keepdims),
+    ]  # fmt: skip
+    for result, e in zip(got, expected, strict=True):
+        same(result, np.asarray(e))
+
+
 def test_empty_axes() -> None:
     same(on_shares(3, lambda a: a.max(axis=1), np.zeros((0, 3), int)), np.zeros(0, int))
     near(on_shares(3, lambda a: a.mean(axis=1), np.zeros((0, 3))), np.zeros(0), 0)
@@ -129,6 +152,14 @@ def test_axes_that_do_not_exist() -> None:
                 with pytest.raises(ShapeMismatch, match="axis"):
                     getattr(x if name in NAMES else x > 0, name)(axis)
                 before = party.transport.traffic.frames_sent if name not in NAMES else before
+        for name in ("argmin", "argmax"):
+            with pytest.raises(ShapeMismatch, match="one axis"):
+                getattr(x, name)((0, 1))
+        for f in (minimum, maximum):
+            with pytest.raises(WrongType, match="numpy"):
+                f(1, 2)
+        with pytest.raises(WrongType, match="twice"):
+            x.clip(0, min=1)
         assert party.transport.traffic.frames_sent == before
 
     MemoryCluster(3).run(program)

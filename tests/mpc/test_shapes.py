@@ -95,6 +95,36 @@ def test_joins_align_fractional_bits(m: int) -> None:
 
 
 @each_m
+def test_joins_with_public_arrays(m: int) -> None:
+    r = np.array([0.5, -1.25])
+    p = np.array([True, False])
+    numbers, mixed, eight, flags = on_shares(
+        m,
+        lambda a, b: [concatenate([a, [3, 4]]), stack([r, a]), concatenate([b, r, [7]]), stack([a > 1, p])],
+        [1, 2], r, frac=[None, 8],
+    )  # fmt: skip
+    same(numbers, np.array([1, 2, 3, 4]))
+    near(mixed, np.stack([r, [1, 2]]), 0)
+    near(eight, np.concatenate([r, r, [7]]), 0)
+    same(flags, np.stack([[False, True], p]))
+
+
+@each_m
+def test_other_shapes(m: int) -> None:
+    x = X[:, :1]
+
+    def f(x: Any) -> list[Any]:
+        return [
+            x.flatten(), x.squeeze(), x.squeeze(1), x.squeeze(axis=(1,)), x.swapaxes(0, -1), x.copy(), x.take([3, 0]),
+            x.take(np.array([[1, 0]]), axis=0), x.take(2, axis=-1),
+        ]  # fmt: skip
+
+    got = on_shares(m, lambda a: [*f(a), *f(a > 0)], x)
+    for result, expected in zip(got, [*f(x), *f(x > 0)], strict=True):
+        same(result, expected)
+
+
+@each_m
 def test_broadcast_to(m: int) -> None:
     x = X[:, :1]
     same(on_shares(m, lambda a: broadcast_to(a, (5, 2, 3, 4)), x), np.broadcast_to(x, (5, 2, 3, 4)))
@@ -115,19 +145,31 @@ def test_what_cannot_be_done_raises_at_once_and_sends_nothing() -> None:
             for key in (x, p, x[0, 0, 0], [x]):
                 with pytest.raises((WrongType, IndexError)):
                     secret[key]
-            for axes in ((0, 1), (0, 0, 1), (0, 1, 3)):
-                with pytest.raises((ShapeMismatch, ValueError)):
+            for axes in ((0, 1), (0, 0, 1), (0, 1, 3), (2, 1), ("a", 0, 1)):
+                with pytest.raises(ShapeMismatch):
                     secret.transpose(*axes)
+            for move in (lambda s: s.squeeze(0), lambda s: s.swapaxes(0, 3), lambda s: s.take([0], axis=5)):
+                with pytest.raises(ShapeMismatch):
+                    move(secret)
             with pytest.raises(TypeError):
                 secret[0] = 1
-        for axis in (3, -4, (0, 0)):
-            with pytest.raises(ValueError, match="axis"):
-                x.sum(axis)
+            for axis in (3, -4, (0, 0), 1.5, "0"):
+                for name in ("sum", "cumsum", "mean", "any", "all"):
+                    with pytest.raises(ShapeMismatch, match="axis"):
+                        getattr(secret, name)(axis)
         for join in (concatenate, stack):
             with pytest.raises(ShapeMismatch):
                 join([x, x[0]])
             with pytest.raises(ShapeMismatch, match="to_array"):
                 join([x, p])
+            with pytest.raises(WrongType, match="to_array"):
+                join([p, X])
+            with pytest.raises(ShapeMismatch, match="no arrays"):
+                join([])
+            with pytest.raises(WrongType, match="use numpy"):
+                join([X, X])
+            with pytest.raises(WrongType, match="public part"):
+                join([x, ["a"]])
         with pytest.raises(ShapeMismatch):
             broadcast_to(x, (3, 3, 4))
         assert party.transport.traffic.frames_sent == before

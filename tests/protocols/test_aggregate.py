@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from mpc import MemoryCluster
 from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
 from protocols.aggregate import (
-    clip_rows,
     count,
     encode_categories,
     group_count,
@@ -23,7 +21,6 @@ from protocols.aggregate import (
     mean,
     one_hot,
     pool,
-    sensitivity_of,
     total,
 )
 from protocols.errors import CapacityExceeded
@@ -184,14 +181,52 @@ def test_a_capacity_hides_how_many_rows_an_owner_has() -> None:
     assert _messages([3, 9, 0], None) != _messages([10, 1, 5], None)  # the test can tell
 
 
-def test_more_rows_than_agreed_are_refused_before_anything_is_sent() -> None:
-    async def program(party: Any, mine: Any) -> None:
-        await pool(party, mine, [0, 1, 2], capacity=4)
+def _too_many(drop: bool) -> tuple[MemoryCluster, Any]:
+    async def program(party: Any, mine: Any) -> Any:
+        return await party.reveal(await pool(party, mine, [0, 1, 2], capacity=4, drop_overflow=drop, what="stays"))
 
-    cluster = MemoryCluster(3)
-    with pytest.raises(CapacityExceeded, match="party 1 has 5 rows"):
-        cluster.run(program, [np.arange(2), np.arange(5), np.arange(4)])
+    return MemoryCluster(3, keep=True), (program, [np.arange(2) + 1, np.arange(37), np.arange(4)])
+
+
+def test_more_rows_than_agreed_are_refused_before_anything_is_sent() -> None:
+    cluster, run_of = _too_many(False)
+    with pytest.raises(CapacityExceeded, match=r"party 1: more than the capacity of 4; .* drop_over") as caught:
+        cluster.run(*run_of)
     assert cluster.traffic[1].bytes_sent == 0
+    assert "37" not in str(caught.value)
+
+
+def test_more_rows_than_agreed_can_be_dropped_and_only_the_owner_hears(caplog: Any) -> None:
+    cluster, run_of = _too_many(True)
+    assert cluster.run(*run_of)[2].tolist() == [1, 2, 0, 0, 0, 1, 2, 3, 0, 1, 2, 3]
+    assert [r.getMessage()[:16] for r in caplog.records] == ["stays of party 1"]
+    assert "37" not in caplog.text
+    frames = sorted((f.sender, f.receiver, f.label, f.stamp, len(f.payload)) for f in cluster.log)
+    full = MemoryCluster(3, keep=True)
+    full.run(run_of[0], [np.arange(4)] * 3)
+    assert frames == sorted((f.sender, f.receiver, f.label, f.stamp, len(f.payload)) for f in full.log)
+
+
+@pytest.mark.parametrize(
+    "values", [np.array([1.0, 12345.0, math.nan]), np.array([12345.0, 1e300]), np.array([12345, 1 << 62])]
+)
+def test_errors_of_pool_carry_no_value_and_no_place(values: Any) -> None:
+    async def program(party: Any) -> None:
+        await pool(party, values, [0, 1, 2], what="stays")
+
+    with pytest.raises(OutOfRange, match=r"stays of party [012]: a value is missing, infinite or too large") as caught:
+        MemoryCluster(3).run(program)
+    error: BaseException | None = caught.value
+    assert not any(word in str(error) for word in ("12345", "position", "1e+300", str(1 << 62)))
+    assert error is not None and error.__suppress_context__
+
+
+def test_errors_of_shape_carry_no_number_of_rows() -> None:
+    async def program(party: Any) -> None:
+        await pool(party, np.zeros((37, 2)), [0, 1, 2], capacity=50, tail=(3,))
+
+    with pytest.raises(ShapeMismatch, match=r"shape \(rows, 2\), but \(rows, 3\) needed"):
+        MemoryCluster(3).run(program)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +238,10 @@ def test_more_rows_than_agreed_are_refused_before_anything_is_sent() -> None:
         (np.zeros((3, 2)), [0, 1, 2], {"capacity": 5}, ShapeMismatch),
         (None, [0, 1, 2], {"capacity": 5}, WrongType),
         (np.array([1.0, math.nan]), [0, 1, 2], {"capacity": 5}, OutOfRange),
+        ([[1], [2, 3]], [0, 1, 2], {"capacity": 5}, WrongType),
+        (np.arange(3), [0, 1, 2], {"drop_overflow": True}, OutOfRange),
+        (np.arange(3), [0, 1, 2], {"capacity": 0}, OutOfRange),
+        (np.arange(3), [0, 1, 2], {"capacity": 2.5}, OutOfRange),
     ],
 )
 def test_bad_rows(mine: Any, owners: Any, options: Any, fault: type) -> None:
@@ -213,36 +252,7 @@ def test_bad_rows(mine: Any, owners: Any, options: Any, fault: type) -> None:
         MemoryCluster(3).run(program)
 
 
-# -- at the owner ------------------------------------------------------------------------------
-
-
-def test_clip_rows() -> None:
-    values = np.array([-3.0, 4.0, math.nan, 1e9])
-    assert clip_rows(values, 0, 10, missing=2).tolist() == [0, 4, 2, 10]
-    assert clip_rows(np.array([-7, 7]), 0, 5).tolist() == [0, 5]
-    assert clip_rows(np.array([1.0, math.inf, -math.inf]), 0, 5).tolist() == [1, 5, 0]
-    with pytest.raises(OutOfRange, match="1 values are missing"):
-        clip_rows(values, 0, 10)
-    for bad in ((5, 1), (0, math.inf), (math.nan, 1)):
-        with pytest.raises(OutOfRange):
-            clip_rows(values, *bad, missing=0)
-
-
-def test_encode_categories() -> None:
-    matrix = encode_categories(np.array(["b", "a", "?", "b"]), ["a", "b"])
-    assert matrix.tolist() == [[0, 1], [1, 0], [0, 0], [0, 1]]
-    for bad in ([], ["a", "a"]):
-        with pytest.raises(OutOfRange):
-            encode_categories(np.array(["a"]), bad)
-
-
-def test_sensitivity_of_bounds_is_exact() -> None:
-    assert sensitivity_of(-3, 2) == 3
-    assert sensitivity_of(0, 0.1) == Fraction(0.1)
-    assert sensitivity_of(0, 7, rows=3) == 21
-    for bad in ((1, 0, 1), (0, math.inf, 1), (0, 1, 0)):
-        with pytest.raises(OutOfRange):
-            sensitivity_of(bad[0], bad[1], rows=int(bad[2]))
+# -- bad parameters ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("edges", [[], [1], [1, 1], [2, 1], [0, math.inf], [0, math.nan]])

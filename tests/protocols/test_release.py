@@ -11,7 +11,7 @@ import pytest
 
 from mpc import MemoryCluster
 from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
-from protocols.accounting import DELTA_LIMIT
+from protocols.accounting import DELTA_LIMIT, delta_bound
 from protocols.errors import EpsilonInvalid, GridOverflow, SensitivityInvalid
 from protocols.means import release_mean
 from protocols.noise import DiscreteLaplace
@@ -56,9 +56,6 @@ def test_spread_and_interval_are_as_stated(m: int, frac: int, sensitivity: float
 
     answer = run(m, program)[0]
     error = answer.values - 40
-    central = math.sqrt(
-        2 * math.exp(-0.8 / math.ceil(sensitivity * 2**frac))
-    )  # sqrt(2 alpha) = this, squared rate halved
     alpha = math.exp(-0.8 / math.ceil(sensitivity * 2**frac))
     central = math.sqrt(2 * alpha) / (1 - alpha) / 2**frac
     assert answer.standard_error == pytest.approx(central, rel=1e-6)
@@ -107,6 +104,27 @@ def test_small_groups_by_counts_of_their_own(m: int) -> None:
     assert answer.epsilon == 130.0 and len(answer.mechanism) == 2
 
 
+@pytest.mark.parametrize("sensitivity", [1, 2, 5])
+def test_the_noise_of_the_minimum_has_the_sensitivity_given(sensitivity: int) -> None:
+    async def program(party: Any) -> Any:
+        counts = party.input(np.full(4000, 50), 0)
+        minimum = MinimumGroup(53, counts, 0.5, sensitivity)
+        return await release(party, counts * 0, DiscreteLaplace(1.0), sensitivity=1, to=[0], minimum=minimum)
+
+    alpha = math.exp(-0.5 / sensitivity)
+    assert run(3, program)[0].shown.mean() == pytest.approx(alpha**3 / (1 + alpha), abs=0.035)  # P(X >= 3)
+
+
+@pytest.mark.parametrize("sensitivity", [0, -1, math.nan, "2"])
+def test_a_minimum_needs_a_sensitivity(sensitivity: Any) -> None:
+    async def program(party: Any) -> None:
+        x = await party.input([1, 2, 3], 0)
+        await release(party, x, HUGE, sensitivity=1, to=0, minimum=MinimumGroup(5, x, 1.0, sensitivity))
+
+    with pytest.raises(SensitivityInvalid):
+        run(3, program)
+
+
 def test_the_threshold_itself_is_noisy() -> None:
     async def program(party: Any) -> Any:
         counts = party.input(np.full(4000, 50), 0)
@@ -144,6 +162,27 @@ def test_asking_again_draws_anew_and_is_charged_anew() -> None:
     assert abs(np.corrcoef(first.values, second.values)[0, 1]) < 0.12
     assert total_epsilon(first, second) == pytest.approx(0.2, rel=1e-12)
     assert Fraction(total_epsilon(first, second)) >= 2 * Fraction(0.1)
+
+
+def test_what_is_charged_is_never_rounded_down() -> None:
+    minimum_epsilon, epsilon = 0.1, 0.7  # their sum as floats is below the exact one
+    exact = Fraction(minimum_epsilon) + Fraction(epsilon)
+    assert Fraction(float(exact)) < exact
+
+    async def program(party: Any) -> Any:
+        x = party.input([1, 2, 3], 0)
+        minimum = MinimumGroup(2, x, minimum_epsilon)
+        one = await release(party, x, DiscreteLaplace(epsilon), sensitivity=1, to=0, minimum=minimum)
+        sums = party.input([1.0, 2.0, 3.0], 0)
+        return one, await release_mean(party, sums, x, DiscreteLaplace(epsilon), low=0, high=2, to=0)
+
+    one, mean = run(3, program)[0]
+    assert 0 <= Fraction(one.epsilon) - exact < Fraction(1, 1 << 50)
+    assert one.epsilon == total_epsilon(one)
+    laws = (DiscreteLaplace(epsilon).law(1, 3), DiscreteLaplace(minimum_epsilon).law(1, 3))
+    assert Fraction(one.delta) >= sum(delta_bound(law, 3) for law in laws)
+    assert Fraction(mean.epsilon) >= 2 * Fraction(epsilon / 2)
+    assert Fraction(mean.delta) >= sum(delta_bound(p.law, 3) for p in mean.parts)
 
 
 # -- means -------------------------------------------------------------------------------------
@@ -222,6 +261,12 @@ def test_bad_means(sums: Any, counts: Any, bounds: Any, rows: Any, fault: type) 
         ({"magnitude": math.nan}, OutOfRange),
         ({"minimum": MinimumGroup(0)}, OutOfRange),
         ({"minimum": MinimumGroup(True)}, OutOfRange),
+        ({"minimum": 50}, WrongType),
+        ({"minimum": MinimumGroup(5, [1, 2, 3], 1.0)}, WrongType),  # type: ignore[arg-type]
+        ({"mechanism": 1.0}, WrongType),
+        ({"mechanism": DiscreteLaplace}, WrongType),
+        ({"to": None}, UnknownParty),
+        ({"to": 0.5}, UnknownParty),
     ],
 )
 def test_bad_releases_draw_no_noise(options: dict[str, Any], fault: type) -> None:
@@ -229,7 +274,7 @@ def test_bad_releases_draw_no_noise(options: dict[str, Any], fault: type) -> Non
         x = await party.input([1, 2, 3], 0)
         before = party.transport.traffic.frames_sent
         with pytest.raises(fault):
-            await release(party, x, DiscreteLaplace(1.0), **{"sensitivity": 1, "to": [0], **options})
+            await release(party, x, **{"mechanism": DiscreteLaplace(1.0), "sensitivity": 1, "to": [0], **options})
         return int(party.transport.traffic.frames_sent - before)
 
     assert run(3, program) == [0, 0, 0]
@@ -255,6 +300,19 @@ def test_a_minimum_needs_counts_that_fit() -> None:
 
     for program in (reals, shape):
         with pytest.raises(ShapeMismatch):
+            run(3, program)
+
+
+def test_a_number_is_no_mechanism_and_the_error_says_what_is() -> None:
+    async def figures(party: Any) -> None:
+        await release(party, party.input([1], 0), 1.0, sensitivity=1, to=0)  # type: ignore[arg-type]
+
+    async def means(party: Any) -> None:
+        x = party.input([1], 0)
+        await release_mean(party, x, x, 1.0, low=0, high=1, to=0)  # type: ignore[arg-type]
+
+    for program in (figures, means):
+        with pytest.raises(WrongType, match=r"mechanism 1\.0: must be a DiscreteLaplace\(epsilon\)"):
             run(3, program)
 
 

@@ -1,0 +1,289 @@
+"""numpy's functions and ufuncs on secrets: which of ours does what np.sum, np.where, np.add, ... do.
+
+What is not in the tables raises WrongType and says what to use instead. Options that only make sense in the open
+(dtype, out, where=) are refused, never ignored.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mpc import elementwise, functions, quotients, reductions, relations, shapes
+from mpc.arrays import SecretArray, SecretBits
+from mpc.errors import WrongType
+from mpc.moments import divide_with_remainder, remainder
+from mpc.operands import numbers
+from mpc.secret import Secret
+
+__all__ = ["call_function", "call_ufunc"]
+
+Function = Callable[..., Any]
+
+
+# -- ufuncs ----------------------------------------------------------------------------------
+
+
+def _truth(x: Any) -> Any:
+    if isinstance(x, SecretArray):
+        return x != 0
+    return x if isinstance(x, SecretBits) else np.asarray(x) != 0
+
+
+def _not_less(x: Any, y: Any) -> Any:
+    return ~relations.less(x, y)
+
+
+def _equal(x: Any, y: Any) -> Any:
+    return x == y if isinstance(x, Secret) else y == x
+
+
+def _not_equal(x: Any, y: Any) -> Any:
+    return x != y if isinstance(x, Secret) else y != x
+
+
+def _and(x: Any, y: Any) -> Any:
+    return x & y if isinstance(x, Secret) else y & x
+
+
+def _or(x: Any, y: Any) -> Any:
+    return x | y if isinstance(x, Secret) else y | x
+
+
+def _xor(x: Any, y: Any) -> Any:
+    return x ^ y if isinstance(x, Secret) else y ^ x
+
+
+def _floor(x: Any) -> Any:
+    return numbers(x).astype(int).astype(float)
+
+
+def _ceil(x: Any) -> Any:
+    return -_floor(-numbers(x))
+
+
+def _sign(x: Any) -> Any:
+    return relations.less(0, x) - relations.less(x, 0)
+
+
+def _power(x: Any, y: Any) -> Any:
+    return numbers(x) ** y if isinstance(x, Secret) else numbers(y).__rpow__(x)
+
+
+UFUNCS: Mapping[Any, Function] = {
+    np.add: elementwise.add,
+    np.subtract: elementwise.subtract,
+    np.multiply: elementwise.multiply,
+    np.matmul: elementwise.matmul,
+    np.divide: lambda x, y: quotients.divide(numbers(x), numbers(y)),
+    np.floor_divide: lambda x, y: quotients.floor_divide(numbers(x), numbers(y)),
+    np.remainder: remainder,
+    np.divmod: divide_with_remainder,
+    np.power: _power,
+    np.float_power: _power,
+    np.negative: lambda x: -numbers(x),
+    np.positive: lambda x: +numbers(x),
+    np.absolute: lambda x: abs(numbers(x)),
+    np.fabs: lambda x: abs(numbers(x)),
+    np.square: lambda x: numbers(x) * numbers(x),
+    np.sign: _sign,
+    np.sqrt: functions.sqrt,
+    np.exp: functions.exp,
+    np.log: functions.log,
+    np.tanh: functions.tanh,
+    np.reciprocal: functions.reciprocal,
+    np.floor: _floor,
+    np.ceil: _ceil,
+    np.maximum: reductions.maximum,
+    np.minimum: reductions.minimum,
+    np.less: relations.less,
+    np.greater: lambda x, y: relations.less(y, x),
+    np.less_equal: lambda x, y: _not_less(y, x),
+    np.greater_equal: _not_less,
+    np.equal: _equal,
+    np.not_equal: _not_equal,
+    np.logical_and: lambda x, y: _and(_truth(x), _truth(y)),
+    np.logical_or: lambda x, y: _or(_truth(x), _truth(y)),
+    np.logical_xor: lambda x, y: _xor(_truth(x), _truth(y)),
+    np.logical_not: lambda x: ~_truth(x),
+    np.bitwise_and: _and,
+    np.bitwise_or: _or,
+    np.bitwise_xor: _xor,
+    np.invert: lambda x: ~x,
+}
+
+
+# -- functions -------------------------------------------------------------------------------
+
+
+def _over_axes(method: str) -> Function:
+    def call(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(a, method)(axis, keepdims=keepdims)
+
+    return call
+
+
+def _along(method: str) -> Function:
+    def call(a: Any, axis: Any = None) -> Any:
+        return getattr(numbers(a), method)(axis)
+
+    return call
+
+
+def _moment(method: str) -> Function:
+    def call(a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
+        return getattr(numbers(a), method)(axis, ddof, keepdims)
+
+    return call
+
+
+def _extreme(method: str) -> Function:
+    def call(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(numbers(a), method)(axis, keepdims)
+
+    return call
+
+
+def _sorting(method: str) -> Function:
+    def call(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
+        del kind, stable  # ours is stable always
+        a = numbers(a)
+        return getattr(a.ravel(), method)() if axis is None else getattr(a, method)(axis)
+
+    return call
+
+
+def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    if x is None or y is None:
+        raise WrongType("np.where of a secret condition alone would show where it holds: use where(condition, x, 0)")
+    return relations.where(condition, x, y)
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    if not isinstance(a, Secret):
+        raise WrongType("np.clip of a public array by secret bounds: use mpc.maximum and mpc.minimum")
+    return numbers(a).clip(a_min, a_max, min=min, max=max)
+
+
+def _reshape(a: Any, /, shape: Any, order: Any = "C") -> Any:
+    if order != "C":
+        raise WrongType("np.reshape of a secret: C order only")
+    return shapes.reshape(a, shape)
+
+
+def _expand_dims(a: Any, axis: int) -> Any:
+    axis = axis if axis >= 0 else axis + a.ndim + 1
+    return a.reshape((*a.shape[:axis], 1, *a.shape[axis:]))
+
+
+FUNCTIONS: Mapping[Any, Function] = {
+    np.sum: _over_axes("sum"),
+    np.mean: _over_axes("mean"),
+    np.any: _over_axes("any"),
+    np.all: _over_axes("all"),
+    np.max: _extreme("max"),
+    np.amax: _extreme("max"),
+    np.min: _extreme("min"),
+    np.amin: _extreme("min"),
+    np.var: _moment("var"),
+    np.std: _moment("std"),
+    np.cumsum: _along("cumsum"),
+    np.argmax: _along("argmax"),
+    np.argmin: _along("argmin"),
+    np.sort: _sorting("sort"),
+    np.argsort: _sorting("argsort"),
+    np.count_nonzero: lambda a, axis=None, *, keepdims=False: _truth(a).sum(axis, keepdims),
+    np.where: _where,
+    np.clip: _clip,
+    np.round: lambda a, decimals=0: numbers(a).round(decimals),
+    np.around: lambda a, decimals=0: numbers(a).round(decimals),
+    np.dot: elementwise.matmul,
+    np.concatenate: shapes.concatenate,
+    np.stack: shapes.stack,
+    np.transpose: lambda a, axes=None: shapes.transpose(a, axes if axes is None else tuple(axes)),
+    np.reshape: _reshape,
+    np.ravel: lambda a: a.ravel(),
+    np.squeeze: lambda a, axis=None: a.squeeze(axis),
+    np.swapaxes: lambda a, axis1, axis2: a.swapaxes(axis1, axis2),
+    np.expand_dims: _expand_dims,
+    np.copy: lambda a: a.copy(),
+    np.take: lambda a, indices, axis=None: shapes.take_along(a, indices, axis),
+    np.broadcast_to: lambda array, shape: shapes.broadcast_to(array, shape),
+    np.shape: lambda a: a.shape,
+    np.ndim: lambda a: a.ndim,
+    np.size: lambda a: a.size,
+}
+
+_SHOWS_POSITIONS = "it would show which elements they are: use where(condition, x, 0), then sum"
+_COUNT = "for each public value or bound c: (x == c).sum() or (x < c).sum()"
+
+INSTEAD: Mapping[str, str] = {
+    "median": "x.sort()[len(x) // 2]",
+    "percentile": "x.sort() and a public index",
+    "quantile": "x.sort() and a public index",
+    "unique": _COUNT,
+    "bincount": _COUNT,
+    "histogram": _COUNT,
+    "digitize": _COUNT,
+    "nonzero": _SHOWS_POSITIONS,
+    "flatnonzero": _SHOWS_POSITIONS,
+    "argwhere": _SHOWS_POSITIONS,
+    "extract": _SHOWS_POSITIONS,
+    "compress": _SHOWS_POSITIONS,
+    "isnan": "no check: a secret is never NaN or infinite",
+    "isfinite": "no check: a secret is never NaN or infinite",
+    "log2": "mpc.log(x) / log(2)",
+    "log10": "mpc.log(x) / log(10)",
+    "log1p": "mpc.log(1 + x)",
+    "expm1": "mpc.exp(x) - 1",
+    "rint": "x.round(), where ties go up",
+    "norm": "mpc.sqrt((x * x).sum())",
+    "array_equal": "(x == y).all()",
+    "average": "(x * weights).sum() / weights.sum()",
+    "vstack": "mpc.concatenate or mpc.stack",
+    "hstack": "mpc.concatenate or mpc.stack",
+    "column_stack": "mpc.stack(columns, axis=1)",
+    "outer": "x.reshape(-1, 1) * y",
+    "save": "party.reveal first",
+}
+_GENERAL = (
+    "+ - * @ / // % **, comparisons, the methods of a SecretArray, mpc.where and mpc.functions, or reveal it first"
+)
+
+
+# -- calls -----------------------------------------------------------------------------------
+
+
+def _call(name: str, ours: Function, args: Any, options: Any) -> Any:
+    try:
+        inspect.signature(ours).bind(*args, **options)
+    except TypeError as error:
+        raise WrongType(f"{name} of a secret: {error}; give only what the secret's own function takes") from None
+    return ours(*args, **options)
+
+
+def _refuse(name: str, short: str) -> WrongType:
+    return WrongType(f"{name} does not take secrets: use {INSTEAD.get(short, _GENERAL)}")
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """See NumpyArray.__array_ufunc__."""
+    name = f"numpy.{ufunc.__name__}"
+    if options.get("out") is not None:
+        raise WrongType(f"{name}: a public array cannot hold a secret (out= or +=): write x = x + secret")
+    if method != "__call__":
+        raise WrongType(f"{name}.{method} does not take secrets: use the methods sum, cumsum, min, max, any, all")
+    if ufunc not in UFUNCS:
+        raise _refuse(name, ufunc.__name__)
+    return _call(name, UFUNCS[ufunc], inputs, {k: v for k, v in options.items() if k != "out"})
+
+
+def call_function(function: Function, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """See NumpyArray.__array_function__."""
+    name = f"{function.__module__}.{function.__name__}"
+    if function not in FUNCTIONS:
+        raise _refuse(name, function.__name__)
+    return _call(name, FUNCTIONS[function], args, options)
