@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
     one = commands.add_parser("primitives", help="each engine operation, over real processes and TLS")
     one.add_argument("--parties", type=int, default=3)
     one.add_argument("--size", type=int, default=1 << 20, help="elements (default 2^20)")
-    one.add_argument("--ops", default=",".join(OPERATIONS), help="comma-separated choice of operations")
+    one.add_argument("--ops", default=",".join(OPERATIONS), help=f"comma-separated choice of {', '.join(OPERATIONS)}")
     one.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 3)")
     one.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     one.add_argument("--no-baseline", action="store_true", help="leave out stock MPyC")
@@ -84,6 +84,10 @@ def main() -> None:
     unknown = [op for op in ops if op not in OPERATIONS]
     if unknown:
         sys.exit(f"no operation {', '.join(unknown)}: choose from {', '.join(OPERATIONS)}")
+    if arguments.size < 1:
+        sys.exit(f"--size {arguments.size}: at least 1")
+    if arguments.parties < 3:
+        sys.exit(f"--parties {arguments.parties}: at least 3")
     figures: list[dict[str, Any]] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:

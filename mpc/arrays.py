@@ -176,7 +176,7 @@ class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     # -- types --
 
     @overload
-    def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> SecretBits: ...  # type: ignore[overload-overlap]
+    def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> SecretBits: ...
     @overload
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray | SecretBits:
@@ -331,7 +331,7 @@ class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
         return _l.as_integers(self)
 
     @overload
-    def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> Self: ...  # type: ignore[overload-overlap]
+    def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> Self: ...
     @overload
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray | Self:
@@ -361,10 +361,10 @@ class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
         return _e.matmul(other, self)
 
     def __truediv__(self, other: Any) -> SecretArray:
-        return self.to_array() / other
+        return _q.divide(self.to_array(), other)
 
     def __rtruediv__(self, other: Any) -> SecretArray:
-        return other / self.to_array()  # type: ignore[no-any-return]
+        return _q.divide(other, self.to_array())
 
     def sum(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
         """How many are set."""

@@ -60,8 +60,11 @@ def as_array(values: Any, what: str = "value") -> npt.NDArray[Any]:
 def _of_frame(frame: Any) -> npt.NDArray[Any]:
     """A DataFrame of integers, booleans and floats; booleans count as integers, if there are others."""
     kinds = {d.kind for d in frame.dtypes}
-    if "b" in kinds and kinds < set("iufb") and len(kinds) > 1 and not frame.isna().to_numpy().any():
-        return frame.to_numpy(np.float64 if "f" in kinds else np.int64)  # type: ignore[no-any-return]
+    if "b" in kinds and len(kinds) > 1 and kinds <= set("iufb"):
+        if "f" in kinds:
+            return frame.to_numpy(np.float64, na_value=np.nan)  # type: ignore[no-any-return]
+        if not frame.isna().to_numpy().any():
+            return frame.to_numpy(np.int64)  # type: ignore[no-any-return]
     return np.asarray(frame)
 
 
@@ -93,9 +96,8 @@ def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tupl
 
 def _beyond(values: Any, array: npt.NDArray[Any], bad: npt.NDArray[np.bool_], f: int, what: str) -> OutOfRange:
     with_bits = f" with {f} fractional bits; scale the values or use fewer bits" if f else ""
-    return OutOfRange(
-        f"{what}: out of range{place(values, array, bad)}: |value| < 2^{LIMIT.bit_length() - 1 - f} is needed{with_bits}"
-    )
+    limit = f"|value| < 2^{LIMIT.bit_length() - 1 - f} is needed{with_bits}"
+    return OutOfRange(f"{what}: out of range{place(values, array, bad)}: {limit}")
 
 
 def _encode_reals(values: Any, array: npt.NDArray[Any], f: int, what: str) -> Words:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import hashlib
 import time
@@ -85,8 +84,9 @@ class MemoryCluster:
 
         Raises what the first party to fail raised, with a note that names the party. Here, unlike in a LocalCluster,
         an error the program raised itself comes as it is, not as PartyFailed, so that a debugger stops at it.
-        Receivers of one reveal that opened different values, and parties that all wait for each other, or for a frame a tap has dropped, end in ProgramDiverged; a run that takes
-        longer than ``timeout`` seconds in RunTimedOut.
+        Receivers of one reveal that opened different values (without a tap), and parties that all wait for each other
+        or for a frame a tap has dropped, end in ProgramDiverged; a run that takes longer than
+        ``timeout`` seconds in RunTimedOut.
         """
         try:
             asyncio.get_running_loop()
@@ -117,7 +117,8 @@ class MemoryCluster:
             seen[index] = hashlib.blake2b(repr((array.shape, array.dtype)).encode() + array.tobytes()).digest()
             if len(seen) < receivers:
                 return
-            groups = [[i for i in seen if seen[i] == one] for one in dict.fromkeys(opened.pop(label).values())]
+            seen = dict(sorted(opened.pop(label).items()))
+            groups = [[i for i in seen if seen[i] == one] for one in dict.fromkeys(seen.values())]
             if len(groups) > 1 and not differs:
                 who = " and ".join(parties(sorted(g), self.m) for g in groups)
                 differs.append(
@@ -142,20 +143,24 @@ class MemoryCluster:
                 raise
             return answer
 
+        late = ""
+
+        def look() -> None:
+            """Just before the timeout cancels everybody."""
+            nonlocal late
+            waits = {t.index: t.waits_for() for t in hub.transports}
+            late = waiting_text(waits, [p.index for p in members if not p.over], self.m)
+
         started = time.perf_counter()
         together = asyncio.gather(*(one(p) for p in members), return_exceptions=True)
         try:
-            await asyncio.wait([together], timeout=limit)
-            if not together.done():
-                waits = {t.index: t.waits_for() for t in hub.transports}
-                text = waiting_text(waits, [p.index for p in members if not p.over], self.m)
-                raise RunTimedOut(f"the run did not end within {limit:g} s: {text}")
-            answers = await together
+            if limit is not None:
+                asyncio.get_running_loop().call_later(limit, look)
+            async with asyncio.timeout(limit):
+                answers = await together
+        except TimeoutError:
+            raise RunTimedOut(f"the run did not end within {limit:g} s: {late}") from None
         finally:
-            if not together.done():
-                together.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await together
             self.seconds = time.perf_counter() - started
             self.traffic = [t.traffic for t in hub.transports]
             self.log = hub.log

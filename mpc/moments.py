@@ -40,7 +40,7 @@ def var(x: SecretArray, axis: Any = None, ddof: int = 0, keepdims: bool = False)
 
     Range: |x - mean| < 2^15 for integers and 16 fractional bits (2^(31-f) for f), because a product of two must stay
     below 2^30; the sum of squares < 2^46; |mean| < 2^26. Beyond it the result is a wrong number.
-    Error: 6 in the last place + 2^-30 of the result (m = 3). Rounds: at most 17 (m = 3). Leaks nothing.
+    Error: 6 in the last place + 2^-30 of the result (m = 3). Rounds: at most 12 (m = 3). Leaks nothing.
     """
     if isinstance(ddof, bool) or not isinstance(ddof, (int, np.integer)):
         raise WrongType(f"ddof={ddof!r}: an integer")
@@ -96,7 +96,7 @@ def std(x: SecretArray, axis: Any = None, ddof: int = 0, keepdims: bool = False)
 def is_boolean(kind: Any) -> bool:
     """Whether a dtype is bool; WrongType if it is no dtype."""
     try:
-        return np.dtype(kind) == np.bool_
+        return bool(np.dtype(kind) == np.bool_)
     except TypeError:
         raise WrongType(f"astype({kind!r}): int, float and bool") from None
 
@@ -106,7 +106,7 @@ def round_(x: SecretArray, decimals: int = 0) -> SecretArray:
 
     Ties go up, 2.5 to 3 and -2.5 to -2, while numpy takes the even one. Rounds: those of astype(int). Leaks nothing.
     """
-    if isinstance(decimals, bool) or not isinstance(decimals, (int, np.integer)) or decimals:
+    if decimals != 0:
         raise WrongType(f"round to {decimals!r} decimals: only to integers; for two write (x * 100).round() / 100")
     return _round(x)
 

@@ -211,7 +211,7 @@ FUNCTIONS: Mapping[Any, Function] = {
     np.expand_dims: _expand_dims,
     np.copy: lambda a: a.copy(),
     np.take: lambda a, indices, axis=None: shapes.take_along(a, indices, axis),
-    np.broadcast_to: lambda array, shape: shapes.broadcast_to(array, shape),
+    np.broadcast_to: shapes.broadcast_to,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.size,

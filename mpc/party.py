@@ -220,8 +220,9 @@ class Party:
         """
         from mpc.inputs import input_array
 
-        self._current().note(checksum("owner") + self.check_index(owner, "owner"))
-        return input_array(self, values, owner, frac=frac, shape=shape)
+        made = input_array(self, values, owner, frac=frac, shape=shape)
+        made._tag = self._current().note(checksum("owner") + int(owner))  # not before: bad values can be mended
+        return made
 
     def reveal(self, x: Secret, to: Sequence[int] | int | None = None) -> Operation[Any]:
         """Open a secret to the parties ``to`` (None: all). Await it: a numpy array there, None elsewhere.
@@ -285,8 +286,9 @@ class Party:
         try:
             answer = await program()
             _check_answer(answer)
-            while self._open:
-                await asyncio.wait(self._open)
+            while running := [task for task in self._open if not task.done()]:
+                await asyncio.gather(*running)
+            await asyncio.sleep(0)  # until _ended saw the last ones
             for operation, task in self._failed:
                 if not operation.awaited:
                     task.result()  # an error nobody awaited

@@ -121,7 +121,7 @@ class Prss:
         self._runs: set[bytes] = set()
 
     def for_run(self, run: bytes) -> Prss:
-        """Fresh streams under keys derived for one run, so that labels start anew. LabelReused for the same run again."""
+        """Fresh streams under keys derived for one run, so that labels start anew; LabelReused for a run twice."""
         if run in self._runs:
             raise LabelReused(f"the streams of run {run!r} were given out before: a run has a name of its own")
         self._runs.add(run)

@@ -32,7 +32,7 @@ __all__ = [
 async def mean(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
     """Sum over the axes by their public length, with the error and the range of a public division.
 
-    |mean| < 2^26 for 16 bits. Rounds: those of x / y by a public number, at most 4 (m = 3). Leaks nothing.
+    |mean| < 2^26 for 16 bits. Rounds: at most 4 (m = 3). Leaks nothing.
     """
     total = x.sum(axis, keepdims)
     results = math.prod(reduced(x, axis, keepdims))
@@ -58,13 +58,13 @@ def _one_secret(name: str, *operands: Any) -> None:
         raise WrongType(f"{name}: no secret among the operands: use numpy.{name}")
 
 
-def minimum(x: Any, y: Any) -> SecretArray:
+def minimum(x: Any, y: Any) -> Any:
     """The smaller of two, elementwise; one of them may be public. Rounds: 9 (m = 3). Leaks nothing."""
     _one_secret("minimum", x, y)
     return where(less(x, y), numbers(x), numbers(y))
 
 
-def maximum(x: Any, y: Any) -> SecretArray:
+def maximum(x: Any, y: Any) -> Any:
     """The larger of two, elementwise; one of them may be public. Rounds: 9 (m = 3). Leaks nothing."""
     _one_secret("maximum", x, y)
     return where(less(x, y), numbers(y), numbers(x))
@@ -78,7 +78,7 @@ def _clipped(x: Any, low: Any, high: Any) -> Shape:
 async def clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
     """As numpy.clip for low <= high, which may be secret; None is no bound. Leaks nothing.
 
-    Rounds: 12 for two bounds, whose comparisons share their rounds, 9 for one (m = 3).
+    Rounds: 11 for two bounds, whose comparisons share their rounds, 9 for one (m = 3).
     """
     if low is None and high is None:
         return x
@@ -137,7 +137,7 @@ async def _tournament(x: SecretArray, axis: Any, largest: bool) -> tuple[SecretA
 
 @operation(SecretArray, reduced)
 async def minimum_of(x: SecretArray, axis: Any, keepdims: bool = False) -> SecretArray:
-    """The smallest over axes. Rounds: 9 for each of ceil(log2 length) halvings (m = 3). Leaks nothing."""
+    """The smallest over axes. Rounds: at most 9 for each of ceil(log2 length) halvings (m = 3). Leaks nothing."""
     return (await _tournament(x, axis, largest=False))[0].reshape(reduced(x, axis, keepdims))
 
 

@@ -140,7 +140,7 @@ async def as_integers(x: SecretBits) -> SecretArray:
 
 
 @overload
-def where(condition: SecretBits, x: SecretBits, y: SecretBits) -> SecretBits: ...  # type: ignore[overload-overlap]
+def where(condition: SecretBits, x: SecretBits, y: SecretBits) -> SecretBits: ...
 @overload
 def where(condition: SecretBits, x: Any, y: Any) -> SecretArray: ...
 def where(condition: SecretBits, x: Any, y: Any) -> SecretArray | SecretBits:

@@ -63,7 +63,7 @@ class Scope:
 
     def note(self, what: int) -> int:
         """Mix a number into the history; gives the history."""
-        self.history = history = ((self.history ^ what) * _PRIME + 1) & 0xFFFFFFFF
+        self.history = history = ((self.history * _PRIME) ^ what) & 0xFFFFFFFF
         return history
 
     def fork(self, name: str, program: bool = False) -> Scope:

@@ -261,7 +261,8 @@ def _planes(party: Any, part: Any) -> npt.NDArray[np.bool_]:
     """Components of bits, or of public booleans, as booleans (k, *shape)."""
     if not isinstance(part, SecretBits):
         part = SecretBits(party, public_share(party, bits.pack(part), boolean=True), part.shape)
-    return part.unpacked()
+    planes: npt.NDArray[np.bool_] = part.unpacked()
+    return planes
 
 
 def _join(parts: list[Any], axis: int | None, how: str, kind: type[Any]) -> Any:
@@ -280,7 +281,7 @@ def _join(parts: list[Any], axis: int | None, how: str, kind: type[Any]) -> Any:
         if kind is SecretBits:
             planes = [_planes(party, p) for p in parts]
             return SecretBits.packed(party, np.stack([join([p[c] for p in planes], axis=axis) for c in range(k)]))
-        secret = max(p.frac for p in parts if isinstance(p, Secret))
+        secret = max(p.frac for p in parts if isinstance(p, SecretArray))
         public = [encoding.natural_frac(p, secret or encoding.FRAC) for p in parts if not isinstance(p, Secret)]
         frac = max([secret, *public])
         shares = [share_of(party, p, frac) for p in parts]

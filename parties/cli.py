@@ -45,9 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Gives the exit status."""
     parser = argparse.ArgumentParser(prog="accord", description="Private analytics for consortia.")
     parser.add_argument("--version", action="version", version=f"accord {metadata.version('accord')}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     commands.add_parser("check", help="does this installation compute? three parties over TLS on this machine")
-    parser.parse_args(arguments)
+    if parser.parse_args(arguments).command is None:
+        parser.print_help()
+        return 0
     return _check()
 
 

@@ -83,9 +83,10 @@ def test_answers(cluster: LocalCluster) -> None:
     assert [b is None for _, b in answers] == [True, True, False]
     assert answers[2][1].tolist() == [True, True, False, False, False]
     assert len(cluster.traffic) == 3 and 0 < cluster.seconds < 10
-    before = [t.copy() for t in cluster.traffic]
+    before = sum(t.frames_sent for t in cluster.traffic)
     cluster.run(programs.product_and_less, INPUTS)
-    assert cluster.traffic == before  # of one run, not of all so far
+    after = sum(t.frames_sent for t in cluster.traffic)  # who deals follows from the run's labels, all together do not
+    assert after == before  # of one run, not of all so far
 
 
 def test_five_parties() -> None:
@@ -151,7 +152,7 @@ def test_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
 
 def test_prints_of_programs_appear(capfd: pytest.CaptureFixture[str]) -> None:
     async def program(party: Any) -> None:
-        print(f"party {party.index} was here\n", end="", flush=True)  # in one piece even if Python runs unbuffered
+        os.write(1, f"party {party.index} was here\n".encode())  # one write: lines of two processes cannot mix
 
     with LocalCluster() as own:  # started while capfd holds the descriptors
         own.run(program)
@@ -221,7 +222,7 @@ def test_what_cannot_be_pickled_is_said_before_anything_runs(cluster: LocalClust
         cluster.run(program)
     with pytest.raises(NotTransferable, match="the input of party 2"):
         cluster.run(programs.echo, [1, 2, lock])
-    with pytest.raises(NotTransferable, match="a secret must be revealed first"):
+    with pytest.raises(NotTransferable, match="reveal it first"):
         cluster.run(programs.answers_a_secret)
     assert works(cluster)
 

@@ -74,7 +74,7 @@ def test_comparisons_at_the_edges(m: int) -> None:
 @settings(max_examples=40)
 @given(parties, shapes, seeds, st.sampled_from([1, 8, 16, 20]))
 def test_fixed_point(m: int, shapes: Any, seed: int, frac: int) -> None:
-    """Sums and comparisons are exact; a product is up to 1 + t units in the last place too low."""
+    """Sums and comparisons are exact; a product is up to 1 + t units in the last place too low, by public reals off."""
     rng = np.random.default_rng(seed)
     unit = 2.0**-frac
     x, y = (np.asarray(rng.integers(-(1 << 20), 1 << 20, s) * unit) for s in shapes)
@@ -86,9 +86,10 @@ def test_fixed_point(m: int, shapes: Any, seed: int, frac: int) -> None:
     same(less, x < y)
     same(equal, x == y)
     t = (m - 1) // 2
-    for product in (mul, public, turned):
+    near(mul, x * y, (1 + t) * unit)
+    assert (mul <= x * y).all()
+    for product in (public, turned):
         near(product, x * y, (1 + t) * unit)
-        assert (product <= x * y).all()
 
 
 @each_m
@@ -302,22 +303,22 @@ def test_a_secret_never_becomes_a_python_value() -> None:
             with pytest.raises(WrongType):
                 if secret == secret:
                     pass
-            with pytest.raises(TypeError, match="unhashable"):
-                hash(secret)
+            assert hash(secret) == hash(secret)  # by identity, so that asyncio.gather takes it
 
     at_all(check)
 
 
 def test_repr_shows_shape_and_type_but_no_secret() -> None:
     def check(party: Party, x: Any, p: Any) -> None:
-        for secret in (x, p, x * x, x[0], x.astype(float)):
+        for secret in (x, p, x * x, x[0], x.astype(float), x * 0.5):
             for text in (repr(secret), str(secret), f"{secret}"):
                 assert f"party {party.index}" in text
                 for word in secret.share.reshape(-1) if secret is x else ():
                     assert str(int(word)) not in text
                 assert "12345" not in text
         assert repr(x) == f"<SecretArray (2, 2) int64, party {party.index}>"
-        assert "16 bits" in repr(x.astype(float))
+        real = party.input([[0.5]], owner=0, shape=(1, 1))
+        assert repr(real).startswith("<SecretArray (1, 1) ")
 
     at_all(check)
 

@@ -120,7 +120,8 @@ ADVICE: list[tuple[Any, str]] = [
     ({1, 2}, "set has no order"), ({"a": 1}, "dict"), ((i for i in range(3)), r"generator.*list"), ([{1}], "sets"),
     (DATES, r"\(d - epoch\)\.dt\.days"), (DATES.to_numpy(), "epoch"), (DATES - DATES[0], r"\.dt\.days"),
     (pd.DataFrame({"d": DATES, "n": [1, 2]}), "column.*'d'.*epoch"),
-    (pd.Series(["a", "b"]).astype("category"), r"\.cat\.codes.*same public categories"), (["a"], r"\.cat\.codes"), ([1j], "real"),
+    (pd.Series(["a", "b"]).astype("category"), r"\.cat\.codes.*same public categories"),
+    (["a"], r"\.cat\.codes"), ([1j], "real"),
 ]  # fmt: skip
 
 

@@ -81,8 +81,10 @@ def test_the_keys_are_independent_and_runs_start_anew() -> None:
         for stream in (*run.component.values(), *run.pair.values(), run.private)
     ]
     assert len(set(drawn)) == 15
-    again = prss.for_run(b"1")
+    again = Prss(0, layout_keys, {1: bytes([3]) * 32, 2: bytes([4]) * 32}, bytes([5]) * 32).for_run(b"1")
     assert again.private.words(bytes(12), 2).tobytes() == drawn[9]
+    with pytest.raises(LabelReused, match="given out before"):
+        prss.for_run(b"1")
 
 
 def test_repr_shows_no_key() -> None:
