@@ -171,7 +171,7 @@ def test_bad_divisors() -> None:
         with pytest.raises(WrongType, match="integers"):
             x // 2.5
         with pytest.raises(WrongType, match="integers"):
-            x.astype(float) // x
+            await (x.astype(float) // x)
         with pytest.raises(ShapeMismatch):
             x / await party.input(np.arange(1, 5), owner=1)
 

@@ -197,7 +197,7 @@ def test_parties_that_expect_another_shape_find_out(expected: tuple[int, ...]) -
 
     async def program(party: Party) -> Any:
         try:
-            return await party.input([1, 2], owner=0, shape=(2,) if party.index == 0 else expected)
+            await party.input([1, 2], owner=0, shape=(2,) if party.index == 0 else expected)
         finally:
             sent[party.index] = party.transport.traffic.frames_sent
 
@@ -211,7 +211,7 @@ def test_parties_that_expect_another_type_find_out() -> None:
     cluster = MemoryCluster(3)
 
     async def program(party: Party) -> Any:
-        return await party.input([1.5], owner=0, frac=8 if party.index == 0 else 16)
+        await party.input([1.5], owner=0, frac=8 if party.index == 0 else 16)
 
     with pytest.raises(WrongType, match="8 fractional bits, but party"):
         cluster.run(program)

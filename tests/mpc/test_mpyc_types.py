@@ -66,7 +66,7 @@ def test_fixed_point(cluster: LocalCluster) -> None:
         x = party.input(mine, owner=0)
         finer = await to_mpyc(x, party.runtime.SecFxp(64, 20))
         coarser = await to_mpyc(x, party.runtime.SecFxp(48, 10))
-        back = from_mpyc(party, finer)
+        back = await from_mpyc(party, finer)
         revealed = await party.reveal(back)
         return await party.runtime.output(finer), await party.runtime.output(coarser), revealed, back.frac
 
