@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy.typing as npt
 from mpc import bits, encoding, exchange
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
-from mpc.party import Operation
-from mpc.secret import Secret, Shape, settled
+from mpc.party import Operation, current_scope
+from mpc.secret import Shape, settled
 
 if TYPE_CHECKING:
     from mpc.party import Party
@@ -92,24 +92,21 @@ async def _input(party: Party, words: Any, frac: int | None, owner: int, shape: 
     return SecretArray(party, await exchange.deal(party, words, owner, announced), int(notice[1]))
 
 
-def reveal(party: Party, x: Any, to: Sequence[int] | int | None = None) -> Operation[Any]:
+def reveal(party: Party, x: Any, receivers: list[int]) -> Operation[Any]:
     """See Party.reveal."""
-    receivers = None
-    if to is not None:
-        named = list(to) if isinstance(to, Iterable) else [to]
-        receivers = sorted({party.check_index(r, "receiver") for r in named})
-    if not isinstance(x, Secret):
-        raise WrongType(f"reveal takes a SecretArray or SecretBits, not {type(x).__name__}")
     return party.launch("reveal", lambda: _reveal(party, x, receivers))
 
 
-async def _reveal(party: Party, x: Any, receivers: list[int] | None) -> npt.NDArray[Any] | None:
+async def _reveal(party: Party, x: Any, receivers: list[int]) -> npt.NDArray[Any] | None:
     await settled(x)
-    if isinstance(x, SecretBits):
-        words = await exchange.reveal(party, x.words, receivers, boolean=True)
-        return None if words is None else bits.unpack(words, x.size).reshape(x.shape)[()]
-    words = await exchange.reveal(party, x.share, receivers)
-    return None if words is None else encoding.decode(words, x.frac)[()]  # of no dimensions: a numpy scalar
+    boolean = isinstance(x, SecretBits)
+    words = await exchange.reveal(party, x.words if boolean else x.share, receivers, boolean=boolean)
+    if words is None:
+        return None
+    value = bits.unpack(words, x.size).reshape(x.shape) if boolean else encoding.decode(words, x.frac)
+    if party.on_reveal is not None:
+        party.on_reveal(current_scope().label, len(receivers), value)
+    return np.asarray(value)[()]  # of no dimensions: a numpy scalar
 
 
 def random_bits(party: Party, shape: Shape) -> SecretBits:

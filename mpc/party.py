@@ -17,7 +17,7 @@ from mpc.errors import NotTransferable, UnknownParty, UsageError, WrongType
 from mpc.framing import deepest, frames
 from mpc.mailbox import LABEL_BYTES
 from mpc.prss import Prss
-from mpc.scope import Operation, Resumed, Scope, _scope, checksum, current_scope, drive, task_factory
+from mpc.scope import Failed, Operation, Resumed, Scope, Shield, _scope, checksum, current_scope, drive, task_factory
 from mpc.sharing import Layout
 from mpc.transport import Transport
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Operation", "Party", "Scope", "current_scope", "task_factory"]
 
 T = TypeVar("T")
-
-
-async def _failing(error: Exception) -> Any:
-    raise error
 
 
 def _check_answer(answer: Any) -> None:
@@ -123,19 +119,22 @@ class Party:
         self, scope: Scope, context: contextvars.Context, make: Callable[[], Coroutine[Any, Any, T]], hold: bool
     ) -> Operation[T]:
         coro: Coroutine[Any, Any, Any] = make()
+        shields: list[Shield] = []
+        work: Awaitable[Any]
         try:
             first = context.run(coro.send, None)
         except StopIteration as stop:
-            return Operation(scope, None, stop.value)
+            return Operation(scope, None, stop.value, [])
         except Exception as error:
             if not hold:
                 raise
-            task = asyncio.Task(_failing(error), loop=asyncio.get_running_loop(), context=context)
+            work = Failed(error)
         else:
             if first is not None:
                 first._asyncio_future_blocking = False  # so that others can await the same future meanwhile
-            task = asyncio.Task(drive(Resumed(coro, first)), loop=asyncio.get_running_loop(), context=context)
-        operation: Operation[T] = Operation(scope, task, None)
+            work = Resumed(coro, first)
+        task: asyncio.Task[Any] = asyncio.Task(drive(work, shields), loop=asyncio.get_running_loop(), context=context)
+        operation: Operation[T] = Operation(scope, task, None, shields)
         self._open.add(task)
         task.add_done_callback(functools.partial(self._ended, operation))
         return operation
@@ -239,19 +238,12 @@ class Party:
             raise x.stray()
         scope = self._current()
         scope.note(x.tag)
-        receivers: Sequence[int] = range(self.m)
+        receivers = list(range(self.m))
         if to is not None:
             receivers = sorted({self.check_index(r, "receiver") for r in (to if isinstance(to, Iterable) else [to])})
             for r in receivers:
                 scope.note(r)
-        opened = reveal(self, twin(x), None if to is None else receivers)
-        if self.on_reveal is not None and self.index in receivers:
-            told = functools.partial(self.on_reveal, opened.scope.label, len(receivers))
-            if opened.task is None:
-                told(opened.value)
-            else:
-                opened.task.add_done_callback(lambda t: None if t.cancelled() or t.exception() else told(t.result()))
-        return opened
+        return reveal(self, twin(x), receivers)
 
     def _current(self) -> Scope:
         if self.over:

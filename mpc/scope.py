@@ -22,7 +22,7 @@ import functools
 import hashlib
 import sys
 import zlib
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 from mpc.errors import UsageError
@@ -150,22 +150,35 @@ class Resumed:
                     return stop.value
 
 
-async def drive(resumed: Resumed) -> Any:
-    return await resumed
+class Failed:
+    """Something to await that raises: an operation that failed before its first wait."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        raise self.error
+        yield  # makes it a generator
 
 
-def _open(shield: _Shield, _: Any) -> None:
-    if not shield.done():
-        shield.set_result(None)
+async def drive(work: Awaitable[Any], shields: list[Shield]) -> Any:
+    """Await the work; whoever waits behind a shield goes on in the same turn of the loop as one who awaits the task."""
+    try:
+        return await work
+    finally:
+        for shield in shields:
+            if not shield.done():
+                shield.set_result(None)
 
 
-class _Shield(asyncio.Future[None]):
+class Shield(asyncio.Future[None]):
     """The end of a task, to be awaited and cancelled without cancelling the task."""
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         super().__init__(loop=task.get_loop())
         self._children = [task]  # as a gathering has them: the watch for stalls looks there
-        task.add_done_callback(functools.partial(_open, self))
 
 
 class Operation(Generic[T]):
@@ -177,9 +190,10 @@ class Operation(Generic[T]):
     """
 
     outside = "an operation under way: await it"
-    __slots__ = ("awaited", "scope", "task", "value")
+    __slots__ = ("awaited", "scope", "shields", "task", "value")
 
-    def __init__(self, scope: Scope, task: asyncio.Task[T] | None, value: T | None) -> None:
+    def __init__(self, scope: Scope, task: asyncio.Task[T] | None, value: T | None, shields: list[Shield]) -> None:
+        self.shields = shields
         self.scope = scope
         self.task = task
         self.value = value
@@ -203,7 +217,9 @@ class Operation(Generic[T]):
         task = self.task
         if task is not None:
             if here is not None and here.program and not task.done():
-                await _Shield(task)
+                shield = Shield(task)
+                self.shields.append(shield)
+                await shield
             self.value = await task
             self.task = None
         if here is not None and here.depth < self.scope.depth:
