@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -50,27 +51,31 @@ def _marks(arguments: argparse.Namespace, console: Console) -> None:
 
 def _show(console: Console, figures: list[dict[str, Any]], rtt: float) -> None:
     title = f"{figures[0]['parties']} processes, loopback, TLS 1.3" + (f", {rtt:g} ms round trip added" if rtt else "")
-    table = Table(title=title, caption=describe())
-    for name in (
+    compared = any(f["baseline_ns_per_element"] is not None for f in figures)
+    table = Table(title=title, caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    names = [
         "operation",
         "size",
         "seconds",
-        "ns/element",
-        "bytes/party",
+        "ns each",
+        "bytes",
         "rounds",
-        "MiB/party",
-        "stock MPyC ns",
-        "x",
-    ):
-        table.add_column(name, justify="left" if name == "operation" else "right")
+        "MiB",
+        *(["MPyC ns", "times"] if compared else []),
+    ]
+    for name in names:
+        table.add_column(name, justify="left" if name == "operation" else "right", no_wrap=True)
     for f in figures:
-        stock, speedup = f["baseline_ns_per_element"], f["speedup"]
-        table.add_row(
+        row = [
             f["op"], f"{f['size']:,}", f"{f['seconds']:.4f}", f"{f['ns_per_element']:,.1f}",
-            f"{f['bytes_per_party']:,.0f}", str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}",
-            "" if stock is None else f"{stock:,.0f}", "" if speedup is None else f"{speedup:,.0f}",
-        )  # fmt: skip
+            f"{f['bytes_per_party'] / f['size']:.4g}", str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}",
+        ]  # fmt: skip
+        if compared:
+            stock, speedup = f["baseline_ns_per_element"], f["speedup"]
+            row += ["" if stock is None else f"{stock:,.0f}", "" if speedup is None else f"{speedup:,.0f}"]
+        table.add_row(*row)
     console.print(table)
+    console.print("ns and bytes for each element; bytes sent and peak memory for each party", justify="center")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import describe
+from bench.plot import draw
 from bench.primitives import measure
 
 __all__ = ["MARKS", "lines", "run", "write"]
@@ -122,4 +123,6 @@ def write(figures: list[dict[str, Any]], readme: Path = _ROOT / "README.md") -> 
     after = rest.split(_END)[1]
     readme.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}")
     (_ROOT / "docs" / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    large = [f for f in figures if f["parties"] == 3 and f["baseline_ns_per_element"] is not None]
+    draw(large, str(_ROOT / "docs" / "primitives.svg"), describe())
     return table

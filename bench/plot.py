@@ -24,7 +24,10 @@ def draw(figures: list[dict[str, Any]], path: str, machine: str) -> None:
     if known:
         axes.barh([r for r, _ in known], [s for _, s in known], height=0.38, color="#c9c9c9", label="stock MPyC")
     for r, f in zip(rows, figures, strict=True):
-        note = f"{f['ns_per_element']:,.3g}" + (f"  ({f['speedup']:,.0f}x)" if f["speedup"] else "")
+        value = f["ns_per_element"]
+        note = (f"{value:,.0f}" if value >= 100 else f"{value:.3g}") + (
+            f"  ({f['speedup']:,.0f}x)" if f["speedup"] else ""
+        )
         axes.text(f["ns_per_element"], r + 0.2, f" {note}", va="center", fontsize=8)
     axes.set_yticks(list(rows), names)
     axes.invert_yaxis()
@@ -33,7 +36,7 @@ def draw(figures: list[dict[str, Any]], path: str, machine: str) -> None:
     axes.set_xlabel(f"ns an element, {figures[0]['parties']} processes over TLS on loopback (lower is better)")
     axes.set_title(machine, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper right")
     figure.tight_layout()
     figure.savefig(path)
     plt.close(figure)
