@@ -176,5 +176,5 @@ async def leading_bit(party: Party, planes: Words) -> Words:
         both = await and_(party, left, right)
         some = low ^ high ^ both[:, 0]
         position = np.concatenate([place_low ^ both[:, 1:], high[:, None]], axis=1)
-    none = some[:, None, 0] ^ public_share(party, np.full(1, ~np.uint64(0)), boolean=True)[:, None]
+    none = some[:, None, 0] ^ public_share(party, np.full(1, ~np.uint64(0)))[:, None]
     return position[:, :, 0] ^ none

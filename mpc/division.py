@@ -34,8 +34,6 @@ __all__ = ["divide", "fixed_words", "floor_divide", "only_secret", "reciprocal"]
 Words = npt.NDArray[np.uint64]
 
 FRAC = encoding.FRAC
-_INTEGER_LIMIT = 36
-_PUBLIC_LIMIT = 46
 
 
 # -- operands ------------------------------------------------------------------------------

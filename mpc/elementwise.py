@@ -66,17 +66,22 @@ async def _multiply(x: Any, y: Any) -> SecretArray:
         return await _scale(x, y)
     if not isinstance(x, SecretArray):
         return await _scale(y, x)
+    _check_fits(x, y)
     shape = broadcast(x, y)
     product = await arithmetic.mul(x.party, expand(x.share, shape), expand(y.share, shape))
     return await _cut(x.party, product, x.frac, y.frac)
 
 
+def _check_fits(x: SecretArray, y: SecretArray) -> None:
+    """OutOfRange, before anything is sent, if no product of such numbers could be cut."""
+    if x.frac + y.frac > _MOST_FRAC:
+        raise OutOfRange(
+            f"a product of numbers with {x.frac} and {y.frac} fractional bits: at most {_MOST_FRAC} in all; rescale one"
+        )
+
+
 async def _cut(party: Party, product: Words, f: int, g: int) -> SecretArray:
     """A product of operands with f and g fractional bits, cut to the larger of the two."""
-    if f + g > _MOST_FRAC:
-        raise OutOfRange(
-            f"a product of numbers with {f} and {g} fractional bits: at most {_MOST_FRAC} in all; rescale one"
-        )
     if f and g:
         product = await truncate(party, product, min(f, g))
     return SecretArray(party, product, max(f, g))
@@ -120,6 +125,7 @@ def _mm(a: Shape, b: Shape) -> Shape:
 async def _matmul(x: Any, y: Any) -> SecretArray:
     shape = _product_shape(x, y)
     if isinstance(x, SecretArray) and isinstance(y, SecretArray):
+        _check_fits(x, y)
         product = await arithmetic.matmul(x.party, _matrix(x.share, True), _matrix(y.share, False))
         return await _cut(x.party, product.reshape(x.party.layout.k, *shape), x.frac, y.frac)
     secret, left = (x, True) if isinstance(x, SecretArray) else (y, False)

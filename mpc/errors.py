@@ -11,7 +11,6 @@ __all__ = [
     "AccordError",
     "ConfigurationMismatch",
     "CredentialsUnusable",
-    "DoesNotConverge",
     "FrameInvalid",
     "FrameOversized",
     "FrameTruncated",
@@ -88,10 +87,6 @@ class LabelReused(AccordError):
 
 class ProgramDiverged(UsageError):
     """The parties do not run the same program: one does an operation another does not."""
-
-
-class DoesNotConverge(UsageError):
-    """An iterative method was given an argument outside its documented range."""
 
 
 class PartyFailed(AccordError):

@@ -20,9 +20,8 @@ __all__ = ["deal", "public_share", "random_share", "reshare", "reveal", "zero_sh
 Words = npt.NDArray[np.uint64]
 
 
-def public_share(party: Party, value: Words, *, boolean: bool = False) -> Words:
+def public_share(party: Party, value: Words) -> Words:
     """A sharing of a value everybody knows: it is the component of parties 0..m-t-1, the others are zero. Local."""
-    del boolean
     share = np.zeros((party.layout.k, *value.shape), np.uint64)
     slot = party.layout.slot[party.index].get(party.layout.components[0])
     if slot is not None:

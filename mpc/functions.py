@@ -232,7 +232,7 @@ async def _saturate(
     is_above = party.launch("above", lambda: sign_bit(party, most - x))
     below = await sign_bit(party, x - least)
     above = await is_above.result()
-    ones = public_share(party, np.full(below.shape[1], ~np.uint64(0)), boolean=True)
+    ones = public_share(party, np.full(below.shape[1], ~np.uint64(0)))
     outside = party.launch("flag", lambda: bits_to_words(party, above, n))
     kept = await bits_to_words(party, below ^ above ^ ones, n)
     over = await outside.result()

@@ -54,7 +54,7 @@ def _join(party: Party, columns: list[tuple[Words, Words, Words]]) -> tuple[Word
     """
     if len(columns) == 1:
         return columns[0]
-    ones = public_share(party, np.full(columns[0][2].shape[1:], ~np.uint64(0)), boolean=True)
+    ones = public_share(party, np.full(columns[0][2].shape[1:], ~np.uint64(0)))
     g, p = [], []
     for one in columns[:-1]:
         g += [one[0], (one[2] ^ ones)[:, None]]

@@ -116,7 +116,7 @@ async def _and(x: SecretBits, y: Any) -> SecretBits:
 def _xor(x: SecretBits, y: Any) -> SecretBits:
     a, b, shape = _bit_operands(x, y)
     if not isinstance(y, SecretBits):
-        b = public_share(x.party, b, boolean=True)
+        b = public_share(x.party, b)
     return SecretBits(x.party, a ^ b, shape)
 
 
@@ -124,7 +124,7 @@ def _xor(x: SecretBits, y: Any) -> SecretBits:
 def invert(x: SecretBits) -> SecretBits:
     """~x. Local; the bits that fill up the last word stay zero."""
     ones = bits.pack(np.ones(x.size, np.bool_))
-    return SecretBits(x.party, x.words ^ public_share(x.party, ones, boolean=True), x.shape)
+    return SecretBits(x.party, x.words ^ public_share(x.party, ones), x.shape)
 
 
 def invert_public(x: Any) -> Any:

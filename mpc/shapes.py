@@ -260,7 +260,7 @@ def _parts(parts: Any, name: str) -> tuple[list[Any], type[Any]]:
 def _planes(party: Any, part: Any) -> npt.NDArray[np.bool_]:
     """Components of bits, or of public booleans, as booleans (k, *shape)."""
     if not isinstance(part, SecretBits):
-        part = SecretBits(party, public_share(party, bits.pack(part), boolean=True), part.shape)
+        part = SecretBits(party, public_share(party, bits.pack(part)), part.shape)
     planes: npt.NDArray[np.bool_] = part.unpacked()
     return planes
 

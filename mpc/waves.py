@@ -22,9 +22,7 @@ Reals = npt.NDArray[np.float64]
 
 _V = nb.types.Array(nb.uint64, 1, "C")
 _P = nb.types.Array(nb.uint64, 2, "C")
-_S = nb.types.Array(nb.uint64, 1, "A")
 _R = nb.types.Array(nb.float64, 1, "C")
-_RR = nb.types.Array(nb.float64, 2, "C")
 
 _BLOCK = 256
 _MAGIC = 6755399441055744.0  # 1.5 * 2^52

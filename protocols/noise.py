@@ -109,7 +109,7 @@ async def _coins(party: Party, thresholds: Sequence[int], precision: int, n: int
     mask = np.repeat(table * _FULL, width, axis=1)  # (l, K W)
     r = random_share(party, mask.shape)
     makes = r & mask
-    passes = r ^ public_share(party, mask, boolean=True)
+    passes = r ^ public_share(party, mask)
     carry = await carry_out(party, makes, passes)
     return carry.reshape(party.layout.k, len(thresholds), width)
 

@@ -61,7 +61,7 @@ def test_coin_for_every_draw_and_every_threshold(m: int, precision: int, monkeyp
     def all_draws(party: Any, shape: tuple[int, ...]) -> Any:
         planes = np.zeros((64, bits.plane_words(draws.size)), np.uint64)
         bits.to_planes(draws, planes)
-        return public_share(party, np.tile(planes[:precision], (1, len(thresholds))).reshape(shape), boolean=True)
+        return public_share(party, np.tile(planes[:precision], (1, len(thresholds))).reshape(shape))
 
     monkeypatch.setattr(noise, "random_share", all_draws)
 
