@@ -38,8 +38,8 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 # Quick when numba's cache is up to date; run again when the engine's source changed.
-$(WARM): $(STAMP) $(wildcard mpc/*.py mpc/*/*.py)
-	@$(BIN)/python -m mpc.warm
+$(WARM): $(STAMP) $(wildcard mpc/*.py protocols/*.py)
+	@$(BIN)/python -m mpc.warm mpc protocols
 	@touch $@
 
 demo: setup

@@ -27,11 +27,11 @@ from examples.datasets import CACHE, Dataset, load_breast_cancer, load_support2,
 from mpc.memory import MemoryCluster
 from mpc.party import Party
 from mpc.shapes import stack
-from protocols.accounting import check_epsilon
 from protocols.aggregate import clip_rows, encode_categories, group_count, group_sum, in_bins, pool, sensitivity_of
 from protocols.errors import EpsilonInvalid
+from protocols.exact import check_epsilon
 from protocols.means import release_mean
-from protocols.noise import DiscreteLaplace
+from protocols.mechanisms import DiscreteLaplace
 from protocols.release import MinimumGroup, Released, release
 
 HOSPITALS = 3

@@ -53,7 +53,7 @@ def _without_bits(b: SecretBits) -> Shape:
 async def from_bits(b: SecretBits) -> SecretArray:
     """The integers whose bits, lowest first, are along the last axis: of 64 bits two's complement, of fewer unsigned.
 
-    Rounds: 12 (m = 3), and up to 9 bits 2. Sends: see decompose.from_bits. Leaks nothing.
+    Rounds: 12 (m = 3), and up to 16 bits 2. Sends: see decompose.from_bits. Leaks nothing.
     """
     shape = _without_bits(b)
     k, count = b.party.layout.k, b.shape[-1]

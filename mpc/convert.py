@@ -1,4 +1,4 @@
-"""XOR-shared bits as numbers: packed bits (k, ceil(n/64)) to words (k, n) that are 0 or 1."""
+"""XOR-shared bits as numbers: packed bits (k, ceil(n/64)) to words (k, n) that are 0 or 1; weighted sums of bits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from mpc.party import Party
 from mpc.roles import deal_and_follow, known
 from mpc.turns import in_turns
 
-__all__ = ["bits_to_words"]
+__all__ = ["bits_to_words", "weighted_bits"]
 
 Words = npt.NDArray[np.uint64]
+
+_WORDS = 1 << 17  # dealt at once
 
 
 async def bits_to_words(party: Party, b: Words, n: int) -> Words:
@@ -70,3 +72,34 @@ async def _injectk(party: Party, b: Words, n: int) -> Words:
     for number in numbers[1:]:
         total = total + number - np.uint64(2) * await mul(party, total, number)
     return total
+
+
+async def weighted_bits(party: Party, planes: Words, weights: Words, n: int) -> Words:
+    """[sum over b of weights[b] * bit b] (k, n) of XOR-shared planes (k, B, W) and public weights (B,).
+
+    m = 3: bit injection is linear in what party d deals, so the followers sum up before they exchange: the B bits of an
+    element cost B words from d, but only one word each way. Rounds: 2. Sends: 8 (B + 2) / 3 bytes an element and party.
+    Leaks nothing. m > 3: every bit by itself (bits_to_words), 1 + t rounds.
+    """
+    k, count, width = planes.shape
+    if not party.three:
+        flags = await bits_to_words(party, np.ascontiguousarray(planes).reshape(k, -1), 64 * count * width)
+        scaled = flags.reshape(k, count, -1)[:, :, :n] * weights[:, None]
+        numbers: Words = scaled.sum(axis=1, dtype=np.uint64)
+        return numbers
+    out = np.empty((k, n), np.uint64)
+
+    async def piece(lo: int, hi: int, d: int) -> None:
+        mine = known(party, d, planes[:, :, lo // 64 : bits.plane_words(hi)], boolean=True)
+
+        def deal(table: Words) -> None:
+            narrow.weigh_deal(mine, table)
+
+        def follow(table: Words, part: Words, first: bool) -> None:
+            narrow.weigh_follow(mine, table, weights, first, part)
+
+        await deal_and_follow(party, d, np.empty((count, hi - lo), np.uint64), out[:, lo:hi], deal, follow)
+
+    most = max(64, _WORDS // max(1, count))
+    await in_turns(party, "weigh", n, piece, most=most, least=min(most // 64 * 64, 1 << 10))
+    return out

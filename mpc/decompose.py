@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mpc import bits
 from mpc.boolean import and_
-from mpc.convert import bits_to_words
+from mpc.convert import weighted_bits
 from mpc.errors import OutOfRange
 from mpc.exchange import public_share, random_share, reveal
 from mpc.party import Party
@@ -23,7 +23,7 @@ __all__ = ["add_planes", "from_bits", "leading_bit", "to_bits"]
 Words = npt.NDArray[np.uint64]
 
 _SKLANSKY = 32  # planes; above, pairs are joined first
-_FEW = 9
+_FEW = 16
 
 
 async def to_bits(party: Party, x: Words, count: int = 64) -> Words:
@@ -125,19 +125,16 @@ async def _carries(party: Party, g: Words, p: Words) -> Words:
 async def from_bits(party: Party, planes: Words, n: int) -> Words:
     """[x] (k, n) from its XOR-shared bits (k, count, W), lowest plane first; absent high bits are zero.
 
-    Few bits are injected one by one (convert.py). Of more, x + r is opened for a uniform r nobody knows: of its t + 1
+    Few bits are injected and weighed (convert.py). Of more, x + r is opened for a uniform r nobody knows: of its t + 1
     summands, dealt as planes, at least one is hidden, so this leaks nothing. Escudero et al., edaBits (CRYPTO 2020),
-    made on the fly. Rounds: for m = 3 12, with at most 9 bits 2. Sends: for m = 3 53 bytes an element and party, or 8 a
-    bit.
+    made on the fly. Rounds: for m = 3 12, with at most 16 bits 2. Sends: for m = 3 53 bytes an element and party, or
+    8 (count + 2) / 3.
     """
-    k, count, width = planes.shape
+    k, count = planes.shape[:2]
     if not 1 <= count <= 64:
         raise OutOfRange(f"{count} bits in a word of 64")
     if count <= _FEW:
-        flags = await bits_to_words(party, planes.reshape(k, -1), 64 * count * width)
-        weights = np.uint64(1) << np.arange(count, dtype=np.uint64)
-        numbers: Words = (flags.reshape(k, count, -1)[:, :, :n] * weights[:, None]).sum(axis=1, dtype=np.uint64)
-        return numbers
+        return await weighted_bits(party, planes, np.uint64(1) << np.arange(count, dtype=np.uint64), n)
     out = np.empty((k, n), np.uint64)
 
     async def piece(lo: int, hi: int, _: int) -> None:

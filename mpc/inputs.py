@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mpc import bits, encoding, exchange
 from mpc.arrays import SecretArray, SecretBits
+from mpc.convert import weighted_bits
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Operation, current_scope
 from mpc.secret import Shape, settled
@@ -128,6 +129,10 @@ def random_words(party: Party, shape: Shape, count: Any) -> SecretArray:
     shape = _shape(shape)
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 1 <= count <= 62:
         raise OutOfRange(f"random integers of {count} bits: 1 to 62")
-    flags = random_bits(party, (int(count), *shape)).to_array()
-    weights = (1 << np.arange(count, dtype=np.int64)).reshape(count, *(1,) * len(shape))
-    return (flags * weights).sum(axis=0)
+    n, weights = math.prod(shape), np.uint64(1) << np.arange(int(count), dtype=np.uint64)
+
+    async def make() -> SecretArray:
+        planes = exchange.random_share(party, (int(count), bits.plane_words(n)))
+        return SecretArray(party, (await weighted_bits(party, planes, weights, n)).reshape(-1, *shape))
+
+    return SecretArray._pending(party, party.launch("random_words", make), shape)

@@ -18,12 +18,15 @@ __all__ = [
     "truncate_deal",
     "truncate_follow",
     "truncate_join",
+    "weigh_deal",
+    "weigh_follow",
 ]
 
 Words = npt.NDArray[np.uint64]
 Narrow = npt.NDArray[Any]
 
 _V = nb.types.Array(nb.uint64, 1, "C")
+_P = nb.types.Array(nb.uint64, 2, "C")
 _NARROW = [nb.types.Array(t, 1, "C") for t in (nb.uint16, nb.uint32, nb.uint64)]
 
 
@@ -79,3 +82,25 @@ def inject_follow(bit: Words, e: Words, first: bool, out: Words) -> None:
     for i in range(e.size):
         q = (bit[i >> 6] >> np.uint64(i & 63)) & one
         out[i] = e[i] * (one - q - q) + q * plus - out[i]
+
+
+@nb.njit([nb.void(_P, _P)], cache=True, nogil=True)
+def weigh_deal(planes: Words, e: Words) -> None:
+    """Party d: row b of e = the bits of plane b as numbers, minus what is in e."""
+    for b in range(planes.shape[0]):
+        for i in range(e.shape[1]):
+            e[b, i] = ((planes[b, i >> 6] >> np.uint64(i & 63)) & np.uint64(1)) - e[b, i]
+
+
+@nb.njit([nb.void(_P, _P, _V, nb.boolean, _V)], cache=True, nogil=True)
+def weigh_follow(planes: Words, e: Words, weights: Words, first: bool, out: Words) -> None:
+    """Parties d+1 (``first``) and d+2: as inject_follow for every plane, times its weight, summed up."""
+    one = np.uint64(1)
+    plus = one if first else np.uint64(0)
+    for i in range(out.size):
+        out[i] = np.uint64(0) - out[i]
+    for b in range(planes.shape[0]):
+        weight = weights[b]
+        for i in range(out.size):
+            q = (planes[b, i >> 6] >> np.uint64(i & 63)) & one
+            out[i] += weight * (e[b, i] * (one - q - q) + q * plus)

@@ -23,9 +23,10 @@ from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from mpc.relations import where
 from mpc.shapes import concatenate
-from protocols.accounting import Sensitivity, is_whole
 from protocols.errors import CapacityExceeded
+from protocols.exact import is_whole
 from protocols.own_rows import check_bounds, clip_rows, encode_categories
+from protocols.sensitivity import Sensitivity
 
 __all__ = [
     "clip_rows",

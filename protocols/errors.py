@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from mpc.errors import OutOfRange, UsageError
 
-__all__ = ["CapacityExceeded", "EpsilonInvalid", "GridOverflow", "PrecisionTooLow", "SensitivityInvalid"]
+__all__ = [
+    "CapacityExceeded",
+    "DeltaInvalid",
+    "EpsilonInvalid",
+    "EventInvalid",
+    "GridOverflow",
+    "MechanismUnfit",
+    "PrecisionTooLow",
+    "SensitivityInvalid",
+    "SigmaInvalid",
+    "StockInvalid",
+]
 
 
 class EpsilonInvalid(OutOfRange):
     """An epsilon that is no positive number, or so large that it protects nobody."""
+
+
+class DeltaInvalid(OutOfRange):
+    """A delta that is no number from 2^-40 to below 1."""
+
+
+class SigmaInvalid(OutOfRange):
+    """A standard deviation of noise that is no number, or too small for the grid."""
 
 
 class SensitivityInvalid(OutOfRange):
@@ -17,6 +36,18 @@ class SensitivityInvalid(OutOfRange):
 
 class GridOverflow(OutOfRange):
     """Value and noise together could leave the range of the ring, 2^62 steps of the grid."""
+
+
+class MechanismUnfit(OutOfRange):
+    """This kind of noise cannot protect these figures, or not at a bearable price; the text names one that can."""
+
+
+class EventInvalid(UsageError):
+    """A stored event that does not read back as what was stored, or whose noise would be drawn otherwise today."""
+
+
+class StockInvalid(UsageError):
+    """A stock of noise that is another party's or another computation's, that was tampered with, or cannot be read."""
 
 
 class PrecisionTooLow(UsageError):

@@ -13,8 +13,8 @@ import numpy as np
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.party import Party
-from protocols.accounting import is_whole, round_up
-from protocols.noise import DiscreteLaplace
+from protocols.exact import is_whole, round_up
+from protocols.mechanisms import Mechanism
 from protocols.own_rows import check_bounds
 from protocols.release import Released, check_mechanism, interval, release, total_epsilon
 
@@ -25,14 +25,14 @@ async def release_mean(
     party: Party,
     sums: SecretArray,
     counts: SecretArray,
-    mechanism: DiscreteLaplace,
+    mechanism: Mechanism,
     *,
     low: float,
     high: float,
     to: Sequence[int] | int,
     rows: int = 1,
 ) -> Released:
-    """Means of values clipped to [low, high]: a noised sum over a noised count, half of epsilon for each.
+    """Means of values clipped to [low, high]: a noised sum over a noised count, half of epsilon (and delta) for each.
 
     The sum released is that of the distances from the middle of the bounds, c = (low + high)/2, which one row changes
     by (high - low)/2 only, rounded up to the grid: mean = c + (noised sum of v - c) / (noised count). What follows the
@@ -41,7 +41,7 @@ async def release_mean(
     Args:
         sums: of the clipped values, of each group.
         counts: how many values each sum has, integers, of the same shape; a person is in one group.
-        mechanism: epsilon for both together.
+        mechanism: kind of noise, and what both together cost.
         rows: most rows a person has.
 
     The standard error is that of a quotient to first order, sqrt(e_sum^2 + (mean - c)^2 e_count^2) / count. The
@@ -60,7 +60,7 @@ async def release_mean(
     await counts
     if sums.shape != counts.shape or counts.frac:
         raise ShapeMismatch(f"sums of shape {sums.shape} need integer counts of that shape, not {counts.shape}")
-    half = DiscreteLaplace(mechanism.epsilon / 2)
+    half = mechanism.split(2)
     centre, reach = _centre(bounds, sums.frac)
     centred = sums - _times(counts, centre, sums.frac)
     noised_sum, noised_count = await asyncio.gather(
@@ -89,7 +89,7 @@ def _quotient(total: Released, count: Released, centre: float, low: float, high:
         "epsilon": total_epsilon(total, count),
         "delta": round_up(Fraction(total.delta) + Fraction(count.delta)),
         "sensitivity": total.sensitivity,
-        "mechanism": total.mechanism + count.mechanism,
+        "events": total.events + count.events,
         "parts": (total, count),
     }
     if total.values is None or count.values is None:

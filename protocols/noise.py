@@ -1,128 +1,74 @@
-"""Noise nobody knows: coins of secret bits, and discrete Laplace noise made of them.
+"""Noise nobody knows: samples of each law, on shares.
 
-The bits come from pseudorandom secret sharing, so t parties together know nothing about any of them; what is sent is
-what ANDs and bit injection send. No party holds a part of the noise: a coalition cannot subtract what it knows.
-The laws and their exact account are in accounting.py.
+No party holds a part of the noise: a coalition of t parties has nothing to subtract. The laws and what they protect are
+in laplace.py, binomial.py, gaussian.py and accounting.py; this is how they are drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mpc import bits
-from mpc.arrays import SecretArray, SecretBits
-from mpc.boolean import and_, carry_out
-from mpc.convert import bits_to_words
+from mpc.arrays import SecretArray
+from mpc.boolean import and_
+from mpc.convert import weighted_bits
 from mpc.errors import OutOfRange
 from mpc.exchange import public_share, random_share
 from mpc.party import Party
-from protocols.accounting import (
-    DELTA_LIMIT,
-    LaplaceLaw,
-    check_epsilon,
-    delta_bound,
-    laplace_law,
-    security_for,
-)
+from mpc.scope import checksum, current_scope
+from protocols.binomial import BinomialLaw
+from protocols.coins import CHUNK, public_coins
 from protocols.errors import PrecisionTooLow
+from protocols.exact import check_epsilon, exp_above
+from protocols.gaussian import SumLaw
+from protocols.laplace import LaplaceLaw, laplace_law
+from protocols.law import Law
+from protocols.mechanisms import security_for
+from protocols.table import TableLaw
+from protocols.tree import table_bits
 
-__all__ = ["DiscreteLaplace", "bernoulli", "check_law", "discrete_laplace", "sample"]
+__all__ = ["discrete_laplace", "sample"]
 
 Words = npt.NDArray[np.uint64]
 Shape = tuple[int, ...]
 
-_CHUNK = 1 << 14
-_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
+def sample(party: Party, law: Law, shape: Shape, *, frac: int = 0) -> SecretArray:
+    """Samples of a law that was checked before (accounting.check_event), independent of one another.
 
-@dataclass(frozen=True)
-class DiscreteLaplace:
-    """The mechanism that adds discrete Laplace noise: pure epsilon, but for a delta below 2^-40 by finite precision.
+    The law's fingerprint goes into the program's history, so parties that found different laws end in ProgramDiverged.
 
-    A frozen event: it can be stored, compared, and composed later.
+    ==============  =======================================  ==========================================
+    law             rounds (m = 3)                           bytes a sample and party, about
+    ==============  =======================================  ==========================================
+    LaplaceLaw      ceil(log2 l) + 3: 9 for l up to 64       (k + 1) 1.5 l / 8 + 8 (k + 4) / 3
+    BinomialLaw     about log_1.5 N + 2: 13 for N = 80       N / 8 + 8 (2 log2 N + 2) / 3
+    TableLaw        about K (2 + log2 l): 66 for K = 8       (2^K / 2 + 3 l K) / 8 + 8 (K + 2) / 3
+    SumLaw          as its table                             as its table, for each weight
+    ==============  =======================================  ==========================================
+
+    Leaks nothing. Semi-honest, t < m/2.
     """
-
-    epsilon: float
-
-    def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
-
-    def law(self, sensitivity: int, coordinates: int = 1) -> LaplaceLaw:
-        """The law sampled for so many coordinates, together of this L1 sensitivity in steps of the grid."""
-        return laplace_law(self.epsilon, sensitivity, security_for(self.epsilon, max(1, coordinates)))
-
-
-# -- coins -----------------------------------------------------------------------------------
-
-
-def bernoulli(party: Party, thresholds: Sequence[int], precision: int, shape: Shape) -> SecretBits:
-    """Secret coins BERN(T, l): for each threshold T an array of bits, each set with probability T / 2^l exactly.
-
-    Args:
-        thresholds: public, 0 <= T < 2^precision.
-        precision: l, 1 to 512.
-        shape: of the array for each threshold; the result has shape (len(thresholds), *shape).
-
-    Rounds: ceil(log2 l). Sends: below 2 l bits a coin and party for m = 3. Leaks nothing.
-    """
-    _check_thresholds(thresholds, precision)
     n = int(np.prod(shape, dtype=np.int64))
-    result = (len(thresholds), *shape)
+    step = _SAMPLERS[type(law)]
+    current_scope().note(checksum(law.digest()))
 
-    async def make() -> SecretBits:
-        width = bits.plane_words(n)
-        planes = np.zeros((party.layout.k, len(thresholds), width), np.uint64)
+    async def make() -> SecretArray:
+        words = np.empty((party.layout.k, n), np.uint64)
 
         async def piece(lo: int, hi: int) -> None:
-            planes[:, :, lo // 64 : bits.plane_words(hi)] = await _coins(party, thresholds, precision, hi - lo)
+            words[:, lo:hi] = await step(party, law, hi - lo)
 
         if n:
-            await party.in_chunks("coins", n, _CHUNK, piece)
-        return SecretBits(party, _packed(planes, n), result)
+            await party.in_chunks("noise", n, CHUNK, piece)
+        return SecretArray(party, words.reshape(party.layout.k, *shape), frac)
 
-    return SecretBits._pending(party, party.launch("bernoulli", make), result)
-
-
-def _check_thresholds(thresholds: Sequence[int], precision: int) -> None:
-    if not 1 <= precision <= 512:
-        raise OutOfRange(f"coins of {precision} bits: 1 to 512")
-    for t in thresholds:
-        if not 0 <= t < 1 << precision:
-            raise OutOfRange(f"threshold {t} of a coin of {precision} bits: 0 to 2^{precision} - 1")
-
-
-async def _coins(party: Party, thresholds: Sequence[int], precision: int, n: int) -> Words:
-    """Planes (k, K, W) of n coins for each of K thresholds; bits beyond n in the last word are coins too.
-
-    1. Draw a uniform number r of l bits for each coin, bit by bit.                         (PRSS)
-    2. r + T has a carry out of bit l-1 with probability T / 2^l. As T is public, that bit position i makes a carry,
-       r_i & T_i, and passes one on, r_i ^ T_i, is linear in r_i.                           (local)
-    3. Join the positions two by two.                                                       (ceil(log2 l) rounds)
-    """
-    width = bits.plane_words(n)
-    table = np.array([[t >> i & 1 for t in thresholds] for i in range(precision)], dtype=np.uint64)
-    mask = np.repeat(table * _FULL, width, axis=1)  # (l, K W)
-    r = random_share(party, mask.shape)
-    makes = r & mask
-    passes = r ^ public_share(party, mask)
-    carry = await carry_out(party, makes, passes)
-    return carry.reshape(party.layout.k, len(thresholds), width)
-
-
-def _packed(planes: Words, n: int) -> Words:
-    """Planes (k, K, W) of n bits each as one packed row (k, ceil(K n / 64)) without gaps."""
-    k, count, width = planes.shape
-    if n == 64 * width:
-        return planes.reshape(k, count * width)
-    return np.stack([bits.pack(np.concatenate([bits.unpack(row, n) for row in part])) for part in planes])
-
-
-# -- discrete Laplace ------------------------------------------------------------------------
+    return SecretArray._pending(party, party.launch("noise", make), tuple(shape))
 
 
 def discrete_laplace(
@@ -145,8 +91,7 @@ def discrete_laplace(
         lambda_: statistical security; None takes what keeps the whole shape under 2^-40.
         frac: the result is fixed point with so many fractional bits: the grid is 2^-frac.
 
-    Rounds: ceil(log2 l) + 3, in all 9 for l up to 64. Sends for m = 3: below 2 (k+1) l bits and 8 (k+2) bytes a sample
-    and party, k = about log2(29 sensitivity / epsilon). Leaks nothing. Semi-honest, t < m/2.
+    Rounds, bytes, leaks: :func:`sample`; k = about log2(29 sensitivity / epsilon).
     Raises EpsilonInvalid, SensitivityInvalid, GridOverflow, PrecisionTooLow, before anything is drawn.
     """
     coordinates = int(np.prod(shape, dtype=np.int64))
@@ -155,54 +100,84 @@ def discrete_laplace(
     elif not 1 <= lambda_ <= 256:
         raise OutOfRange(f"lambda {lambda_}: 1 to 256")
     law = laplace_law(epsilon, sensitivity, lambda_)
-    check_law(law, coordinates)
-    return sample(party, law, shape, frac=frac)
-
-
-def check_law(law: LaplaceLaw, coordinates: int) -> None:
-    """PrecisionTooLow where the law, in so many coordinates, misses pure epsilon by more than 2^-40."""
-    delta = delta_bound(law, coordinates)
-    if delta > DELTA_LIMIT:
+    delta = (1 + exp_above(law.epsilon)) * coordinates * law.distance
+    if delta > Fraction(1, 1 << 40):
         raise PrecisionTooLow(
             f"noise of {law.precision}-bit coins in {coordinates} coordinates at epsilon {float(law.epsilon):g} has a "
             f"delta up to {float(delta):.3g}, above 2^-40: use a larger lambda, or None to have it chosen"
         )
+    return sample(party, law, shape, frac=frac)
 
 
-def sample(party: Party, law: LaplaceLaw, shape: Shape, *, frac: int = 0) -> SecretArray:
-    """Samples of a law that was checked before. Rounds, bytes, leaks: discrete_laplace."""
-    n = int(np.prod(shape, dtype=np.int64))
-
-    async def make() -> SecretArray:
-        words = np.empty((party.layout.k, n), np.uint64)
-
-        async def piece(lo: int, hi: int) -> None:
-            words[:, lo:hi] = await _samples(party, law, hi - lo)
-
-        if n:
-            await party.in_chunks("laplace", n, _CHUNK, piece)
-        return SecretArray(party, words.reshape(party.layout.k, *shape), frac)
-
-    return SecretArray._pending(party, party.launch("discrete_laplace", make), tuple(shape))
+# -- one chunk of each law: n samples, components (k, n) ---------------------------------------
 
 
-async def _samples(party: Party, law: LaplaceLaw, n: int) -> Words:
-    """n samples, components (k, n).
-
-    1. Coins: the bits g_0 .. g_{k-1} of G, and z' = [X is not 0]; a fair sign s.           (ceil(log2 l) rounds)
+async def _laplace(party: Party, law: LaplaceLaw, n: int) -> Words:
+    """1. Coins: the bits g_0 .. g_{k-1} of G, and z' = [X is not 0]; a fair sign s.        (ceil(log2 l) rounds)
     2. m_i = z' g_i and s' = z' s, all in one AND.                                          (1 round)
     3. Read as two's complement: for s' = 1, -1 - G is the number with every bit of G flipped; for s' = 0 and z' = 1,
        1 + G. So X = sum 2^i (m_i ^ s') - 2^k s' + (z' ^ s'): k + 2 bits, weighted.         (local)
     4. Take the bits into the ring.                                                         (2 rounds)
     """
     k, width = len(law.bits), bits.plane_words(n)
-    coins = await _coins(party, (*law.bits, law.nonzero), law.precision, n)
+    coins = await public_coins(party, (*law.bits, law.nonzero), law.precision, n)
     nonzero = coins[:, k:]
     coins[:, k:], nonzero = random_share(party, (1, width)), nonzero.copy()  # the last plane is now the fair sign
     both = await and_(party, coins, np.repeat(nonzero, k + 1, axis=1))
     sign = both[:, k:]
     signed = np.concatenate([both[:, :k] ^ sign, sign, nonzero ^ sign], axis=1)
-    ring = (await bits_to_words(party, _packed(signed, n), (k + 2) * n)).reshape(party.layout.k, k + 2, n)
     weights = np.array([*(1 << i for i in range(k)), -(1 << k), 1], dtype=np.int64).view(np.uint64)
-    total: Words = (ring * weights[:, None]).sum(axis=1, dtype=np.uint64)
-    return total
+    return await weighted_bits(party, signed, weights, n)
+
+
+async def _binomial(party: Party, law: BinomialLaw, n: int) -> Words:
+    """1. N fair coins.                                                                     (PRSS)
+    2. Carry-save adders: three planes of weight 2^w become one of weight 2^w and one of weight 2^(w+1), all weights at
+       once, until no weight has more than two. A full adder is one AND: the majority of a, b, c is
+       (a ^ c)(b ^ c) ^ c.                                                                  (about log_1.5 N rounds)
+    3. Take the planes into the ring, weighted; subtract N / 2.                             (2 rounds)
+    """
+    coins = random_share(party, (law.flips, bits.plane_words(n)))
+    columns = [[coins[:, i] for i in range(law.flips)]]
+    while any(len(column) > 2 for column in columns):
+        triples = [(w, column[i : i + 3]) for w, column in enumerate(columns) for i in range(0, len(column) - 2, 3)]
+        a, b, c = (np.stack([planes[j] for _, planes in triples], axis=1) for j in range(3))
+        major = await and_(party, a ^ c, b ^ c) ^ c
+        total = a ^ b ^ c
+        columns = [column[len(column) // 3 * 3 :] for column in columns] + [[]]
+        for at, (w, _) in enumerate(triples):
+            columns[w].append(total[:, at])
+            columns[w + 1].append(major[:, at])
+    planes = np.stack([plane for column in columns for plane in column], axis=1)
+    weights = np.array([1 << w for w, column in enumerate(columns) for _ in column], dtype=np.uint64)
+    numbers = await weighted_bits(party, planes, weights, n)
+    return numbers - public_share(party, np.full(1, law.flips // 2, np.uint64))
+
+
+async def _table(party: Party, law: TableLaw, n: int) -> Words:
+    """The bits of the index (tree.py), weighted, plus the least value."""
+    return await _weighed(party, law, (1,), n)
+
+
+async def _sum(party: Party, law: SumLaw, n: int) -> Words:
+    """As many independent samples of the table as there are weights, side by side; their bits are weighted once."""
+    return await _weighed(party, law.base, law.weights, n)
+
+
+async def _weighed(party: Party, table: TableLaw, factors: tuple[int, ...], n: int) -> Words:
+    width = bits.plane_words(n)
+    found = await table_bits(party, table, len(factors) * 64 * width)
+    planes = found.reshape(party.layout.k, table.size * len(factors), width)
+    powers = [1 << table.size - 1 - level for level in range(table.size)]
+    weights = np.array([p * f for p in powers for f in factors], dtype=np.uint64)
+    numbers = await weighted_bits(party, planes, weights, n)
+    lowest = np.full(1, table.low * sum(factors), np.int64).view(np.uint64)
+    return numbers + public_share(party, lowest)
+
+
+_SAMPLERS: dict[type[Law], Callable[[Party, Any, int], Coroutine[Any, Any, Words]]] = {
+    LaplaceLaw: _laplace,
+    BinomialLaw: _binomial,
+    TableLaw: _table,
+    SumLaw: _sum,
+}

@@ -1,7 +1,8 @@
 """The only door: noise, the minimum group size, then opening to the result parties.
 
 What comes out is the value with noise that no party knows, its standard error and an interval. It is charged at the
-epsilon of its mechanism; charges of several releases add up (a tighter account: accounting.py, to come).
+epsilon and delta of its mechanism. Charges of several releases add up (total_epsilon); tighter is the account of their
+events (total_cost).
 """
 
 from __future__ import annotations
@@ -21,19 +22,16 @@ from mpc.errors import OutOfRange, ShapeMismatch, ShapePending, UnknownParty, Wr
 from mpc.party import Party
 from mpc.secret import Secret
 from mpc.shapes import broadcast_to
-from protocols.accounting import (
-    LaplaceLaw,
-    Sensitivity,
-    check_epsilon,
-    delta_bound,
-    grid_sensitivity,
-    is_whole,
-    round_up,
-)
+from protocols.accounting import Event, check_event
 from protocols.errors import GridOverflow
-from protocols.noise import DiscreteLaplace, check_law, sample
+from protocols.exact import check_epsilon, is_whole, round_up
+from protocols.law import Law
+from protocols.mechanisms import DiscreteLaplace, Mechanism
+from protocols.noise import sample
+from protocols.sensitivity import Sensitivity, grid_change
+from protocols.stock import NoiseStock
 
-__all__ = ["MinimumGroup", "Released", "check_mechanism", "interval", "release", "total_epsilon"]
+__all__ = ["MinimumGroup", "Released", "check_mechanism", "interval", "release", "total_cost", "total_epsilon"]
 
 Reals = npt.NDArray[Any]
 
@@ -70,10 +68,9 @@ class Released:
             not shown.
         shown: False where the group was too small; None without a minimum.
         epsilon: charged for this release, the minimum's part included; rounded up to a float.
-        delta: the most by which finite precision misses pure epsilon, below 2^-40 for each part; rounded up.
+        delta: likewise; for discrete Laplace noise what finite precision costs, below 2^-40 for each part.
         sensitivity: L1, as it holds on the grid, in the figures' unit.
-        mechanism: of each part of the noise.
-        law: the exact law of the noise on the figures, in steps of their grid.
+        events: what is charged, exactly: one for each part of the noise, that on the figures first. To be stored.
         parts: for a figure made of other releases, those.
     """
 
@@ -84,9 +81,18 @@ class Released:
     epsilon: float
     delta: float
     sensitivity: float
-    mechanism: tuple[DiscreteLaplace, ...]
-    law: LaplaceLaw | None = field(default=None, repr=False)
+    events: tuple[Event, ...] = field(repr=False)
     parts: tuple[Released, ...] = ()
+
+    @property
+    def mechanism(self) -> tuple[Mechanism, ...]:
+        """Of each part of the noise."""
+        return tuple(event.mechanism for event in self.events)
+
+    @property
+    def law(self) -> Law | None:
+        """The exact law of the noise on the figures, in steps of their grid; None for a figure of several releases."""
+        return None if self.parts else self.events[0].law
 
     def half_width(self, confidence: float = 0.95) -> float:
         """The noise on each figure lies within plus or minus this with the probability given; 0 < confidence < 1."""
@@ -94,16 +100,28 @@ class Released:
             raise WrongType("a figure made of several releases has no single law: ask its parts")
         if not 0 < confidence < 1:
             raise OutOfRange(f"confidence {confidence!r}: between 0 and 1")
-        return self.law.half_width(confidence) * self.sensitivity / self.law.sensitivity
+        return self.law.half_width(confidence) / (1 << self.events[0].frac)
 
 
 def total_epsilon(*released: Released) -> float:
     """What several releases cost together by simple composition: the sum, exact, then rounded up to a float."""
-    return round_up(sum((_exact_epsilon(r) for r in released), Fraction(0)))
+    return round_up(_charge([event for r in released for event in r.events])[0])
 
 
-def _exact_epsilon(released: Released) -> Fraction:
-    return sum((Fraction(m.epsilon) for m in released.mechanism), Fraction(0))
+def total_cost(*released: Released, delta: float) -> float:
+    """The epsilon that several releases keep together at this delta, by their exact privacy loss: below their sum.
+
+    See composition.composed_epsilon. Raises DeltaInvalid.
+    """
+    from protocols.composition import composed_epsilon
+
+    return composed_epsilon((event for r in released for event in r.events), delta)
+
+
+def _charge(events: Sequence[Event]) -> tuple[Fraction, Fraction]:
+    """(epsilon, delta) summed up; a delta is what is promised, or what finite precision makes of it if that is more."""
+    epsilon = sum((event.promise[0] for event in events), Fraction(0))
+    return epsilon, sum((max(event.promise[1], event.delta) for event in events), Fraction(0))
 
 
 # -- the door ----------------------------------------------------------------------------------
@@ -112,36 +130,39 @@ def _exact_epsilon(released: Released) -> Fraction:
 async def release(
     party: Party,
     figures: Secret,
-    mechanism: DiscreteLaplace,
+    mechanism: Mechanism,
     *,
     sensitivity: float | Fraction | Sensitivity,
     to: Sequence[int] | int,
     minimum: MinimumGroup | None = None,
     magnitude: float | Fraction | None = None,
+    stock: NoiseStock | None = None,
 ) -> Released:
     """Open figures with noise to the result parties.
 
     Args:
         figures: integers or fixed point; the grid of the noise is theirs.
-        mechanism: kind of noise and epsilon, for all the figures together.
+        mechanism: kind of noise and how much it protects, for all the figures together.
         sensitivity: L1, in the figures' unit: the most by which one person can change all of them together (sum of the
             absolute changes). It is a promise of the caller: clip first. A plain number is rounded up to the grid once,
             as is right for counts and for one value; for several rows or columns of reals give
-            aggregate.sensitivity_of, which rounds each value up. Both hold for sums of clipped values and for products
+            aggregate.sensitivity_of, which rounds each value up, and whose columns Gaussian noise takes one by one
+            (its sensitivity is the root of the sum of squares). Both hold for sums of clipped values and for products
             with 0/1 only: a figure that was divided, or is a product of reals, was rounded as a whole.
         to: the result parties.
         minimum: suppress small groups.
         magnitude: public bound on the absolute figures, if known: the check that value and noise fit is then exact.
+        stock: noise drawn beforehand; where it has not enough of the law, noise is drawn now.
 
-    Rounds: noise 9 (while the figures are still computed, if shape and type are known), opening 1; a minimum adds 9.
-    Sends: discrete_laplace, and t elements a figure to each receiver. Leaks: to the receivers the noised figures; with
-    a minimum, which groups fell below it, under noise. To others nothing. Nobody learns the noise, or the noisy count
-    of a suppressed group.
-    Raises EpsilonInvalid, SensitivityInvalid, GridOverflow, PrecisionTooLow, UnknownParty, OutOfRange, ShapeMismatch
-    before any noise is drawn.
+    Rounds: noise.sample (while the figures are still computed, if shape and type are known), 0 from stock; opening 1; a
+    minimum adds 9. Sends: noise.sample, and t elements a figure to each receiver. Leaks: to the receivers the noised
+    figures; with a minimum, which groups fell below it, under noise. To others nothing. Nobody learns the noise, or the
+    noisy count of a suppressed group.
+    Raises EpsilonInvalid, DeltaInvalid, SigmaInvalid, SensitivityInvalid, MechanismUnfit, GridOverflow,
+    PrecisionTooLow, UnknownParty, OutOfRange, ShapeMismatch before any noise is drawn.
 
-    1. Find the law on the figures' grid, check its delta; refuse.                          (local)
-    2. Sample the noise and add it.                                                         (9 rounds)
+    1. Find the law on the figures' grid, its exact delta; refuse.                          (local)
+    2. Sample the noise, or take it from stock, and add it.                                 (9 rounds for Laplace, or 0)
     3. With a minimum: compare the noisy counts, and multiply by the answer.                (6 + 2 + 1 rounds)
     4. Open to the receivers.                                                               (1 round)
     """
@@ -154,45 +175,48 @@ async def release(
         shape, frac = figures.shape, figures.frac
     except ShapePending:
         shape, frac = (await figures).shape, figures.frac
-    grid = grid_sensitivity(sensitivity, frac)
-    law = mechanism.law(grid, figures.size)
-    check_law(law, figures.size)
-    _check_room(law, magnitude, frac)
+    size = max(1, figures.size)
+    event = check_event(Event(mechanism, grid_change(sensitivity, frac, size), size, frac))
+    _check_room(event.law, magnitude, frac)
     if minimum is not None and minimum.counts is not None:
         await minimum.counts
     gate = None if minimum is None else _Gate.of(minimum, figures)
 
-    noise = sample(party, law, shape, frac=frac)
-    noised = figures + noise
+    noised = figures + _noise(party, event, shape, stock)
     shown: SecretBits | None = None
     if gate is not None:
-        shown = gate.flags(party, noised)
+        shown = gate.flags(party, noised, stock)
         noised = noised * shown
     opened = party.reveal(noised, receivers)
     flags = None if shown is None else party.reveal(shown, receivers)
     values = await opened
     seen = None if flags is None else await flags
 
-    mechanisms = (mechanism,) if gate is None else (mechanism, *gate.mechanism)
+    events = (event,) if gate is None or gate.event is None else (event, gate.event)
+    epsilon, delta = _charge(events)
     step = 1.0 / (1 << frac)
-    delta = delta_bound(law, figures.size) + (0 if gate is None else gate.delta)
     return Released(
         values=values,
-        standard_error=law.standard_deviation * step,
-        interval95=None if values is None else interval(values, law.half_width() * step, seen),
+        standard_error=event.law.standard_deviation * step,
+        interval95=None if values is None else interval(values, event.law.half_width() * step, seen),
         shown=seen,
-        epsilon=round_up(sum((Fraction(m.epsilon) for m in mechanisms), Fraction(0))),
+        epsilon=round_up(epsilon),
         delta=round_up(delta),
-        sensitivity=grid * step,
-        mechanism=mechanisms,
-        law=law,
+        sensitivity=event.change.l1 * step,
+        events=events,
     )
+
+
+def _noise(party: Party, event: Event, shape: tuple[int, ...], stock: NoiseStock | None) -> SecretArray:
+    if stock is not None and stock.left(event.law) >= math.prod(shape):
+        return stock.take(event.law, shape, frac=event.frac)
+    return sample(party, event.law, shape, frac=event.frac)
 
 
 def check_mechanism(mechanism: Any) -> None:
     """WrongType unless it is a mechanism."""
-    if not isinstance(mechanism, DiscreteLaplace):
-        raise WrongType(f"mechanism {mechanism!r}: must be a DiscreteLaplace(epsilon), such as DiscreteLaplace(1.0)")
+    if not isinstance(mechanism, Mechanism):
+        raise WrongType(f"mechanism {mechanism!r}: must be one of protocols.mechanisms, such as DiscreteLaplace(1.0)")
 
 
 def _check_minimum(minimum: Any) -> None:
@@ -211,7 +235,7 @@ def _receivers(party: Party, to: Any) -> list[int]:
     return sorted({party.check_index(int(r) if isinstance(r, np.integer) else r, "result party") for r in receivers})
 
 
-def _check_room(law: LaplaceLaw, magnitude: float | Fraction | None, frac: int) -> None:
+def _check_room(law: Law, magnitude: float | Fraction | None, frac: int) -> None:
     """GridOverflow if value and noise could leave the ring's range."""
     room = LIMIT - law.reach
     if magnitude is None:
@@ -236,13 +260,12 @@ def interval(values: Reals, half: float, shown: npt.NDArray[np.bool_] | None = N
 
 @dataclass(frozen=True)
 class _Gate:
-    """A MinimumGroup that fits its figures, and the law of the noise on its own counts, if it has any."""
+    """A MinimumGroup that fits its figures, and the event of the noise on its own counts, if it has any."""
 
     size: int
     shape: tuple[int, ...]
     counts: SecretArray | None
-    law: LaplaceLaw | None
-    mechanism: tuple[DiscreteLaplace, ...]
+    event: Event | None
 
     @classmethod
     def of(cls, minimum: MinimumGroup, figures: SecretArray) -> _Gate:
@@ -255,25 +278,21 @@ class _Gate:
                     "a minimum group size without counts needs figures that are integer counts, (groups,), or have "
                     f"them as first row, (rows, groups); these have shape {figures.shape}: give counts="
                 )
-            return cls(minimum.size, figures.shape, None, None, ())
+            return cls(minimum.size, figures.shape, None, None)
         if minimum.counts.frac or minimum.counts.shape != figures.shape[-1:]:
             raise ShapeMismatch(
                 f"counts of shape {minimum.counts.shape}, figures of shape {figures.shape}: one integer count for "
                 "each group, on the figures' last axis"
             )
         mechanism = DiscreteLaplace(float(check_epsilon(minimum.epsilon or 0.0)))
-        law = mechanism.law(grid_sensitivity(minimum.sensitivity), minimum.counts.size)
-        check_law(law, minimum.counts.size)
-        return cls(minimum.size, figures.shape, minimum.counts, law, (mechanism,))
+        size = max(1, minimum.counts.size)
+        event = check_event(Event(mechanism, grid_change(minimum.sensitivity, 0, size), size))
+        return cls(minimum.size, figures.shape, minimum.counts, event)
 
-    @property
-    def delta(self) -> Fraction:
-        return Fraction(0) if self.law is None or self.counts is None else delta_bound(self.law, self.counts.size)
-
-    def flags(self, party: Party, noised: SecretArray) -> SecretBits:
+    def flags(self, party: Party, noised: SecretArray, stock: NoiseStock | None) -> SecretBits:
         """[the noisy count is at least the size], for each figure."""
-        if self.counts is None or self.law is None:
+        if self.counts is None or self.event is None:
             counts = noised if noised.ndim == 1 else noised[0]
         else:
-            counts = self.counts + sample(party, self.law, self.counts.shape)
+            counts = self.counts + _noise(party, self.event, self.counts.shape, stock)
         return broadcast_to(counts, self.shape) >= self.size

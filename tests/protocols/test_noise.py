@@ -27,7 +27,7 @@ from protocols.accounting import (
     security_for,
 )
 from protocols.errors import EpsilonInvalid, GridOverflow, PrecisionTooLow, SensitivityInvalid
-from protocols.noise import DiscreteLaplace, bernoulli, discrete_laplace, sample
+from protocols.mechanisms import DiscreteLaplace, bernoulli, discrete_laplace, sample
 
 PARTIES = (3, 4, 5)
 GRID = [(0.1, 1), (0.5, 1), (1.0, 1), (2.0, 1), (10.0, 1), (0.5, 7), (1.0, 40), (3.0, 100)]

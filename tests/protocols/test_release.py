@@ -14,7 +14,7 @@ from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
 from protocols.accounting import DELTA_LIMIT, delta_bound
 from protocols.errors import EpsilonInvalid, GridOverflow, SensitivityInvalid
 from protocols.means import release_mean
-from protocols.noise import DiscreteLaplace
+from protocols.mechanisms import DiscreteLaplace
 from protocols.release import MinimumGroup, Released, release, total_epsilon
 
 PARTIES = (3, 4, 5)

@@ -19,7 +19,7 @@ from protocols.accounting import Sensitivity, grid_sensitivity, round_up
 from protocols.aggregate import clip_rows, group_sum, sensitivity_of
 from protocols.errors import SensitivityInvalid
 from protocols.means import _centre, release_mean
-from protocols.noise import DiscreteLaplace
+from protocols.mechanisms import DiscreteLaplace
 from protocols.release import release
 
 BOUNDS = st.tuples(st.floats(-1000, 1000), st.floats(-1000, 1000)).map(sorted)

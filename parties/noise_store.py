@@ -1,0 +1,152 @@
+"""A party's stock of noise on disk: its shares, encrypted, and how far each batch is spent, in SQLite.
+
+Every change is one transaction, on the disk before the call returns. Whoever gets the shares of t + 1 parties before a
+release knows its noise; so they are encrypted under a key of the node's (AES-256-GCM), each block bound to its place,
+and what is spent is deleted, and overwritten, when the store is opened the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from protocols.errors import StockInvalid
+from protocols.stock import Batch
+
+__all__ = ["NoiseStore"]
+
+Words = npt.NDArray[np.uint64]
+
+_BLOCK = 1 << 12  # samples
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS owner (version INTEGER, party INTEGER, m INTEGER, t INTEGER);
+CREATE TABLE IF NOT EXISTS batch (name INTEGER PRIMARY KEY, law TEXT, size INTEGER, spent INTEGER);
+CREATE TABLE IF NOT EXISTS block (name INTEGER, low INTEGER, sealed BLOB, PRIMARY KEY (name, low));
+"""
+_FORGET = "DELETE FROM block WHERE low + ? <= (SELECT spent FROM batch WHERE batch.name = block.name)"
+_FIND = "SELECT sealed, size FROM block JOIN batch USING (name) WHERE name = ? AND low = ?"
+
+
+class NoiseStore:
+    """A protocols.stock.Store in a file that one process has open at a time. Use it in a ``with``, or close it.
+
+    Args:
+        path: the file; made with mode 0600 if it does not exist.
+        key: 32 bytes.
+
+    Raises StockInvalid if the file is no such store, or another process has it.
+    """
+
+    def __init__(self, path: str | Path, key: bytes) -> None:
+        self._path = str(path)
+        self._sealing = AESGCM(key)
+        self._owner: tuple[int, int, int] | None = None
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(self._path, isolation_level=None, timeout=0.2)
+        try:
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._db.executescript(f"BEGIN EXCLUSIVE;{_SCHEMA}COMMIT;")
+            self._db.execute(_FORGET, (_BLOCK,))
+        except sqlite3.Error as error:
+            self._db.close()
+            raise StockInvalid(
+                f"{self._path}: {error}; is it a stock of noise, and does no other process use it?"
+            ) from None
+
+    def __enter__(self) -> NoiseStore:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<NoiseStore {self._path}>"
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def claim(self, index: int, m: int, t: int) -> None:
+        """Make it this party's, or StockInvalid if it is another's."""
+        found = self._one("SELECT version, party, m, t FROM owner")
+        if found is None:
+            self._db.execute("INSERT INTO owner VALUES (?, ?, ?, ?)", (_VERSION, index, m, t))
+        elif found != (_VERSION, index, m, t):
+            raise StockInvalid(
+                f"{self._path}: the stock of party {found[1]} of {found[2]}, t={found[3]}, version {found[0]}, not of "
+                f"party {index} of {m}, t={t}: give another file"
+            )
+        self._owner = (index, m, t)
+
+    def batches(self) -> list[Batch]:
+        """What is kept, and how far it is spent."""
+        rows = self._db.execute("SELECT name, law, size, spent FROM batch ORDER BY name")
+        return [Batch(*row) for row in rows]
+
+    def add(self, batch: Batch, words: Words) -> None:
+        """Keep the shares (k, size) of a new batch."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            row = (batch.name, batch.law, batch.size, batch.spent)
+            self._db.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", row)
+            for low in range(0, batch.size, _BLOCK):
+                block = np.ascontiguousarray(words[:, low : low + _BLOCK]).tobytes()
+                self._db.execute(
+                    "INSERT INTO block VALUES (?, ?, ?)", (batch.name, low, self._seal(batch.name, low, block))
+                )
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def spend(self, name: int, upto: int) -> None:
+        """Never again hand out a sample below ``upto`` after the store was opened anew."""
+        self._db.execute("UPDATE batch SET spent = max(spent, ?) WHERE name = ?", (upto, name))
+
+    def read(self, name: int, low: int, high: int) -> Words:
+        """The shares (k, high - low) of these samples; StockInvalid if they cannot be read."""
+        first = low // _BLOCK * _BLOCK
+        parts = [self._open(name, at) for at in range(first, high, _BLOCK)]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, low - first : high - first])
+
+    def discard(self, name: int) -> None:
+        """Forget a batch."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("DELETE FROM block WHERE name = ?", (name,))
+        self._db.execute("DELETE FROM batch WHERE name = ?", (name,))
+        self._db.execute("COMMIT")
+
+    # -- blocks --------------------------------------------------------------------------------
+
+    def _place(self, name: int, low: int) -> bytes:
+        return f"accord noise {self._owner} {name} {low}".encode()
+
+    def _seal(self, name: int, low: int, block: bytes) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._sealing.encrypt(nonce, block, self._place(name, low))
+
+    def _open(self, name: int, low: int) -> Words:
+        found = self._one(_FIND, name, low)
+        if found is None:
+            raise StockInvalid(f"{self._path}: samples from {low} of batch {name} are gone")
+        sealed, size = found
+        try:
+            block = self._sealing.decrypt(sealed[:12], sealed[12:], self._place(name, low))
+        except InvalidTag:
+            raise StockInvalid(
+                f"{self._path}: a block was changed, or the key is another one: delete the file"
+            ) from None
+        return np.frombuffer(block, np.uint64).reshape(-1, min(_BLOCK, size - low))
+
+    def _one(self, question: str, *values: Any) -> tuple[Any, ...] | None:
+        answer: tuple[Any, ...] | None = self._db.execute(question, values).fetchone()
+        return answer
