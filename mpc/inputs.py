@@ -133,6 +133,6 @@ def random_words(party: Party, shape: Shape, count: Any) -> SecretArray:
 
     async def make() -> SecretArray:
         planes = exchange.random_share(party, (int(count), bits.plane_words(n)))
-        return SecretArray(party, (await weighted_bits(party, planes, weights, n)).reshape(-1, *shape))
+        return SecretArray(party, (await weighted_bits(party, planes, weights, n)).reshape(party.layout.k, *shape))
 
     return SecretArray._pending(party, party.launch("random_words", make), shape)

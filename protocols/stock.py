@@ -2,8 +2,8 @@
 
 Noise does not depend on data, so it can be drawn beforehand. Every party keeps its shares of a *batch* in its own
 store. A sample is used once: a party writes down how far a batch is spent before it hands out a share, and when a stock
-is opened the parties compare notes and go on from the farthest any of them got. A crash can waste samples, never use one
-twice.
+is opened the parties compare notes and go on from the farthest any of them got. A crash can waste samples, never use
+one twice.
 """
 
 from __future__ import annotations
