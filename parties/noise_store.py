@@ -7,8 +7,10 @@ and what is spent is deleted, and overwritten, when the store is opened the next
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ class NoiseStore:
         path: the file; made with mode 0600 if it does not exist.
         key: 32 bytes.
 
-    Raises StockInvalid if the file is no such store, or another process has it.
+    Raises StockInvalid if the file is no such store, or another process has it; later if it cannot be written.
     """
 
     def __init__(self, path: str | Path, key: bytes) -> None:
@@ -79,7 +81,7 @@ class NoiseStore:
         """Make it this party's, or StockInvalid if it is another's."""
         found = self._one("SELECT version, party, m, t FROM owner")
         if found is None:
-            self._db.execute("INSERT INTO owner VALUES (?, ?, ?, ?)", (_VERSION, index, m, t))
+            self._do("INSERT INTO owner VALUES (?, ?, ?, ?)", _VERSION, index, m, t)
         elif found != (_VERSION, index, m, t):
             raise StockInvalid(
                 f"{self._path}: the stock of party {found[1]} of {found[2]}, t={found[3]}, version {found[0]}, not of "
@@ -89,28 +91,20 @@ class NoiseStore:
 
     def batches(self) -> list[Batch]:
         """What is kept, and how far it is spent."""
-        rows = self._db.execute("SELECT name, law, size, spent FROM batch ORDER BY name")
-        return [Batch(*row) for row in rows]
+        return [Batch(*row) for row in self._do("SELECT name, law, size, spent FROM batch ORDER BY name")]
 
     def add(self, batch: Batch, words: Words) -> None:
         """Keep the shares (k, size) of a new batch."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            row = (batch.name, batch.law, batch.size, batch.spent)
-            self._db.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", row)
+        with self._transaction():
+            self._do("INSERT INTO batch VALUES (?, ?, ?, ?)", batch.name, batch.law, batch.size, batch.spent)
             for low in range(0, batch.size, _BLOCK):
                 block = np.ascontiguousarray(words[:, low : low + _BLOCK]).tobytes()
-                self._db.execute(
-                    "INSERT INTO block VALUES (?, ?, ?)", (batch.name, low, self._seal(batch.name, low, block))
-                )
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+                sealed = self._seal(batch.name, low, block)
+                self._do("INSERT INTO block VALUES (?, ?, ?)", batch.name, low, sealed)
 
     def spend(self, name: int, upto: int) -> None:
         """Never again hand out a sample below ``upto`` after the store was opened anew."""
-        self._db.execute("UPDATE batch SET spent = max(spent, ?) WHERE name = ?", (upto, name))
+        self._do("UPDATE batch SET spent = max(spent, ?) WHERE name = ?", upto, name)
 
     def read(self, name: int, low: int, high: int) -> Words:
         """The shares (k, high - low) of these samples; StockInvalid if they cannot be read."""
@@ -120,10 +114,9 @@ class NoiseStore:
 
     def discard(self, name: int) -> None:
         """Forget a batch."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("DELETE FROM block WHERE name = ?", (name,))
-        self._db.execute("DELETE FROM batch WHERE name = ?", (name,))
-        self._db.execute("COMMIT")
+        with self._transaction():
+            self._do("DELETE FROM block WHERE name = ?", name)
+            self._do("DELETE FROM batch WHERE name = ?", name)
 
     # -- blocks --------------------------------------------------------------------------------
 
@@ -148,5 +141,24 @@ class NoiseStore:
         return np.frombuffer(block, np.uint64).reshape(-1, min(_BLOCK, size - low))
 
     def _one(self, question: str, *values: Any) -> tuple[Any, ...] | None:
-        answer: tuple[Any, ...] | None = self._db.execute(question, values).fetchone()
-        return answer
+        found = self._do(question, *values)
+        return found[0] if found else None
+
+    def _do(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a statement; StockInvalid where the disk or the file does not let it happen."""
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise StockInvalid(f"{self._path}: {error}") from None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that happens within, or nothing."""
+        self._do("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._do("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # on a full disk it is rolled back already
+                self._db.execute("ROLLBACK")
+            raise

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
+from mpc.errors import UsageError
 from protocols import mechanisms
 from protocols.errors import EventInvalid, PrecisionTooLow
 from protocols.exact import is_whole
@@ -87,7 +88,7 @@ class Event:
             event, digest = cls._read(json.loads(text))
         except EventInvalid:
             raise
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
             raise EventInvalid(f"not an event: {type(error).__name__}") from None
         if event.law.digest() != digest:
             raise EventInvalid(f"{event!r}: its noise would be drawn by another law today; charge what was stored then")

@@ -65,6 +65,10 @@ def pool(
 ) -> SecretArray:
     """The rows of several owners under one another, as one secret array.
 
+    With a capacity, *rows of zeros stand among the real ones*. They add nothing to sums, but minima, means, histograms
+    and all else take them for rows: pool ones beside the values, ``present = await pool(party, np.ones(len(mine), int),
+    ...)``, then ``present.sum()`` counts the real rows and ``histogram(..., present=present)`` leaves the others out.
+
     Args:
         mine: this party's rows, shape (rows, *tail), if it is an owner; else anything.
         owners: whose rows, in this order.
@@ -82,8 +86,8 @@ def pool(
     tells everybody one bit about that owner's rows, exact and without noise, which no epsilon accounts for.* Rows from
     clip_rows with ``missing``, and drop_overflow, cannot fail so.
     """
-    if not owners or len(set(owners)) != len(owners):
-        raise OutOfRange(f"owners {list(owners)}: at least one, each once")
+    if not isinstance(owners, Sequence) or not owners or len(set(owners)) != len(owners):  # type: ignore[redundant-expr]
+        raise OutOfRange(f"owners {owners!r}: a list of at least one, each once")
     for owner in owners:
         party.check_index(owner, "owner")
     if capacity is None and drop_overflow:
@@ -194,7 +198,7 @@ def total(
 
 
 def mean(values: SecretArray, *, clip: tuple[float, float] | None = None) -> SecretArray:
-    """Mean over a *public* number of rows; fixed point, relative error 2^-16. For use inside the computation.
+    """Mean over a *public* number of rows, fillers among them; fixed point, relative error 2^-24. For use inside.
 
     Not for release: release the sum and divide in the open. The division rounds the total to the grid, so a person can
     change the mean by more than (high - low) / n, and no sensitivity is stated. Over a secret number of rows:
@@ -207,6 +211,8 @@ def histogram(
     values: SecretArray, edges: Sequence[float], *, present: SecretArray | SecretBits | None = None
 ) -> SecretArray:
     """How many values lie in each bin, of the rows marked present, where given: (len(edges) - 1,).
+
+    Fillers (pool) count as zeros if ``present`` does not leave them out.
 
     Rounds, bytes: in_bins, and with ``present`` one round more. Sensitivity: 1, over the whole histogram, for a
     person more or less; 2 for a person who changes.

@@ -34,7 +34,8 @@ from protocols.table import DIGITS
 __all__ = ["DISCRETE", "ROUNDED", "Family", "by_table", "continuous_delta", "epsilon_of", "ideal_delta", "sigma_for"]
 
 _TABLE_SIGMA = 64  # steps up to which a single change is accounted by the table
-_LAMBDA = 85  # of the smoothing in the account, not of the sampler
+_TABLE_SHIFT = 512
+_LAMBDAS = (20, 30, 42, 60, 85)  # of the smoothing in the account, not of the sampler
 _RESOLUTION = 12  # sigma is found to one part in 2^12
 _EPSILON_BITS = 20
 _MARGIN = Fraction(1, 1 << 41)  # of delta, left to finite precision
@@ -52,13 +53,13 @@ class Family:
     law: Callable[[Fraction, int], Law]
     smoothed: bool
 
-    def variance(self, sigma: Fraction) -> Fraction:
+    def variance(self, sigma: Fraction, lambda_: int) -> Fraction:
         """Of the continuous mechanism that this one is like; not positive where sigma is too small for that."""
-        return sigma * sigma - (smoothing_width(_LAMBDA) if self.smoothed else 0)
+        return sigma * sigma - (smoothing_width(lambda_) if self.smoothed else 0)
 
-    def smoothing(self, coordinates: int) -> Fraction:
-        """How far so many figures are from post-processed ones of that mechanism."""
-        eta = smoothing_error(smoothing_width(_LAMBDA)) if self.smoothed else Fraction(0)
+    def smoothing(self, coordinates: int, lambda_: int) -> Fraction:
+        """How far so many figures are from post-processed ones of that mechanism: about 2^-(lambda+5) each."""
+        eta = smoothing_error(smoothing_width(lambda_)) if self.smoothed else Fraction(0)
         return coordinates * eta / (1 - eta)
 
 
@@ -68,21 +69,28 @@ ROUNDED = Family(rounded_gaussian_law, False)
 
 def by_table(sigma: Fraction, change: Change) -> bool:
     """Whether this is accounted by the table."""
-    return not change.spread and len(change.columns) == 1 and sigma <= _TABLE_SIGMA
+    return not change.spread and len(change.columns) == 1 and change.l1 <= _TABLE_SHIFT and sigma <= _TABLE_SIGMA
 
 
-def continuous_delta(family: Family, sigma: Fraction, epsilon: Fraction, change: Change) -> Fraction:
-    """At most the delta of the continuous mechanism that this one is like; 1 where there is none."""
-    variance = family.variance(sigma)
-    return Fraction(1) if variance <= 0 else gaussian_delta(epsilon, change.l2_squared / variance)
+def continuous_delta(family: Family, sigma: Fraction, epsilon: Fraction, change: Change, coordinates: int) -> Fraction:
+    """At most the delta, by the continuous mechanism that this one is like; 1 where there is none.
+
+    It holds for every r; the least is given. The larger r, the smaller the mechanism's variance, and the closer it is.
+    """
+    least = Fraction(1)
+    for lambda_ in _LAMBDAS if family.smoothed else _LAMBDAS[:1]:
+        variance = family.variance(sigma, lambda_)
+        if variance > 0:
+            away = (1 + exp_above(epsilon)) * family.smoothing(coordinates, lambda_)
+            least = min(least, gaussian_delta(epsilon, change.l2_squared / variance) + away)
+    return least
 
 
 def ideal_delta(family: Family, sigma: Fraction, epsilon: Fraction, change: Change, coordinates: int) -> Fraction:
     """At most the delta at epsilon of a release with the ideal law; 1 where this account cannot tell."""
     if by_table(sigma, change):
         return _table_delta(family, sigma, epsilon, change.l1)
-    smoothing = (1 + exp_above(epsilon)) * family.smoothing(coordinates)
-    return continuous_delta(family, sigma, epsilon, change) + smoothing
+    return continuous_delta(family, sigma, epsilon, change, coordinates)
 
 
 def _table_delta(family: Family, sigma: Fraction, epsilon: Fraction, shift: int) -> Fraction:

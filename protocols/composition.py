@@ -25,6 +25,7 @@ __all__ = ["composed_delta", "composed_epsilon"]
 _LISTED = 1 << 12
 _LUMPS = 1 << 11
 _POINTS = 1 << 20
+_LAMBDA = 60  # of the smoothing (calibration.py)
 
 
 def composed_epsilon(events: Iterable[Event], delta: float) -> float:
@@ -73,10 +74,14 @@ def _composed(counted: Counter[Event]) -> tuple[Any, float]:
 
 
 def _interval(counted: Counter[Event]) -> float:
-    """Steps of the loss: a thousandth of the smallest epsilon, but not more than about a million steps in all."""
+    """Steps of the loss: the smallest epsilon over 2,000, but not more than about a million steps in all.
+
+    A hair above it: so the loss of a pure mechanism is a whole number of steps, and finite precision does not push it
+    to the next one.
+    """
     epsilons = [(float(e.promise[0]), n) for e, n in counted.items()]
     total = sum(epsilon * n for epsilon, n in epsilons)
-    return min(1e-2, max(min(epsilon for epsilon, _ in epsilons) / 2000, total / _POINTS))
+    return min(1e-2, max(min(epsilon for epsilon, _ in epsilons) / 2000 * (1 + 1e-9), total / _POINTS))
 
 
 # -- one release -------------------------------------------------------------------------------
@@ -95,7 +100,8 @@ def _parts(event: Event, interval: float) -> list[tuple[Any, int]]:
             return [(_of_lumps(scale, change.l1, 1, interval), 1)]
         return [(_of_lumps(scale, shift, _LUMPS, interval), n) for shift, n in Counter(change.columns).items()]
     family: Family = event.mechanism.family  # type: ignore[attr-defined]
-    variance = family.variance(event.mechanism.sigma_steps(change, event.coordinates, event.frac))  # type: ignore[attr-defined]
+    sigma = event.mechanism.sigma_steps(change, event.coordinates, event.frac)  # type: ignore[attr-defined]
+    variance = family.variance(sigma, _LAMBDA)
     ratio = math.sqrt(change.l2_squared / variance) * (1 + 1e-12)
     return [(pld.from_gaussian_mechanism(1.0, sensitivity=ratio, value_discretization_interval=interval), 1)]
 
@@ -111,7 +117,7 @@ def _unlisted(event: Event) -> float:
         return 0.0
     off = event.distance
     if not isinstance(event.law, LaplaceLaw):
-        off += event.mechanism.family.smoothing(event.coordinates)  # type: ignore[attr-defined]
+        off += event.mechanism.family.smoothing(event.coordinates, _LAMBDA)  # type: ignore[attr-defined]
     return float(off)
 
 

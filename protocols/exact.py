@@ -7,41 +7,66 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from protocols.errors import DeltaInvalid, EpsilonInvalid
 
-__all__ = ["check_delta", "check_epsilon", "exp_above", "exp_below", "is_number", "is_whole", "round_up"]
+__all__ = [
+    "as_exact",
+    "check_delta",
+    "check_epsilon",
+    "exp_above",
+    "exp_below",
+    "is_whole",
+    "round_down",
+    "round_up",
+]
 
 _EPSILON_MOST = 128
 _EXP_BITS = 256
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a Python integer, and no boolean."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether it is an integer, Python's or numpy's, and no boolean."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def is_number(value: Any) -> bool:
-    """Whether it is an exact or finite number, and no boolean."""
-    return isinstance(value, Fraction) or is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+def as_exact(value: Any) -> Fraction | None:
+    """The exact number that it is; None for what is no finite number: NaN, infinity, a boolean, text."""
+    if isinstance(value, Fraction):
+        return value
+    if is_whole(value):
+        return Fraction(int(value))
+    if isinstance(value, (float, np.floating)) and math.isfinite(value):
+        return Fraction(float(value))
+    return None
 
 
 def check_epsilon(epsilon: Any) -> Fraction:
     """Epsilon as the exact number it is, or EpsilonInvalid (zero, negative, NaN, infinite, above 128)."""
-    if not is_number(epsilon) or not 0 < epsilon <= _EPSILON_MOST:
+    exact = as_exact(epsilon)
+    if exact is None or not 0 < exact <= _EPSILON_MOST:
         raise EpsilonInvalid(
             f"epsilon {epsilon!r}: a number above 0 and at most {_EPSILON_MOST}; usual values are 0.01 to 10"
         )
-    return Fraction(epsilon)
+    return exact
 
 
 def check_delta(delta: Any) -> Fraction:
     """Delta as the exact number it is, or DeltaInvalid (below 2^-40, 1 or above, NaN)."""
-    if not is_number(delta) or not Fraction(1, 1 << 40) <= delta < 1:
+    exact = as_exact(delta)
+    if exact is None or not Fraction(1, 1 << 40) <= exact < 1:
         raise DeltaInvalid(
             f"delta {delta!r}: a number from 2^-40 to below 1; choose less than 1 over the number of people, "
             "such as 1e-6 to 1e-9, or DiscreteLaplace, which needs none"
         )
-    return Fraction(delta)
+    return exact
+
+
+def round_down(exact: Fraction) -> float:
+    """The largest float that is not above the exact number: what is allowed is never overstated."""
+    nearest = float(exact)
+    return nearest if Fraction(nearest) <= exact else math.nextafter(nearest, -math.inf)
 
 
 def round_up(exact: Fraction) -> float:

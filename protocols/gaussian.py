@@ -24,7 +24,7 @@ import mpmath
 
 from protocols.divergence import smoothing_error
 from protocols.errors import GridOverflow, SigmaInvalid
-from protocols.exact import is_number
+from protocols.exact import as_exact
 from protocols.law import Law, Pmf
 from protocols.table import DIGITS, TableLaw, as_fraction, tabulate
 
@@ -84,11 +84,12 @@ def smoothing_width(lambda_: int) -> Fraction:
 
 def check_sigma(sigma: float | Fraction) -> Fraction:
     """Sigma in steps of the grid as the exact number it is, or SigmaInvalid (below 1/2, NaN, infinite)."""
-    if not is_number(sigma) or sigma < Fraction(1, 2):
+    exact = as_exact(sigma)
+    if exact is None or exact < Fraction(1, 2):
         raise SigmaInvalid(
             f"sigma {sigma!r} steps of the grid: a number from 1/2; for less noise use more fractional bits"
         )
-    return Fraction(sigma)
+    return exact
 
 
 @functools.lru_cache(256, typed=True)

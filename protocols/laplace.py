@@ -97,6 +97,7 @@ def laplace_law(epsilon: float | Fraction, sensitivity: int, lambda_: int = 40) 
     epsilon = check_epsilon(epsilon)
     if not is_whole(sensitivity) or sensitivity < 1:
         raise SensitivityInvalid(f"sensitivity {sensitivity!r}: a positive whole number of steps of the grid")
+    sensitivity = int(sensitivity)
     with decimal.localcontext(decimal.Context(prec=80 + lambda_ // 3, Emax=10**12, Emin=-(10**12))) as context:
         rate = decimal.Decimal(epsilon.numerator) / decimal.Decimal(epsilon.denominator * sensitivity)
         width = decimal.Decimal(2).ln() * (lambda_ + 2) / rate

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mpc.arrays import SecretArray
-from mpc.errors import OutOfRange, ShapeMismatch
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from protocols.exact import is_whole, round_up
 from protocols.mechanisms import Mechanism
@@ -56,10 +56,14 @@ async def release_mean(
     if not is_whole(rows) or rows < 1:
         raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
     check_mechanism(mechanism)
-    await sums
-    await counts
-    if sums.shape != counts.shape or counts.frac:
-        raise ShapeMismatch(f"sums of shape {sums.shape} need integer counts of that shape, not {counts.shape}")
+    for what, given in (("sums", sums), ("counts", counts)):
+        if not isinstance(given, SecretArray):
+            raise WrongType(f"{what} of a mean: a SecretArray, not {type(given).__name__}")
+        await given
+    if counts.frac:
+        raise WrongType(f"counts of a mean with {counts.frac} fractional bits: pool integers, such as np.ones(n, int)")
+    if sums.shape != counts.shape:
+        raise ShapeMismatch(f"sums of shape {sums.shape} need counts of that shape, not {counts.shape}")
     half = mechanism.split(2)
     centre, reach = _centre(bounds, sums.frac)
     centred = sums - _times(counts, centre, sums.frac)

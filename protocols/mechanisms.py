@@ -16,7 +16,7 @@ from protocols.binomial import binomial_law
 from protocols.calibration import DISCRETE, ROUNDED, Family, by_table, continuous_delta, epsilon_of, sigma_for
 from protocols.divergence import worst_hockey_stick
 from protocols.errors import EpsilonInvalid, MechanismUnfit, SigmaInvalid
-from protocols.exact import check_delta, check_epsilon, exp_above, is_number
+from protocols.exact import as_exact, check_delta, check_epsilon, exp_above, round_down, round_up
 from protocols.gaussian import check_sigma
 from protocols.laplace import laplace_law
 from protocols.law import Law
@@ -60,6 +60,10 @@ def security_for(epsilon: float | Fraction, coordinates: int) -> int:
     return 40 + max(0, math.ceil(math.log2(factor)) - 1)
 
 
+def _part(whole: float, parts: int) -> float:
+    return round_down(Fraction(whole) / parts)
+
+
 @dataclass(frozen=True)
 class DiscreteLaplace(Mechanism):
     """Discrete Laplace noise: pure epsilon. The choice for a few figures that a person changes by little.
@@ -70,7 +74,7 @@ class DiscreteLaplace(Mechanism):
     epsilon: float
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
+        object.__setattr__(self, "epsilon", round_down(check_epsilon(self.epsilon)))
 
     def law(self, change: Change, coordinates: int = 1, frac: int = 0) -> Law:
         """laplace.LaplaceLaw of scale L1 / epsilon."""
@@ -82,13 +86,13 @@ class DiscreteLaplace(Mechanism):
 
     def delta_at(self, law: Law, change: Change, coordinates: int, frac: int, epsilon: Fraction) -> Fraction:
         """The ideal law has none: (1 + e^epsilon) times the distance from it; exact where it is one count's."""
-        bound = (1 + exp_above(epsilon)) * coordinates * law.distance
+        bound = (1 + exp_above(Fraction(self.epsilon))) * coordinates * law.distance  # no more at a larger epsilon
         pmf = law.pmf() if change.l1 == 1 else None
         return bound if pmf is None else min(bound, worst_hockey_stick(pmf, epsilon, 1, law.distance))
 
     def split(self, parts: int) -> DiscreteLaplace:
         """epsilon / parts each."""
-        return DiscreteLaplace(self.epsilon / parts)
+        return DiscreteLaplace(_part(self.epsilon, parts))
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,8 @@ class Binomial(Mechanism):
     delta: float
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
-        check_delta(self.delta)
+        object.__setattr__(self, "epsilon", round_down(check_epsilon(self.epsilon)))
+        object.__setattr__(self, "delta", round_down(check_delta(self.delta)))
 
     def law(self, change: Change, coordinates: int = 1, frac: int = 0) -> Law:
         """binomial.BinomialLaw with the fewest coins.
@@ -125,7 +129,7 @@ class Binomial(Mechanism):
 
     def split(self, parts: int) -> Binomial:
         """epsilon / parts and delta / parts each."""
-        return Binomial(self.epsilon / parts, self.delta / parts)
+        return Binomial(_part(self.epsilon, parts), _part(self.delta, parts))
 
 
 @dataclass(frozen=True)
@@ -145,16 +149,19 @@ class _Gaussian(Mechanism):
     sigma: float | None = None
 
     def __post_init__(self) -> None:
-        check_delta(self.delta)
+        object.__setattr__(self, "delta", round_down(check_delta(self.delta)))
         if (self.epsilon is None) == (self.sigma is None):
             raise EpsilonInvalid(f"{self!r}: give epsilon, or sigma=, one of them")
         if self.sigma is not None:
-            if not is_number(self.sigma) or self.sigma <= 0:
+            sigma = as_exact(self.sigma)
+            if sigma is None or sigma <= 0:
                 raise SigmaInvalid(f"sigma {self.sigma!r}: a number above 0, in the figures' unit")
-        elif check_epsilon(self.epsilon) > 16:
-            raise EpsilonInvalid(
-                f"epsilon {self.epsilon!r}: at most 16 for Gaussian noise; usual values are 0.01 to 10"
-            )
+            object.__setattr__(self, "sigma", round_up(sigma))
+            return
+        epsilon = check_epsilon(self.epsilon)
+        if epsilon > 16:
+            raise EpsilonInvalid(f"epsilon {self.epsilon!r}: at most 16 for Gaussian noise; usual are 0.01 to 10")
+        object.__setattr__(self, "epsilon", round_down(epsilon))
 
     def sigma_steps(self, change: Change, coordinates: int = 1, frac: int = 0) -> Fraction:
         """The parameter in steps of the grid: the one given, or the least that keeps epsilon and delta."""
@@ -178,19 +185,19 @@ class _Gaussian(Mechanism):
     def delta_at(self, law: Law, change: Change, coordinates: int, frac: int, epsilon: Fraction) -> Fraction:
         """Where one figure changes and the law has few values, the exact divergence of what is sampled.
 
-        Else that of the continuous mechanism (calibration.continuous), and the distance from it, there and back.
+        Else that of the continuous mechanism (calibration.continuous_delta), and what the sampled law is off.
         """
         pmf, sigma = law.pmf(), self.sigma_steps(change, coordinates, frac)
         if pmf is not None and by_table(sigma, change):
             return worst_hockey_stick(pmf, epsilon, change.l1, law.distance)
-        distance = self.family.smoothing(coordinates) + coordinates * law.distance
-        return continuous_delta(self.family, sigma, epsilon, change) + (1 + exp_above(epsilon)) * distance
+        ideal = continuous_delta(self.family, sigma, epsilon, change, coordinates)
+        return ideal + (1 + exp_above(epsilon)) * coordinates * law.distance
 
     def split(self, parts: int) -> Self:
         """epsilon / parts and delta / parts each; MechanismUnfit where sigma was given, which fits one unit only."""
         if self.epsilon is None:
             raise MechanismUnfit(f"{self!r}: give epsilon, not sigma, for figures of several units")
-        return type(self)(self.epsilon / parts, self.delta / parts)
+        return type(self)(_part(self.epsilon, parts), _part(self.delta, parts))
 
 
 @dataclass(frozen=True)

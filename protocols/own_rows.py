@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from protocols.exact import as_exact
 
 __all__ = ["check_bounds", "clip_rows", "encode_categories"]
 
@@ -25,20 +26,10 @@ _WORD = (-(1 << 63), (1 << 63) - 1)
 
 def check_bounds(low: Any, high: Any) -> tuple[Fraction, Fraction]:
     """Both bounds as the exact numbers they are, or OutOfRange (no finite numbers, or the higher one first)."""
-    exact = (_exact(low), _exact(high))
+    exact = (as_exact(low), as_exact(high))
     if exact[0] is None or exact[1] is None or exact[0] > exact[1]:
         raise OutOfRange(f"bounds {low!r} to {high!r}: two finite numbers, the lower one first")
     return exact[0], exact[1]
-
-
-def _exact(number: Any) -> Fraction | None:
-    if isinstance(number, (Fraction, int)):
-        return Fraction(number)
-    if isinstance(number, np.integer):
-        return Fraction(int(number))
-    if isinstance(number, (float, np.floating)) and math.isfinite(number):
-        return Fraction(float(number))
-    return None
 
 
 def clip_rows(values: Any, low: float, high: float, *, missing: float | None = None, what: str = "values") -> Table:
@@ -56,7 +47,7 @@ def clip_rows(values: Any, low: float, high: float, *, missing: float | None = N
     Raises OutOfRange for a missing value without ``missing``, for bad bounds; WrongType for what is no number.
     """
     bounds = check_bounds(low, high)
-    stand_in = None if missing is None else _exact(missing)
+    stand_in = None if missing is None else as_exact(missing)
     if missing is not None and stand_in is None:
         raise OutOfRange(f"{what}: missing={missing!r}: a finite number")
     array, unknown = _numbers(values, what)

@@ -167,7 +167,8 @@ async def release(
     4. Open to the receivers.                                                               (1 round)
     """
     if not isinstance(figures, SecretArray):
-        raise WrongType(f"release takes a SecretArray, not {type(figures).__name__}")
+        way = "; totals of bits are .sum(), each by itself .to_array()" if isinstance(figures, SecretBits) else ""
+        raise WrongType(f"release takes a SecretArray, not {type(figures).__name__}{way}")
     check_mechanism(mechanism)
     _check_minimum(minimum)
     receivers = _receivers(party, to)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from protocols.errors import SensitivityInvalid
-from protocols.exact import is_number, is_whole
+from protocols.exact import as_exact, is_whole
 
 __all__ = ["Change", "Sensitivity", "grid_change", "grid_sensitivity"]
 
@@ -22,15 +22,20 @@ class Sensitivity:
 
     Attributes:
         terms: for each sum, or sum by group (the most one value's magnitude can be, in the figure's unit; the most
-            rows a person has). One row is in one group.
+            rows a person has). One row is in one group. Terms are of *different* figures: what one person adds to one
+            and the same figure by two ways is one term, of the sum of both bounds.
     """
 
     terms: tuple[tuple[Fraction, int], ...]
 
     def __post_init__(self) -> None:
+        exact = []
         for bound, rows in self.terms:
-            if not is_number(bound) or bound < 0 or not is_whole(rows) or rows < 1:
+            value = as_exact(bound)
+            if value is None or value < 0 or not is_whole(rows) or rows < 1:
                 raise SensitivityInvalid(f"bound {bound!r}, {rows!r} rows: a finite bound, and at least one row")
+            exact.append((value, int(rows)))
+        object.__setattr__(self, "terms", tuple(exact))
 
     def __add__(self, other: Sensitivity) -> Sensitivity:
         return Sensitivity(self.terms + other.terms)
@@ -41,7 +46,7 @@ class Sensitivity:
 
     def columns(self, frac: int) -> tuple[int, ...]:
         """L1 of each sum by itself, in steps of the grid."""
-        return tuple(rows * math.ceil(Fraction(bound) * (1 << frac)) for bound, rows in self.terms)
+        return tuple(rows * math.ceil(bound * (1 << frac)) for bound, rows in self.terms)
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,10 @@ def grid_change(sensitivity: Any, frac: int, coordinates: int) -> Change:
         spread = any(
             rows > 1 and c > 1 for c, (_, rows) in zip(sensitivity.columns(frac), sensitivity.terms, strict=True)
         )
-    elif is_number(sensitivity) and sensitivity > 0:
-        columns = (math.ceil(Fraction(sensitivity) * (1 << frac)),)
-        spread = columns[0] > 1
     else:
-        columns, spread = (), False
+        bound = as_exact(sensitivity)
+        columns = () if bound is None or bound <= 0 else (math.ceil(bound * (1 << frac)),)
+        spread = columns > (1,)
     if not columns:
         raise SensitivityInvalid(
             f"sensitivity {sensitivity!r}: a number above 0, the most by which one person can change the figures "

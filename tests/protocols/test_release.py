@@ -11,11 +11,13 @@ import pytest
 
 from mpc import MemoryCluster
 from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
-from protocols.accounting import DELTA_LIMIT, delta_bound
-from protocols.errors import EpsilonInvalid, GridOverflow, SensitivityInvalid
+from protocols.accounting import DELTA_LIMIT, Event
+from protocols.aggregate import sensitivity_of
+from protocols.errors import EpsilonInvalid, GridOverflow, MechanismUnfit, SensitivityInvalid
 from protocols.means import release_mean
-from protocols.mechanisms import DiscreteLaplace
-from protocols.release import MinimumGroup, Released, release, total_epsilon
+from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, RoundedGaussian
+from protocols.release import MinimumGroup, Released, release, total_cost, total_epsilon
+from protocols.sensitivity import Change
 
 PARTIES = (3, 4, 5)
 HUGE = DiscreteLaplace(100.0)
@@ -179,10 +181,81 @@ def test_what_is_charged_is_never_rounded_down() -> None:
     one, mean = run(3, program)[0]
     assert 0 <= Fraction(one.epsilon) - exact < Fraction(1, 1 << 50)
     assert one.epsilon == total_epsilon(one)
-    laws = (DiscreteLaplace(epsilon).law(1, 3), DiscreteLaplace(minimum_epsilon).law(1, 3))
-    assert Fraction(one.delta) >= sum(delta_bound(law, 3) for law in laws)
+    assert [e.mechanism for e in one.events] == [DiscreteLaplace(epsilon), DiscreteLaplace(minimum_epsilon)]
+    assert 0 < sum(event.delta for event in one.events) <= Fraction(one.delta)
     assert Fraction(mean.epsilon) >= 2 * Fraction(epsilon / 2)
-    assert Fraction(mean.delta) >= sum(delta_bound(p.law, 3) for p in mean.parts)
+    assert 0 < sum(event.delta for event in mean.events) <= Fraction(mean.delta)
+    assert mean.events == tuple(event for part in mean.parts for event in part.events)
+
+
+# -- other mechanisms ----------------------------------------------------------------------------
+
+GAUSSIANS = [DiscreteGaussian(1.0, 1e-6), DiscreteGaussian(sigma=30.0), RoundedGaussian(0.5, 1e-6)]
+
+
+@pytest.mark.parametrize("m", [3, 5])
+@pytest.mark.parametrize("mechanism", [Binomial(1.0, 1e-6), *GAUSSIANS])
+def test_every_mechanism_through_the_door(m: int, mechanism: Any) -> None:
+    n = 8000
+
+    async def program(party: Any) -> Any:
+        return await release(party, party.input(np.full(n, -3), 0), mechanism, sensitivity=1, to=[0])
+
+    answer = run(m, program)[0]
+    error = answer.values + 3
+    assert error.std() == pytest.approx(answer.standard_error, rel=0.04)
+    assert abs(error.mean()) < 4.5 * answer.standard_error / math.sqrt(n)
+    covered = ((answer.interval95[0] <= -3) & (answer.interval95[1] >= -3)).mean()
+    assert 0.945 <= covered <= 0.99
+    epsilon, delta = answer.events[0].promise
+    assert (Fraction(answer.epsilon), Fraction(answer.delta)) == (epsilon, delta)
+    assert answer.events == (Event(mechanism, Change((1,), False), n),)
+    assert answer.mechanism == (mechanism,)
+
+
+def test_gaussian_noise_of_many_columns_is_smaller() -> None:
+    """Ten columns: the sum of their changes is 10, the root of the sum of squares 3.2."""
+    sensitivity = sum((sensitivity_of(0, 1) for _ in range(9)), sensitivity_of(0, 1))
+
+    async def program(party: Any) -> Any:
+        x = party.input(np.zeros(10), 0)
+        laplace = await release(party, x, DiscreteLaplace(0.5), sensitivity=sensitivity, to=0)
+        return laplace, await release(party, x, DiscreteGaussian(0.5, 1e-6), sensitivity=sensitivity, to=0)
+
+    laplace, gaussian = run(3, program)[0]
+    assert laplace.standard_error == pytest.approx(math.sqrt(2) * 20, rel=0.01)
+    assert gaussian.standard_error < 8.3 * math.sqrt(10)
+
+
+def test_what_several_releases_cost_is_below_their_sum() -> None:
+    async def program(party: Any) -> Any:
+        x = party.input([5.0], 0)
+        return [await release(party, x, DiscreteLaplace(0.1), sensitivity=1, to=0) for _ in range(40)]
+
+    answers = run(3, program)[0]
+    assert total_epsilon(*answers) == pytest.approx(4.0)
+    assert 2.0 < total_cost(*answers, delta=1e-6) < 2.9
+    assert [Event.from_json(e.to_json()) for a in answers for e in a.events] == [a.events[0] for a in answers]
+
+
+def test_binomial_noise_for_several_columns_is_refused_with_the_way_out() -> None:
+    async def program(party: Any) -> None:
+        both = sensitivity_of(0, 1) + sensitivity_of(0, 1)
+        await release(party, party.input([1, 2], 0), Binomial(1.0, 1e-6), sensitivity=both, to=0)
+
+    cluster = MemoryCluster(3)
+    with pytest.raises(MechanismUnfit, match="use DiscreteGaussian"):
+        cluster.run(program)
+
+
+def test_means_by_gaussian_noise() -> None:
+    async def program(party: Any) -> Any:
+        sums, counts = party.input(np.full(500, 400 * 7.0), 0, frac=8), party.input(np.full(500, 400), 0)
+        return await release_mean(party, sums, counts, DiscreteGaussian(1.0, 1e-6), low=0, high=10, to=0)
+
+    answer = run(3, program)[0]
+    assert np.abs(answer.values - 7).std() < 3 * np.median(answer.standard_error)
+    assert answer.epsilon <= 1.0 and answer.delta <= 1e-6
 
 
 # -- means -------------------------------------------------------------------------------------
@@ -228,7 +301,7 @@ def test_mean_error_and_interval_hold() -> None:
         ([1.0], [1], (0, math.inf), 1, OutOfRange),
         ([1.0], [1], (0, 1), 0, OutOfRange),
         ([1.0], [1, 2], (0, 1), 1, ShapeMismatch),
-        ([1.0], [1.0], (0, 1), 1, ShapeMismatch),
+        ([1.0], [1.0], (0, 1), 1, WrongType),
     ],
 )
 def test_bad_means(sums: Any, counts: Any, bounds: Any, rows: Any, fault: type) -> None:
@@ -312,7 +385,7 @@ def test_a_number_is_no_mechanism_and_the_error_says_what_is() -> None:
         await release_mean(party, x, x, 1.0, low=0, high=1, to=0)  # type: ignore[arg-type]
 
     for program in (figures, means):
-        with pytest.raises(WrongType, match=r"mechanism 1\.0: must be a DiscreteLaplace\(epsilon\)"):
+        with pytest.raises(WrongType, match=r"mechanism 1\.0: must be one of protocols\.mechanisms"):
             run(3, program)
 
 

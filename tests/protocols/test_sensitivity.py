@@ -15,12 +15,13 @@ from mpc import MemoryCluster
 from mpc.encoding import encode
 from mpc.errors import OutOfRange
 from protocols import aggregate
-from protocols.accounting import Sensitivity, grid_sensitivity, round_up
 from protocols.aggregate import clip_rows, group_sum, sensitivity_of
 from protocols.errors import SensitivityInvalid
+from protocols.exact import round_up
 from protocols.means import _centre, release_mean
 from protocols.mechanisms import DiscreteLaplace
 from protocols.release import release
+from protocols.sensitivity import Sensitivity, grid_sensitivity
 
 BOUNDS = st.tuples(st.floats(-1000, 1000), st.floats(-1000, 1000)).map(sorted)
 NUMBERS = st.lists(st.floats(-2000, 2000) | st.sampled_from([-2000.0, 2000.0]), min_size=1, max_size=20)
