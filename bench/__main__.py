@@ -1,4 +1,4 @@
-"""``python -m bench primitives --parties 3 --size 1048576 --json -``."""
+"""``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rich.table import Table
 
 from bench.machine import describe
 from bench.marks import lines, run, write
+from bench.noise import measure as measure_noise
+from bench.noise_plot import draw as draw_noise
 from bench.plot import draw
 from bench.primitives import OPERATIONS, measure
 
@@ -31,6 +33,12 @@ def _arguments() -> argparse.Namespace:
     one.add_argument("--no-baseline", action="store_true", help="leave out stock MPyC")
     one.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     one.add_argument("--plot", metavar="FILE.svg", help="draw the figures")
+    noise = commands.add_parser("noise", help="each kind of noise: one sample, many, from stock")
+    noise.add_argument("--parties", type=int, default=3)
+    noise.add_argument("--repeats", type=int, default=5, help="timed repetitions; the median counts (at least 3)")
+    noise.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    noise.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    noise.add_argument("--plot", metavar="FILE.svg", help="draw the figures, with a million samples beside their law")
     marks = commands.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -47,6 +55,37 @@ def _marks(arguments: argparse.Namespace, console: Console) -> None:
         with console.status("") as status:
             figures = run(max(3, arguments.repeats), status.update)
     print(write(figures) if arguments.write else "\n".join(lines(figures)))
+
+
+def _noise(arguments: argparse.Namespace, console: Console) -> None:
+    with console.status("") as status:
+        figures = measure_noise(arguments.parties, max(3, arguments.repeats), status.update, arguments.rtt)
+        if arguments.plot:
+            status.update("a million samples for the picture")
+            draw_noise(figures, arguments.plot, describe())
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    title = f"{arguments.parties} processes, loopback, TLS 1.3"
+    table = Table(title=title, caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("noise", "how", "ms", "us each", "bytes", "rounds", "utility"):
+        table.add_column(name, justify="left" if name in ("noise", "how") else "right", no_wrap=True)
+    for f in figures:
+        how = "one, cold" if f["how"] == "cold" else f"{f['how']} {f['size']:,}"
+        table.add_row(
+            f["op"], how, f"{f['seconds'] * 1e3:,.2f}", f"{f['ns_per_element'] / 1e3:,.3g}",
+            f"{f['bytes_per_party']:,.0f}", str(f["rounds"]), f"{f['utility']:.4f}",
+        )  # fmt: skip
+    Console().print(table)
+    Console().print("bytes each, sent by a party; utility: standard deviation over a curator's", justify="center")
+
+
+def _write(figures: list[dict[str, Any]], where: str) -> None:
+    text = json.dumps(figures, indent=1) + "\n"
+    if where == "-":
+        sys.stdout.write(text)
+    else:
+        Path(where).write_text(text)
 
 
 def _show(console: Console, figures: list[dict[str, Any]], rtt: float) -> None:
@@ -85,14 +124,17 @@ def main() -> None:
     if arguments.command == "marks":
         _marks(arguments, console)
         return
+    if arguments.parties < 3:
+        sys.exit(f"--parties {arguments.parties}: at least 3")
+    if arguments.command == "noise":
+        _noise(arguments, console)
+        return
     ops = [op.strip() for op in arguments.ops.split(",")]
     unknown = [op for op in ops if op not in OPERATIONS]
     if unknown:
         sys.exit(f"no operation {', '.join(unknown)}: choose from {', '.join(OPERATIONS)}")
     if arguments.size < 1:
         sys.exit(f"--size {arguments.size}: at least 1")
-    if arguments.parties < 3:
-        sys.exit(f"--parties {arguments.parties}: at least 3")
     figures: list[dict[str, Any]] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -107,12 +149,8 @@ def main() -> None:
                 rtt=arguments.rtt,
                 baseline=not arguments.no_baseline,
             )
-    if arguments.json == "-":
-        json.dump(figures, sys.stdout, indent=1)
-        sys.stdout.write("\n")
-    elif arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(figures, file, indent=1)
+    if arguments.json:
+        _write(figures, arguments.json)
     else:
         _show(Console(), figures, arguments.rtt)
     if arguments.plot:
