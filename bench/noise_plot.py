@@ -22,7 +22,7 @@ def draw(figures: list[dict[str, Any]], path: str, machine: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (law, worth, cost) = plt.subplots(1, 3, figsize=(15, 4.6), width_ratios=(1.3, 1, 1.3))
+    figure, (law, worth, cost) = plt.subplots(1, 3, figsize=(15, 5), width_ratios=(1.3, 1, 1.3))
     for name, colour in _SHOWN:
         _law(law, name, colour)
     law.set_yscale("log")
@@ -62,7 +62,7 @@ def _worth(axes: Any, figures: list[dict[str, Any]], names: list[str]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0.9, 1.3)
     axes.set_title("standard deviation, 1 = a trusted curator's", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.08))
 
 
 def _cost(axes: Any, figures: list[dict[str, Any]], names: list[str]) -> None:
@@ -74,10 +74,10 @@ def _cost(axes: Any, figures: list[dict[str, Any]], names: list[str]) -> None:
         rows = np.arange(len(chosen)) + 0.27 * (at - 1)
         axes.barh(rows, values, height=0.25, color=shades[how], label=labels[how])
         for r, v in zip(rows, values, strict=True):
-            axes.text(v, r, f" {v:,.3g}", va="center", fontsize=7)
+            axes.text(v, r, f" {v:,.0f}" if v >= 100 else f" {v:.2g}", va="center", fontsize=7)
     axes.set_yticks(np.arange(len(names)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlim(right=axes.get_xlim()[1] * 8)
     axes.set_title("microseconds a sample", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.4, -0.08))
