@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from scipy.stats import chi2
 
 from mpc import exchange, mixing, permutation
 from mpc.arrays import SecretArray
-from mpc.errors import NotAPermutation, OutOfRange, ShapeMismatch, UnknownParty, WrongType
+from mpc.errors import FrameInvalid, NotAPermutation, OutOfRange, ShapeMismatch, UnknownParty, WrongType
 from mpc.memory import MemoryCluster
 from mpc.shuffle import permute, put, shuffle, take
+from mpc.transport import Frame
 
 EDGE = (1 << 62) - 1
 PARTIES = [3, 4, 5, 7]
@@ -292,6 +294,26 @@ def test_secret_indexes_that_are_no_permutation(parties: int) -> None:
 
     with pytest.raises(NotAPermutation):
         MemoryCluster(parties).run(program)
+
+
+@pytest.mark.parametrize("parties", [4, 5, 7])
+def test_wrong_row_numbers_opened_to_the_owner_of_a_permutation(parties: int) -> None:
+    """They index memory: numbers of any size are refused."""
+    rng = np.random.default_rng(0)
+    started: list[int] = []
+
+    def tap(frame: Frame) -> list[Frame]:
+        wrong = started and frame.receiver == 0 and frame.sender == 1
+        return [replace(frame, payload=rng.bytes(len(frame.payload))) if wrong else frame]
+
+    async def program(party: Any) -> None:
+        x = await party.input(np.arange(1000), owner=0, shape=(1000,))
+        started.append(party.index)
+        await permute(x, np.arange(1000) if party.index == 0 else None, 0)
+
+    with pytest.raises(FrameInvalid, match="no order of 1000 rows") as caught:
+        MemoryCluster(parties, seed=1, tap=tap).run(program)
+    assert caught.value.peer == -1
 
 
 @pytest.mark.parametrize("how", ["shuffle", "permute"])
