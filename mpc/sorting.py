@@ -6,23 +6,29 @@ All are stable. What they show: see row_sort.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mpc import radix
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import OutOfRange, ShapeMismatch
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.mixing import Rows
+from mpc.numpy_array import NumpyArray
+from mpc.operands import as_numbers
 from mpc.party import Party
+from mpc.relations import less
 from mpc.row_sort import sort_rows
 from mpc.secret import Secret, Shape, operation
-from mpc.shuffle import check_secret, from_table, launch_many, to_table
+from mpc.shapes import axes_of, one_axis
+from mpc.shuffle import arrays_of, as_given, from_table, launch_many, to_table
 
 __all__ = ["argsort", "sort", "sort_by"]
 
 Words = npt.NDArray[np.uint64]
+
+N = TypeVar("N", bound=NumpyArray)
 
 _WIDEST = 62
 
@@ -30,80 +36,105 @@ _WIDEST = 62
 # -- along an axis -------------------------------------------------------------------------
 
 
-def _sorted_shape(x: SecretArray, axis: int | None) -> Shape:
-    if axis is None:
-        return (x.size,)
-    if not -x.ndim <= axis < x.ndim:
-        raise ShapeMismatch(f"axis {axis} of an array of shape {x.shape}")
-    return x.shape
+def sort(x: N, axis: int | None = -1, descending: bool = False) -> N:
+    """A sorted copy along an axis; None: of all elements. All lanes share the batches of row_sort.sort_rows.
+
+    Of SecretBits: bits, by counting. Rounds: 8 (m = 3). Leaks nothing.
+    """
+    one_axis("sort", axis)
+    return (_sort_bits if isinstance(x, SecretBits) else _sort)(x, axis, _flag(descending))  # type: ignore[return-value]
 
 
-async def _along(x: SecretArray, axis: int | None) -> tuple[Words, Words]:
-    """Sorted values and original positions along an axis, components (k, *shape)."""
+def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> SecretArray:
+    """The positions that sort, as numpy.argsort(kind="stable"), descending too; see row_sort.sort_rows."""
+    one_axis("sort", axis)
+    width = 1 if isinstance(x, SecretBits) else _WIDEST
+    return _argsort(*as_numbers(_sorted_shape, x, axis, _flag(descending), width))
+
+
+def _flag(descending: Any) -> bool:
+    if not isinstance(descending, (bool, np.bool_)):
+        raise WrongType(f"descending={descending!r}: True or False; for sort_by also a list of one for each key")
+    return bool(descending)
+
+
+def _sorted_shape(x: Any, axis: int | None, *_: Any) -> Shape:
+    axes_of(x.shape, axis)
+    return x.shape if axis is not None else (x.size,)
+
+
+async def _along(x: SecretArray, axis: int | None, descending: bool, width: int) -> tuple[Words, Words]:
+    """Sorted values and original positions along an axis, components (k, *shape); |value| < 2^width."""
     shape = _sorted_shape(x, axis)
     k = x.party.layout.k
-    at = -1 if axis is None else axis % x.ndim + 1
+    at = -1 if axis is None else axes_of(shape, axis)[0] + 1
     moved = np.moveaxis(x.share.reshape(k, *shape), at, -1)
     if not moved.size:
         return x.share.reshape(k, *shape).copy(), x.share.reshape(k, *shape).copy()
     keys = np.ascontiguousarray(moved).reshape(1, k, -1)
-    values, _, rows = await sort_rows(x.party, keys, (_WIDEST,), (), keys.shape[2] // moved.shape[-1])
+    sign = np.int64(-1 if descending else 1).view(np.uint64)
+    values, _, rows = await sort_rows(x.party, keys * sign, (width,), (), keys.shape[2] // moved.shape[-1])
     return (
-        np.ascontiguousarray(np.moveaxis(values.reshape(moved.shape), -1, at)),
+        np.ascontiguousarray(np.moveaxis((values * sign).reshape(moved.shape), -1, at)),
         np.ascontiguousarray(np.moveaxis(rows.reshape(moved.shape), -1, at)),
     )
 
 
 @operation(SecretArray, _sorted_shape)
-async def sort(x: SecretArray, axis: int | None) -> SecretArray:
-    """A sorted copy along an axis; None: of all elements. See :func:`sort_rows`; all lanes share the batches."""
-    return SecretArray(x.party, (await _along(x, axis))[0], x.frac)
+async def _sort(x: SecretArray, axis: int | None, descending: bool) -> SecretArray:
+    return SecretArray(x.party, (await _along(x, axis, descending, _WIDEST))[0], x.frac)
 
 
 @operation(SecretArray, _sorted_shape)
-async def argsort(x: SecretArray, axis: int | None) -> SecretArray:
-    """The positions that sort, as numpy.argsort(kind="stable"). See :func:`sort_rows`."""
-    return SecretArray(x.party, (await _along(x, axis))[1])
+async def _argsort(x: SecretArray, axis: int | None, descending: bool, width: int) -> SecretArray:
+    return SecretArray(x.party, (await _along(x, axis, descending, width))[1])
+
+
+@operation(SecretBits, _sorted_shape)
+async def _sort_bits(x: SecretBits, axis: int | None, descending: bool) -> SecretBits:
+    """How many come first is counted, and every place compared with it."""
+    flags = x.ravel() if axis is None else x
+    at = axes_of(flags.shape, -1 if axis is None else axis)[0]
+    count = (flags if descending else ~flags).sum(at, keepdims=True)
+    places = np.arange(flags.shape[at]).reshape(-1, *(1,) * (flags.ndim - 1 - at))
+    first = less(np.broadcast_to(places, flags.shape), count)
+    return first if descending else ~first
 
 
 # -- rows by keys --------------------------------------------------------------------------
 
 
 def sort_by(
-    keys: Sequence[Secret],
-    payload: Sequence[Secret] = (),
+    keys: Secret | Sequence[Secret],
+    payload: Secret | Sequence[Secret] = (),
     *,
     descending: bool | Sequence[bool] = False,
     bits: int | Sequence[int | None] | None = None,
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+) -> tuple[Any, Any]:
     """(keys, payload) with their rows in stable order of the keys, the first key most significant.
 
     Args:
-        keys: arrays of one dimension and one length; SecretBits count as 0 and 1.
-        payload: arrays whose first axis has that length.
+        keys: arrays of one dimension and one length, or one such array; SecretBits count as 0 and 1.
+        payload: arrays whose first axis has that length, or one such array. What is one array comes back as one.
         descending: for all keys, or for each. Rows with equal keys keep their order in any case.
         bits: for all keys, or for each: b with |value| < 2^b, which makes comparing cheaper. With a value beyond it
             the order is wrong, and the comparisons may then show something of it.
 
-    Rounds, bytes, leaks: see :func:`sort_rows`; if all keys are SecretBits, and not too many, radix.rows_by_bits.
+    Rounds, bytes, leaks: see row_sort.sort_rows; if all keys are SecretBits, and not too many, radix.rows_by_bits.
     """
-    if not keys:
+    own_keys, carried_along = arrays_of("keys of sort_by", keys), arrays_of("payload of sort_by", payload)
+    if not own_keys:
         raise ShapeMismatch("sort_by without a key: give at least one")
-    down = [descending] * len(keys) if isinstance(descending, bool) else list(descending)
-    most: list[Any] = [bits] * len(keys) if bits is None or isinstance(bits, (int, np.integer)) else list(bits)
-    if len(down) != len(keys) or len(most) != len(keys):
-        raise ShapeMismatch(
-            f"{len(keys)} keys, but {len(down)} of descending and {len(most)} of bits: one for each key"
-        )
+    down = [_flag(d) for d in _for_each(descending, len(own_keys), "descending")]
+    most = _for_each(bits, len(own_keys), "bits")
     for b in most:
-        if b is not None and (not isinstance(b, (int, np.integer)) or not 1 <= b <= _WIDEST):
-            raise OutOfRange(f"bits={b}: 1 to {_WIDEST}")
-    everything: tuple[Any, ...] = (*keys, *payload)
-    check_secret("sort_by", everything)
+        if b is not None and (isinstance(b, bool) or not isinstance(b, (int, np.integer)) or not 1 <= b <= _WIDEST):
+            raise OutOfRange(f"bits={b!r}: a whole number from 1 to {_WIDEST}, or None")
+    everything = (*own_keys, *carried_along)
     party = everything[0].party
 
     async def body(*settled: Any) -> list[Any]:
-        own, carried = settled[: len(keys)], settled[len(keys) :]
+        own, carried = settled[: len(own_keys)], settled[len(own_keys) :]
         _check_rows(own, carried)
         flags = [x for x in own if isinstance(x, SecretBits)]  # come out as bits, not as the numbers compared
         tables = [to_table(x) for x in (*flags, *carried)]
@@ -122,9 +153,18 @@ def sort_by(
         return [*ordered, *again]
 
     if all(x._shape is not None for x in everything):
-        _check_rows(keys, payload)
+        _check_rows(own_keys, carried_along)
     done = launch_many("sort_by", everything, body)
-    return done[: len(keys)], done[len(keys) :]
+    return as_given(keys, done[: len(own_keys)]), as_given(payload, done[len(own_keys) :])
+
+
+def _for_each(given: Any, keys: int, what: str) -> list[Any]:
+    """What is given for each key, or for all, as a list of one for each."""
+    if not isinstance(given, (list, tuple, np.ndarray)) or np.ndim(given) == 0:
+        return [given] * keys
+    if len(given) != keys:
+        raise ShapeMismatch(f"{keys} keys, but {len(given)} of {what}: one for each key, or one for all")
+    return list(given)
 
 
 async def _by_comparing(

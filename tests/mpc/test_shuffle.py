@@ -250,6 +250,9 @@ def test_permute_shares_afresh() -> None:
         ([0, 1], ShapeMismatch),
         ([[0, 1, 2]], ShapeMismatch),
         ([0.0, 1.0, 2.0], WrongType),
+        ([[1], [1, 2]], WrongType),
+        ({0, 1, 2}, WrongType),
+        ("abc", WrongType),
         (None, WrongType),
     ],
 )
@@ -278,12 +281,36 @@ def test_bad_arguments() -> None:
             (lambda: take(x, y), ShapeMismatch),
             (lambda: take(x, np.arange(3)), WrongType),
             (lambda: put(x, x.astype(float)), WrongType),
+            *(
+                (lambda f=f, a=a: f(a, x), WrongType)
+                for f in (take, put)
+                for a in (3, None, "ab", np.arange(3), [x, 3])
+            ),
+            *((lambda a=a: permute(a, [0, 1, 2], 0), WrongType) for a in (3, None, np.arange(3), [x, 3])),
+            (lambda: permute([], [0], 0), ShapeMismatch),
+            (lambda: take([], x), ShapeMismatch),
         ]:
             with pytest.raises(error):
                 await call()
         assert shuffle() == ()
 
     MemoryCluster(3).run(program)
+
+
+def test_the_first_few_in_a_secret_order() -> None:
+    values, order = np.array([[5, 6], [7, 8], [9, 1], [0, 2]]), np.array([2, 0, 3, 1])
+
+    async def program(party: Any) -> Any:
+        x = party.input(values, owner=0, shape=(4, 2))
+        s = party.input(order, owner=1, shape=(4,))
+        with pytest.raises(ShapeMismatch, match=r"take all rows, then slice: take\(x, order\)\[:3\]"):
+            take(x, s[:3])
+        with pytest.raises(WrongType, match=r"x\[indices\]"):
+            take(x, order)
+        return [take(x, s)[:3]]
+
+    (found,) = revealed(3, program)
+    np.testing.assert_array_equal(found, values[order][:3])
 
 
 @pytest.mark.parametrize("parties", [3, 4])

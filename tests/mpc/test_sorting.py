@@ -108,6 +108,66 @@ def test_several_keys_and_payload(parties: int, n: int) -> None:
         assert found.dtype == expected.dtype
 
 
+@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_descending(parties: int, axis: int | None) -> None:
+    values = np.random.default_rng(3).choice([-EDGE, -1, 0, 1, 7, EDGE], (5, 6))
+
+    async def program(party: Any) -> Any:
+        (x,) = inputs(party, values)
+        return [x.sort(axis, descending=True), x.argsort(axis, descending=np.True_), x.sort(axis, "stable")]
+
+    found, places, up = revealed(parties, program)
+    np.testing.assert_array_equal(found, -np.sort(-values, axis))
+    np.testing.assert_array_equal(places, np.argsort(-values, axis, kind="stable"))
+    np.testing.assert_array_equal(up, np.sort(values, axis))
+
+
+@pytest.mark.parametrize("parties", [3, 5])
+@pytest.mark.parametrize("shape", [(0,), (1,), (70,), (3, 5), (4, 0), (2, 3, 4)])
+@pytest.mark.parametrize("down", [False, True])
+def test_bits_sorted_are_bits(parties: int, shape: tuple[int, ...], down: bool) -> None:
+    flags = np.random.default_rng(4).random(shape) < 0.4
+    sign = -1 if down else 1
+    for axis in (None, *range(-len(shape), len(shape))):
+
+        async def program(party: Any, axis: int | None = axis) -> Any:
+            (x,) = inputs(party, flags.astype(int))
+            p = x > 0
+            return [
+                p.sort(axis, descending=down),
+                p.argsort(axis, descending=down),
+                np.sort(p, axis),
+                np.argsort(p, axis),
+            ]
+
+        found, places, up, up_places = revealed(parties, program)
+        assert found.dtype == up.dtype == np.bool_
+        np.testing.assert_array_equal(found, np.sort(sign * flags.astype(int), axis) == sign)
+        np.testing.assert_array_equal(places, np.argsort(sign * flags.astype(int), axis, kind="stable"))
+        np.testing.assert_array_equal(up, np.sort(flags, axis))
+        np.testing.assert_array_equal(up_places, np.argsort(flags, axis, kind="stable"))
+
+
+def test_one_array_as_keys_or_payload_is_one() -> None:
+    key, square = np.array([3, 1, 2]), np.arange(9).reshape(3, 3)
+
+    async def program(party: Any) -> Any:
+        k, s = inputs(party, key, square)
+        one, rows = sort_by(k, s, descending=[True])
+        (same,), none = sort_by([k])
+        assert none == ()
+        flag, (again,) = sort_by(k > 1, (s,), descending=np.True_)
+        return [one, rows, same, flag, again]
+
+    one, rows, same, flag, again = revealed(3, program)
+    np.testing.assert_array_equal(one, [3, 2, 1])
+    np.testing.assert_array_equal(rows, square[[0, 2, 1]])
+    np.testing.assert_array_equal(same, [1, 2, 3])
+    np.testing.assert_array_equal(flag, [True, True, False])
+    np.testing.assert_array_equal(again, square[[0, 2, 1]])
+
+
 @pytest.mark.parametrize("down", [False, True])
 def test_equal_keys_keep_their_order(down: bool) -> None:
     key = np.random.default_rng(2).integers(0, 4, 200)
@@ -365,6 +425,18 @@ def test_bad_arguments() -> None:
             (lambda: sort_by([x], bits=[2.5]), OutOfRange),
             (lambda: sort_by([np.arange(3)]), WrongType),
             (lambda: sort_by([x], [np.arange(3)]), WrongType),
+            *((lambda b=b: sort_by([x], bits=b), OutOfRange) for b in (2.0, True, "2", [True])),
+            *((lambda d=d: sort_by([x], descending=d), WrongType) for d in (1, None, "no", ["no"], [1], x)),
+            *((lambda d=d: x.sort(descending=d), WrongType) for d in (1, None, "no")),
+            (lambda: x.argsort(descending=0), WrongType),
+            (lambda: (x > 0).sort(descending=1), WrongType),
+            (lambda: x.sort((0,)), ShapeMismatch),
+            (lambda: x.sort("a"), ShapeMismatch),
+            (lambda: x.argsort(1.5), ShapeMismatch),
+            *((lambda k=k: sort_by(k), WrongType) for k in (None, 3, np.arange(3), "ab", iter([x]))),
+            *((lambda p=p: sort_by([x], p), WrongType) for p in (None, 3, np.arange(3), "ab")),
+            (lambda: sort_by(y), ShapeMismatch),
+            (lambda: sort_by(x, y), ShapeMismatch),
         ]:
             with pytest.raises(error):
                 call()
