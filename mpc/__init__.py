@@ -5,7 +5,7 @@
 
 from mpc.arrays import SecretArray, SecretBits
 from mpc.cluster import LocalCluster
-from mpc.functions import exp, log, reciprocal, sigmoid, sqrt, tanh
+from mpc.functions import exp, inverse_sqrt, log, reciprocal, sigmoid, sqrt, tanh
 from mpc.memory import MemoryCluster
 from mpc.party import Party
 from mpc.reductions import maximum, minimum
@@ -23,6 +23,7 @@ __all__ = [
     "broadcast_to",
     "concatenate",
     "exp",
+    "inverse_sqrt",
     "log",
     "maximum",
     "minimum",

@@ -1,9 +1,9 @@
 """SecretArray and SecretBits: numpy's habits on shares.
 
 A SecretArray is an array of integers (dtype int64) or of fixed-point numbers with ``frac`` fractional bits (dtype
-float64). A SecretBits is an array of booleans, what comparisons give. Operators start at once and return at once.
-What each costs and leaks is said where it is computed: elementwise.py, quotients.py, relations.py, reductions.py,
-functions.py, sorting.py.
+float64). A SecretBits is an array of booleans, what comparisons give. Operators start at once and return at once; those
+both have are in operators.py. What each costs and leaks is said where it is computed: elementwise.py, quotients.py,
+relations.py, reductions.py, functions.py, sorting.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from mpc import bits
 from mpc.errors import ShapePending, WrongType
-from mpc.numpy_array import NumpyArray
+from mpc.numpy_array import named_refusals
+from mpc.operators import Operators
 from mpc.party import Operation
 from mpc.secret import Secret, Shape
 
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["SecretArray", "SecretBits"]
 
 Words = npt.NDArray[np.uint64]
-Axes = int | tuple[int, ...] | None
+
+_BITS_HAVE_NO_SIGN = "+ and - before bits: ~ is not, .to_array() gives the numbers 0 and 1"
 
 
-class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
+@named_refusals
+class SecretArray(Operators):  # noqa: PLW1641 - a secret has no hash
     """Shared integers or fixed-point numbers.
 
     Args:
@@ -79,18 +82,7 @@ class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
         kind = "?" if self._frac is None else "int64" if self._frac == 0 else f"fixed point, {self._frac} bits"
         return f"<SecretArray {shape} {kind}, party {self.party.index}>"
 
-    # -- arithmetic --
-
-    def __add__(self, other: Any) -> SecretArray:
-        return _e.add(self, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> SecretArray:
-        return _e.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> SecretArray:
-        return _e.subtract(other, self)
+    # -- numbers only --
 
     def __neg__(self) -> SecretArray:
         return _e.negative(self)
@@ -98,66 +90,11 @@ class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     def __pos__(self) -> SecretArray:
         return self
 
-    def __mul__(self, other: Any) -> SecretArray:
-        return _e.multiply(self, other)
-
-    __rmul__ = __mul__
-
-    def __matmul__(self, other: Any) -> SecretArray:
-        return _e.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> SecretArray:
-        return _e.matmul(other, self)
-
-    def __truediv__(self, other: Any) -> SecretArray:
-        return _q.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> SecretArray:
-        return _q.divide(other, self)
-
-    def __floordiv__(self, other: Any) -> SecretArray:
-        return _q.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> SecretArray:
-        return _q.floor_divide(other, self)
-
-    def __mod__(self, other: Any) -> SecretArray:
-        return _m.remainder(self, other)
-
-    def __rmod__(self, other: Any) -> SecretArray:
-        return _m.remainder(other, self)
-
-    def __divmod__(self, other: Any) -> tuple[SecretArray, SecretArray]:
-        return _m.divide_with_remainder(self, other)
-
-    def __rdivmod__(self, other: Any) -> tuple[SecretArray, SecretArray]:
-        return _m.divide_with_remainder(other, self)
-
-    def __pow__(self, exponent: Any) -> SecretArray:
-        return _m.power(self, exponent)
-
-    def __rpow__(self, base: Any) -> SecretArray:
-        raise WrongType("a secret exponent: use mpc.exp(x * log(base))")
-
-    def __round__(self, decimals: int = 0) -> SecretArray:
-        return _m.round_(self, decimals)
-
     def __abs__(self) -> SecretArray:
         return _r.absolute(self)
 
-    # -- comparison --
-
-    def __lt__(self, other: Any) -> SecretBits:
-        return _l.less(self, other)
-
-    def __gt__(self, other: Any) -> SecretBits:
-        return _l.less(other, self)
-
-    def __le__(self, other: Any) -> SecretBits:
-        return ~_l.less(other, self)
-
-    def __ge__(self, other: Any) -> SecretBits:
-        return ~_l.less(self, other)
+    def __round__(self, decimals: int = 0) -> SecretArray:
+        return _m.round_(self, decimals)
 
     def __eq__(self, other: Any) -> SecretBits:  # type: ignore[override]
         return _l.equal(self, other)
@@ -173,8 +110,6 @@ class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     def __invert__(self) -> Any:
         raise WrongType(_l.NUMBERS_ARE_NO_BITS)
 
-    # -- types --
-
     @overload
     def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> SecretBits: ...
     @overload
@@ -183,78 +118,9 @@ class SecretArray(NumpyArray):  # noqa: PLW1641 - a secret has no hash
         """To ``float`` (``frac`` bits, default 16), ``int`` (rounded down) or ``bool`` (x != 0)."""
         return self != 0 if _m.is_boolean(kind) else _q.astype(self, kind, frac)
 
-    def round(self, decimals: int = 0) -> SecretArray:
-        """To the nearest integers; see moments.round_."""
-        return _m.round_(self, decimals)
 
-    # -- reductions and the like --
-
-    def sum(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
-        """Sum over axes. Local."""
-        return _s.sum_(self, axis, keepdims)
-
-    def mean(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
-        """Mean over axes, fixed point; see reductions.mean."""
-        return _r.mean(self, axis, keepdims)
-
-    def var(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
-        """Variance over axes, by their length less ``ddof``, fixed point; see moments.var."""
-        return _m.var(self, axis, ddof, keepdims)
-
-    def std(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
-        """Standard deviation, the square root of var."""
-        return _m.std(self, axis, ddof, keepdims)
-
-    def cumsum(self, axis: int | None = None) -> SecretArray:
-        """Running sums. Local."""
-        return _s.cumsum(self, axis)
-
-    def dot(self, other: Any) -> SecretArray:
-        """As numpy.dot for one and two dimensions."""
-        return _e.matmul(self, other)
-
-    def min(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
-        """Smallest over axes; see reductions.minimum_of."""
-        return _r.minimum_of(self, axis, keepdims)
-
-    def max(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
-        """Largest over axes; see reductions.minimum_of."""
-        return _r.maximum_of(self, axis, keepdims)
-
-    def argmin(self, axis: int | None = None) -> SecretArray:
-        """Position of the first smallest along an axis, or in all."""
-        return _r.argmin(self, axis)
-
-    def argmax(self, axis: int | None = None) -> SecretArray:
-        """Position of the first largest along an axis, or in all."""
-        return _r.argmax(self, axis)
-
-    def clip(self, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None) -> SecretArray:
-        """Between two bounds; ``min`` and ``max`` are numpy's names for low and high. See reductions.clip."""
-        if (low is not None and min is not None) or (high is not None and max is not None):
-            raise WrongType("clip: a bound given twice; min is another name for low, max for high")
-        return _r.clip(self, min if low is None else low, max if high is None else high)
-
-    def any(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
-        """Whether any is not 0."""
-        _s.check_axes(self, axis)
-        return (self != 0).any(axis, keepdims)
-
-    def all(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
-        """Whether none is 0."""
-        _s.check_axes(self, axis)
-        return (self != 0).all(axis, keepdims)
-
-    def sort(self, axis: int = -1) -> SecretArray:
-        """Sorted copy along an axis (numpy.sort, not in place)."""
-        return _o.sort(self, axis)
-
-    def argsort(self, axis: int = -1) -> SecretArray:
-        """Secret positions that would sort, stable."""
-        return _o.argsort(self, axis)
-
-
-class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
+@named_refusals
+class SecretBits(Operators):  # noqa: PLW1641 - a secret has no hash
     """Shared booleans, 64 to a word.
 
     Args:
@@ -302,6 +168,8 @@ class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     def __repr__(self) -> str:
         return f"<SecretBits {self._shape if self._shape is not None else '?'}, party {self.party.index}>"
 
+    # -- bits only --
+
     def __and__(self, other: Any) -> SecretBits:
         return _l.logical_and(self, other)
 
@@ -326,6 +194,14 @@ class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
     def __invert__(self) -> SecretBits:
         return _l.invert(self)
 
+    def __neg__(self) -> Any:
+        raise WrongType(_BITS_HAVE_NO_SIGN)
+
+    __pos__ = __neg__
+
+    def __abs__(self) -> SecretBits:
+        return self
+
     def to_array(self) -> SecretArray:
         """As integers 0 and 1 (bit injection: 2 rounds, 8 bytes an element and party for m = 3)."""
         return _l.as_integers(self)
@@ -338,67 +214,11 @@ class SecretBits(NumpyArray):  # noqa: PLW1641 - a secret has no hash
         """To ``int``, ``float`` or ``bool``."""
         return self if _m.is_boolean(kind) else _q.astype(self.to_array(), kind, frac)
 
-    def __mul__(self, other: Any) -> SecretArray:
-        return _e.multiply(self, other)
 
-    __rmul__ = __mul__
-
-    def __add__(self, other: Any) -> SecretArray:
-        return _e.add(self, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> SecretArray:
-        return _e.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> SecretArray:
-        return _e.subtract(other, self)
-
-    def __matmul__(self, other: Any) -> SecretArray:
-        return _e.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> SecretArray:
-        return _e.matmul(other, self)
-
-    def __truediv__(self, other: Any) -> SecretArray:
-        return _q.divide(self.to_array(), other)
-
-    def __rtruediv__(self, other: Any) -> SecretArray:
-        return _q.divide(other, self.to_array())
-
-    def sum(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
-        """How many are set."""
-        _s.check_axes(self, axis)
-        return self.to_array().sum(axis, keepdims)
-
-    def cumsum(self, axis: int | None = None) -> SecretArray:
-        """How many are set so far."""
-        _s.check_axes(self, axis)
-        return self.to_array().cumsum(axis)
-
-    def dot(self, other: Any) -> SecretArray:
-        """As numpy.dot of the bits as integers."""
-        return _e.matmul(self, other)
-
-    def mean(self, axis: Axes = None, keepdims: bool = False) -> SecretArray:
-        """The fraction that is set, fixed point."""
-        _s.check_axes(self, axis)
-        return self.to_array().mean(axis, keepdims)
-
-    def all(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
-        """AND over axes, or over all. Rounds: log2 of the length. Leaks nothing."""
-        return _r.all_(self, axis, keepdims)
-
-    def any(self, axis: Axes = None, keepdims: bool = False) -> SecretBits:
-        """OR over axes, or over all. Rounds: log2 of the length. Leaks nothing."""
-        return ~_r.all_(~self, axis, keepdims)
-
-
-# The operators above and the modules below need each other; the classes come first.
+# The operators and the modules below need each other; the classes come first.
 from mpc import elementwise as _e  # noqa: E402
 from mpc import moments as _m  # noqa: E402
 from mpc import quotients as _q  # noqa: E402
 from mpc import reductions as _r  # noqa: E402
 from mpc import relations as _l  # noqa: E402
-from mpc import shapes as _s  # noqa: E402
-from mpc import sorting as _o  # noqa: E402
+from mpc import sorting as _  # noqa: E402, F401

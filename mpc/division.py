@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from mpc import encoding
 from mpc.arithmetic import mul
-from mpc.arrays import SecretArray, SecretBits
+from mpc.arrays import SecretArray
 from mpc.coefficients import RECIPROCAL
 from mpc.compare import sign_bit
 from mpc.convert import bits_to_words
 from mpc.errors import OutOfRange, WrongType
 from mpc.exchange import public_share
 from mpc.normalise import in_pieces, normalise, powers
-from mpc.operands import broadcast, expand, shape_of
+from mpc.operands import as_numbers, broadcast, expand, numbers, one_secret, shape_of
 from mpc.party import Party
 from mpc.secret import Secret, operation
 from mpc.separable import round_off, series, weigh
@@ -47,15 +47,9 @@ async def fixed_words(x: SecretArray) -> Words:
     return flat << np.uint64(FRAC - x.frac)
 
 
-def numbers(x: Any) -> Any:
-    """Secret bits as integers, anything else as it is."""
-    return x.to_array() if isinstance(x, SecretBits) else x
-
-
-def only_secret(x: Any, name: str, *others: Any) -> Any:
-    """x with secret bits as integers; WrongType if neither it nor one of the others is secret."""
-    if not any(isinstance(o, Secret) for o in (x, *others)):
-        raise WrongType(f"{name}: no secret among the operands ({type(x).__name__}): use numpy for public numbers")
+def only_secret(x: Any, name: str) -> Any:
+    """x with secret bits as integers; WrongType if it is not secret."""
+    one_secret(name, x)
     return numbers(x)
 
 
@@ -111,7 +105,8 @@ def divide(x: Any, y: Any) -> SecretArray:
     x/0 is 0, and so is x/y for |y| >= 2^40; a quotient of 2^27 or more is a wrong number.
     Rounds: at most 33. Sends: 420 bytes.
     """
-    return _divide(only_secret(x, "divide", y), numbers(y))
+    one_secret("divide", x, y)
+    return _divide(*as_numbers(broadcast, x, y))
 
 
 async def _secret(party: Party, x: Any) -> Words:
@@ -169,7 +164,7 @@ def floor_divide(x: Any, y: Any) -> SecretArray:
     a number from -1 to t. Raises OutOfRange for a public 0, WrongType for fixed-point operands.
     By secrets: Rounds: at most 52. Sends: 555 bytes. By a public number: Rounds: at most 14. Sends: 64 to 80 bytes.
     """
-    x, y = only_secret(x, "floor_divide", y), numbers(y)
+    one_secret("floor_divide", x, y)
     if not isinstance(y, Secret):
         values = np.asarray(y)
         if values.dtype.kind not in "iu":
@@ -179,8 +174,8 @@ def floor_divide(x: Any, y: Any) -> SecretArray:
         if values.ndim == 0:
             if abs(int(values)) >= 1 << 29:
                 raise OutOfRange(f"public divisor {int(values)}: |divisor| < 2^29 is needed")
-            return _floor_by_public(x, int(values))
-    return _floor_divide(x, y)
+            return _floor_by_public(numbers(x), int(values))
+    return _floor_divide(*as_numbers(broadcast, x, y))
 
 
 def _integers(party: Party, x: Any) -> Words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ import numpy.typing as npt
 from mpc import arithmetic, encoding, ring
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch
-from mpc.operands import broadcast, expand, linear, numbers, shape_of
+from mpc.operands import as_numbers, broadcast, expand, linear, numbers, shape_of
 from mpc.party import Party
 from mpc.scaling import pieces_of, times
 from mpc.secret import Shape, local, operation
 from mpc.truncate import truncate
 
-__all__ = ["add", "matmul", "multiply", "negative", "power", "subtract"]
+__all__ = ["add", "dot", "matmul", "multiply", "negative", "power", "subtract"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -25,12 +26,12 @@ _MOST_FRAC = 60
 
 def add(x: Any, y: Any) -> SecretArray:
     """x + y. Local."""
-    return _add(numbers(x), numbers(y))
+    return _add(*as_numbers(broadcast, x, y))
 
 
 def subtract(x: Any, y: Any) -> SecretArray:
     """x - y. Local."""
-    return _subtract(numbers(x), numbers(y))
+    return _subtract(*as_numbers(broadcast, x, y))
 
 
 @local(SecretArray, broadcast)
@@ -57,7 +58,7 @@ def multiply(x: Any, y: Any) -> SecretArray:
     |x y| < 2^(62 - frac x - frac y), 2^30 for two of 16 bits. By public integers: local. By public reals: wherever the
     product is in range, relative error 2^-24 (scaling.py).
     """
-    return _multiply(numbers(x), numbers(y))
+    return _multiply(*as_numbers(broadcast, x, y))
 
 
 @operation(SecretArray, broadcast)
@@ -100,7 +101,7 @@ async def _scale(x: SecretArray, by: Any) -> SecretArray:
 
 def matmul(x: Any, y: Any) -> SecretArray:
     """x @ y, as numpy.matmul for one and more dimensions. 1 round, 8 bytes a party for each element of the *result*."""
-    return _matmul(numbers(x), numbers(y))
+    return _matmul(*as_numbers(_product_shape, x, y))
 
 
 def _product_shape(x: Any, y: Any) -> Shape:
@@ -144,6 +145,38 @@ async def _matmul(x: Any, y: Any) -> SecretArray:
     return SecretArray(secret.party, product.reshape(secret.party.layout.k, *shape), frac)
 
 
+def dot(x: Any, y: Any) -> SecretArray:
+    """As numpy.dot: sums over the last axis of x and the last but one of y, or its only one; a number multiplies.
+
+    The result has the other axes of x, then those of y. Costs: as matmul, of a number as multiply.
+    """
+    return _dot(*as_numbers(_dot_shape, x, y))
+
+
+def _dot_shape(x: Any, y: Any) -> Shape:
+    a, b = shape_of(x), shape_of(y)
+    if not a or not b:
+        return a or b
+    if a[-1] != b[-2:][0]:
+        raise ShapeMismatch(
+            f"dot of shapes {a} and {b}: the last of the first and the last but one of the second must be equal"
+        )
+    return (*a[:-1], *b[:-2], *b[-1:]) if len(b) > 1 else a[:-1]
+
+
+@operation(SecretArray, _dot_shape)
+async def _dot(x: Any, y: Any) -> SecretArray:
+    shape = _dot_shape(x, y)
+    if not shape_of(x) or not shape_of(y):
+        return multiply(x, y)
+    if len(shape_of(y)) < 3:
+        return matmul(x, y)
+    y = y if isinstance(y, SecretArray) else encoding.as_array(y, "public factor")
+    *lead, inner, last = range(y.ndim)
+    columns = y.transpose(inner, *lead, last).reshape(y.shape[inner], math.prod(y.shape[a] for a in (*lead, last)))
+    return matmul(x, columns).reshape(shape)
+
+
 def _matrix(share: Words, left: bool) -> Words:
     """Components (k, l) of a vector as a matrix: one row on the left, one column on the right."""
     if share.ndim != 2:
@@ -151,12 +184,12 @@ def _matrix(share: Words, left: bool) -> Words:
     return share[:, None, :] if left else share[:, :, None]
 
 
-def power(x: SecretArray, exponent: Any) -> SecretArray:
+def power(x: Any, exponent: Any) -> SecretArray:
     """x ** exponent for a public non-negative integer, by squaring. Rounds: those of 2 log2(exponent) products."""
     if isinstance(exponent, bool) or not isinstance(exponent, (int, np.integer)) or exponent < 0:
         raise OutOfRange(f"exponent {exponent!r}: a non-negative integer")
     result: SecretArray | None = None
-    square = x
+    square = x = numbers(x)
     while exponent:
         if exponent & 1:
             result = square if result is None else result * square

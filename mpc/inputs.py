@@ -37,6 +37,12 @@ def _shape(shape: Any) -> Shape:
     return given
 
 
+def _too_large(shape: Shape) -> bool:
+    """More elements than one input may have; an axis of length 0 counts as one, as other axes of any length beside it
+    make no array either."""
+    return math.prod(max(1, d) for d in shape) > _MOST_ELEMENTS
+
+
 def input_array(
     party: Party, values: Any, owner: int, *, frac: int | None = None, shape: Shape | None = None
 ) -> SecretArray:
@@ -50,8 +56,10 @@ def input_array(
         words, f = encoding.encode(values, frac, what=f"input of party {owner}")
         if words.ndim > _MOST_AXES:
             raise ShapeMismatch(f"input of party {owner}: {words.ndim} dimensions, at most {_MOST_AXES}")
-        if words.size > _MOST_ELEMENTS:
-            raise OutOfRange(f"input of party {owner}: {words.size} elements, at most {_MOST_ELEMENTS} in one input")
+        if _too_large(words.shape):
+            raise OutOfRange(
+                f"input of party {owner}: shape {words.shape}, at most {_MOST_ELEMENTS} elements in one input"
+            )
         if shape is not None and words.shape != tuple(shape):
             raise ShapeMismatch(f"input of party {owner}: shape {words.shape}, but {tuple(shape)} was agreed")
     elif frac is not None:
@@ -77,7 +85,7 @@ async def _input(party: Party, words: Any, frac: int | None, owner: int, shape: 
     announced = tuple(int(d) for d in notice[2 : 2 + max(0, min(int(notice[0]), _MOST_AXES))])
     if not 0 <= notice[0] <= _MOST_AXES or not 0 <= notice[1] <= 40 or any(d < 0 for d in announced):
         raise ShapeMismatch(f"party {owner} announced an input with an impossible shape or type")
-    if math.prod(announced) > _MOST_ELEMENTS:
+    if _too_large(announced):
         raise OutOfRange(
             f"party {owner} announced an input of shape {announced}: at most {_MOST_ELEMENTS} elements in one input; "
             "give it in parts"

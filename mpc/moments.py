@@ -10,8 +10,8 @@ import numpy as np
 from mpc import elementwise, quotients
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, WrongType
-from mpc.operands import numbers, shape_of
-from mpc.secret import Shape, operation
+from mpc.operands import as_numbers, broadcast, numbers, shape_of
+from mpc.secret import Secret, Shape, operation
 from mpc.shapes import reduced
 
 __all__ = ["divide_with_remainder", "is_boolean", "power", "remainder", "round_", "std", "var"]
@@ -35,7 +35,7 @@ def _count(x: Any, shape: Shape, ddof: int) -> int:
     return count
 
 
-def var(x: SecretArray, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
+def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
     """Variance over axes: the sum of |x - mean|^2 by their length less ``ddof`` (0: population, 1: sample).
 
     Range: |x - mean| < 2^15 for integers and 16 fractional bits (2^(31-f) for f), because a product of two must stay
@@ -44,7 +44,7 @@ def var(x: SecretArray, axis: Any = None, ddof: int = 0, keepdims: bool = False)
     """
     if isinstance(ddof, bool) or not isinstance(ddof, (int, np.integer)):
         raise WrongType(f"ddof={ddof!r}: an integer")
-    return _var(x, axis, int(ddof), keepdims)
+    return _var(*as_numbers(_var_shape, x, axis, int(ddof), keepdims))
 
 
 @operation(SecretArray, _var_shape)
@@ -83,7 +83,7 @@ async def _with_frac(x: SecretArray, frac: int) -> SecretArray:
     return SecretArray(x.party, x.share, frac)
 
 
-def std(x: SecretArray, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
+def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> SecretArray:
     """The square root of var: with its range, and 29 rounds more (m = 3). Leaks nothing."""
     from mpc.functions import sqrt
 
@@ -101,14 +101,14 @@ def is_boolean(kind: Any) -> bool:
         raise WrongType(f"astype({kind!r}): int, float and bool") from None
 
 
-def round_(x: SecretArray, decimals: int = 0) -> SecretArray:
+def round_(x: Any, decimals: int = 0) -> SecretArray:
     """To the nearest integers, as an array of integers: exactly floor(x + 1/2).
 
     Ties go up, 2.5 to 3 and -2.5 to -2, while numpy takes the even one. Rounds: those of astype(int). Leaks nothing.
     """
     if decimals != 0:
         raise WrongType(f"round to {decimals!r} decimals: only to integers; for two write (x * 100).round() / 100")
-    return _round(x)
+    return _round(numbers(x))
 
 
 @operation(SecretArray, shape_of)
@@ -126,23 +126,23 @@ def remainder(x: Any, y: Any) -> SecretArray:
 
 def divide_with_remainder(x: Any, y: Any) -> tuple[SecretArray, SecretArray]:
     """(x // y, x % y) of integers, for one quotient."""
-    x, y = numbers(x), numbers(y)
+    x, y = as_numbers(broadcast, x, y)
     quotient = quotients.floor_divide(x, y)
     return quotient, elementwise.subtract(x, elementwise.multiply(quotient, y))
 
 
-def power(x: SecretArray, exponent: Any) -> SecretArray:
+def power(x: Any, exponent: Any) -> SecretArray:
     """x ** exponent for a public integer of type int or float; see elementwise.power."""
+    if isinstance(exponent, Secret):
+        raise WrongType("x ** y with a secret y: use mpc.exp(y * mpc.log(x)) for x > 0, math.log for a public x")
     if isinstance(exponent, np.ndarray) and not exponent.ndim:
         exponent = exponent[()]
     if isinstance(exponent, (float, np.floating)):
         if exponent == 0.5:
-            raise WrongType("x ** 0.5: use mpc.functions.sqrt(x)")
+            raise WrongType("x ** 0.5: use mpc.sqrt(x)")
         if exponent == -0.5:
-            raise WrongType("x ** -0.5: use mpc.functions.inverse_sqrt(x)")
+            raise WrongType("x ** -0.5: use mpc.inverse_sqrt(x)")
         if not float(exponent).is_integer():
-            raise OutOfRange(
-                f"exponent {exponent!r}: a non-negative integer; else mpc.functions.exp(log(x) * exponent)"
-            )
+            raise OutOfRange(f"exponent {exponent!r}: a non-negative integer; else mpc.exp(mpc.log(x) * exponent)")
         exponent = int(exponent)
     return elementwise.power(x, exponent)

@@ -6,7 +6,7 @@ What is not in the tables raises WrongType and says what to use instead. Options
 
 from __future__ import annotations
 
-import inspect
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +16,7 @@ from mpc import elementwise, functions, quotients, reductions, relations, shapes
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import WrongType
 from mpc.moments import divide_with_remainder, remainder
+from mpc.numpy_array import call_as_numpy
 from mpc.operands import numbers
 from mpc.secret import Secret
 
@@ -70,7 +71,7 @@ def _sign(x: Any) -> Any:
 
 
 def _power(x: Any, y: Any) -> Any:
-    return numbers(x) ** y if isinstance(x, Secret) else numbers(y).__rpow__(x)
+    return x**y if isinstance(x, Secret) else y.__rpow__(x)
 
 
 UFUNCS: Mapping[Any, Function] = {
@@ -78,15 +79,15 @@ UFUNCS: Mapping[Any, Function] = {
     np.subtract: elementwise.subtract,
     np.multiply: elementwise.multiply,
     np.matmul: elementwise.matmul,
-    np.divide: lambda x, y: quotients.divide(numbers(x), numbers(y)),
-    np.floor_divide: lambda x, y: quotients.floor_divide(numbers(x), numbers(y)),
+    np.divide: quotients.divide,
+    np.floor_divide: quotients.floor_divide,
     np.remainder: remainder,
     np.divmod: divide_with_remainder,
     np.power: _power,
     np.float_power: _power,
-    np.negative: lambda x: -numbers(x),
-    np.positive: lambda x: +numbers(x),
-    np.absolute: lambda x: abs(numbers(x)),
+    np.negative: operator.neg,
+    np.positive: operator.pos,
+    np.absolute: abs,
     np.fabs: lambda x: abs(numbers(x)),
     np.square: lambda x: numbers(x) * numbers(x),
     np.sign: _sign,
@@ -119,39 +120,23 @@ UFUNCS: Mapping[Any, Function] = {
 # -- functions -------------------------------------------------------------------------------
 
 
-def _over_axes(method: str) -> Function:
+def _over(method: str) -> Function:
     def call(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         return getattr(a, method)(axis, keepdims=keepdims)
 
     return call
 
 
-def _along(method: str) -> Function:
-    def call(a: Any, axis: Any = None) -> Any:
-        return getattr(numbers(a), method)(axis)
-
-    return call
-
-
 def _moment(method: str) -> Function:
     def call(a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
-        return getattr(numbers(a), method)(axis, ddof, keepdims)
-
-    return call
-
-
-def _extreme(method: str) -> Function:
-    def call(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-        return getattr(numbers(a), method)(axis, keepdims)
+        return getattr(a, method)(axis, ddof, keepdims)
 
     return call
 
 
 def _sorting(method: str) -> Function:
     def call(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
-        del kind, stable  # ours is stable always
-        a = numbers(a)
-        return getattr(a.ravel(), method)() if axis is None else getattr(a, method)(axis)
+        return getattr(a, method)(axis, kind, stable=stable)
 
     return call
 
@@ -165,52 +150,41 @@ def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     if not isinstance(a, Secret):
         raise WrongType("np.clip of a public array by secret bounds: use mpc.maximum and mpc.minimum")
-    return numbers(a).clip(a_min, a_max, min=min, max=max)
-
-
-def _reshape(a: Any, /, shape: Any, order: Any = "C") -> Any:
-    if order != "C":
-        raise WrongType("np.reshape of a secret: C order only")
-    return shapes.reshape(a, shape)
-
-
-def _expand_dims(a: Any, axis: int) -> Any:
-    axis = axis if axis >= 0 else axis + a.ndim + 1
-    return a.reshape((*a.shape[:axis], 1, *a.shape[axis:]))
+    return reductions.clip(a, a_min, a_max, min, max)
 
 
 FUNCTIONS: Mapping[Any, Function] = {
-    np.sum: _over_axes("sum"),
-    np.mean: _over_axes("mean"),
-    np.any: _over_axes("any"),
-    np.all: _over_axes("all"),
-    np.max: _extreme("max"),
-    np.amax: _extreme("max"),
-    np.min: _extreme("min"),
-    np.amin: _extreme("min"),
+    np.sum: _over("sum"),
+    np.mean: _over("mean"),
+    np.any: _over("any"),
+    np.all: _over("all"),
+    np.max: _over("max"),
+    np.amax: _over("max"),
+    np.min: _over("min"),
+    np.amin: _over("min"),
     np.var: _moment("var"),
     np.std: _moment("std"),
-    np.cumsum: _along("cumsum"),
-    np.argmax: _along("argmax"),
-    np.argmin: _along("argmin"),
+    np.cumsum: lambda a, axis=None: a.cumsum(axis),
+    np.argmax: _over("argmax"),
+    np.argmin: _over("argmin"),
     np.sort: _sorting("sort"),
     np.argsort: _sorting("argsort"),
     np.count_nonzero: lambda a, axis=None, *, keepdims=False: _truth(a).sum(axis, keepdims),
     np.where: _where,
     np.clip: _clip,
-    np.round: lambda a, decimals=0: numbers(a).round(decimals),
-    np.around: lambda a, decimals=0: numbers(a).round(decimals),
-    np.dot: elementwise.matmul,
+    np.round: lambda a, decimals=0: a.round(decimals),
+    np.around: lambda a, decimals=0: a.round(decimals),
+    np.dot: elementwise.dot,
     np.concatenate: shapes.concatenate,
     np.stack: shapes.stack,
-    np.transpose: lambda a, axes=None: shapes.transpose(a, axes if axes is None else tuple(axes)),
-    np.reshape: _reshape,
-    np.ravel: lambda a: a.ravel(),
+    np.transpose: lambda a, axes=None: a.transpose(axes),
+    np.reshape: lambda a, /, shape, order="C": a.reshape(shape, order=order),
+    np.ravel: lambda a, order="C": a.ravel(order),
     np.squeeze: lambda a, axis=None: a.squeeze(axis),
     np.swapaxes: lambda a, axis1, axis2: a.swapaxes(axis1, axis2),
-    np.expand_dims: _expand_dims,
+    np.expand_dims: shapes.expand_dims,
     np.copy: lambda a: a.copy(),
-    np.take: lambda a, indices, axis=None: shapes.take_along(a, indices, axis),
+    np.take: lambda a, indices, axis=None: a.take(indices, axis),
     np.broadcast_to: shapes.broadcast_to,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
@@ -218,12 +192,18 @@ FUNCTIONS: Mapping[Any, Function] = {
 }
 
 _SHOWS_POSITIONS = "it would show which elements they are: use where(condition, x, 0), then sum"
-_COUNT = "for each public value or bound c: (x == c).sum() or (x < c).sum()"
+_COUNT = "for each public value or bound c use (x == c).sum() or (x < c).sum()"
+_NEVER_NAN = "a secret is never NaN or infinite, so leave the check out"
+_JOIN = "use mpc.concatenate or mpc.stack"
+_RANK = "sort, s = (await x).sort(), and take s[i] at a public place i"
+_CENTRED = "with d = x - x.mean() and e = y - y.mean() use "
 
 INSTEAD: Mapping[str, str] = {
-    "median": "x.sort()[len(x) // 2]",
-    "percentile": "x.sort() and a public index",
-    "quantile": "x.sort() and a public index",
+    "median": "use s = (await x).sort(); n = len(s); (s[(n - 1) // 2] + s[n // 2]) / 2",
+    "percentile": _RANK,
+    "quantile": _RANK,
+    "cov": _CENTRED + "(d * e).sum() / (len(x) - 1)",
+    "corrcoef": _CENTRED + "(d * e).mean() / (x.std() * y.std())",
     "unique": _COUNT,
     "bincount": _COUNT,
     "histogram": _COUNT,
@@ -233,40 +213,35 @@ INSTEAD: Mapping[str, str] = {
     "argwhere": _SHOWS_POSITIONS,
     "extract": _SHOWS_POSITIONS,
     "compress": _SHOWS_POSITIONS,
-    "isnan": "no check: a secret is never NaN or infinite",
-    "isfinite": "no check: a secret is never NaN or infinite",
-    "log2": "mpc.log(x) / log(2)",
-    "log10": "mpc.log(x) / log(10)",
-    "log1p": "mpc.log(1 + x)",
-    "expm1": "mpc.exp(x) - 1",
-    "rint": "x.round(), where ties go up",
-    "norm": "mpc.sqrt((x * x).sum())",
-    "array_equal": "(x == y).all()",
-    "average": "(x * weights).sum() / weights.sum()",
-    "vstack": "mpc.concatenate or mpc.stack",
-    "hstack": "mpc.concatenate or mpc.stack",
-    "column_stack": "mpc.stack(columns, axis=1)",
-    "outer": "x.reshape(-1, 1) * y",
-    "save": "party.reveal first",
+    "isnan": _NEVER_NAN,
+    "isinf": _NEVER_NAN,
+    "isfinite": _NEVER_NAN,
+    "nan_to_num": _NEVER_NAN,
+    "log2": "use mpc.log(x) / math.log(2)",
+    "log10": "use mpc.log(x) / math.log(10)",
+    "log1p": "use mpc.log(1 + x)",
+    "expm1": "use mpc.exp(x) - 1",
+    "rint": "use x.round(), where ties go up",
+    "norm": "use mpc.sqrt((x * x).sum())",
+    "array_equal": "use (x == y).all()",
+    "average": "use (x * weights).sum() / weights.sum()",
+    "vstack": _JOIN,
+    "hstack": _JOIN,
+    "column_stack": "use mpc.stack(columns, axis=1)",
+    "outer": "use x.reshape(-1, 1) * y",
+    "save": "use party.reveal first",
 }
 _GENERAL = (
-    "+ - * @ / // % **, comparisons, the methods of a SecretArray, mpc.where and mpc.functions, or reveal it first"
+    "use + - * @ / // % **, comparisons, the methods of a SecretArray, mpc.where, mpc.sqrt and what else mpc has, or "
+    "reveal it first"
 )
 
 
 # -- calls -----------------------------------------------------------------------------------
 
 
-def _call(name: str, ours: Function, args: Any, options: Any) -> Any:
-    try:
-        inspect.signature(ours).bind(*args, **options)
-    except TypeError as error:
-        raise WrongType(f"{name} of a secret: {error}; give only what the secret's own function takes") from None
-    return ours(*args, **options)
-
-
 def _refuse(name: str, short: str) -> WrongType:
-    return WrongType(f"{name} does not take secrets: use {INSTEAD.get(short, _GENERAL)}")
+    return WrongType(f"{name} does not take secrets: {INSTEAD.get(short, _GENERAL)}")
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
@@ -278,7 +253,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: Mappin
         raise WrongType(f"{name}.{method} does not take secrets: use the methods sum, cumsum, min, max, any, all")
     if ufunc not in UFUNCS:
         raise _refuse(name, ufunc.__name__)
-    return _call(name, UFUNCS[ufunc], inputs, {k: v for k, v in options.items() if k != "out"})
+    return call_as_numpy(name, UFUNCS[ufunc], inputs, {k: v for k, v in options.items() if k != "out"})
 
 
 def call_function(function: Function, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
@@ -286,4 +261,4 @@ def call_function(function: Function, args: tuple[Any, ...], options: Mapping[st
     name = f"{function.__module__}.{function.__name__}"
     if function not in FUNCTIONS:
         raise _refuse(name, function.__name__)
-    return _call(name, FUNCTIONS[function], args, options)
+    return call_as_numpy(name, FUNCTIONS[function], args, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,33 @@ import numpy.typing as npt
 
 from mpc import encoding
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import ShapeMismatch
+from mpc.errors import ShapeMismatch, WrongType
 from mpc.exchange import public_share
 from mpc.party import Party
 from mpc.secret import Secret, Shape
 
-__all__ = ["align", "broadcast", "expand", "linear", "numbers", "shape_of", "share_of"]
+__all__ = [
+    "align",
+    "are_bits",
+    "broadcast",
+    "expand",
+    "linear",
+    "numbers",
+    "one_secret",
+    "shape_of",
+    "share_of",
+]
 
 Words = npt.NDArray[np.uint64]
 
 
 def shape_of(x: Any) -> Shape:
-    return x.shape if isinstance(x, Secret) else encoding.as_array(x, "public operand").shape
+    """The shape of an operand; WrongType for a public one that is no number."""
+    if isinstance(x, Secret):
+        return x.shape
+    array = encoding.as_array(x, "public operand")
+    encoding.natural_frac(array, what="public operand")
+    return array.shape
 
 
 def broadcast(*operands: Any) -> Shape:
@@ -73,4 +89,31 @@ def linear(x: Any, y: Any, sign: int) -> SecretArray:
 
 
 def numbers(x: Any) -> Any:
+    """Secret bits as integers, anything else as it is."""
     return x.to_array() if isinstance(x, SecretBits) else x
+
+
+def one_secret(name: str, *operands: Any) -> None:
+    """WrongType unless one of the operands is secret."""
+    if not any(isinstance(o, Secret) for o in operands):
+        kinds = ", ".join(type(o).__name__ for o in operands)
+        raise WrongType(f"{name}: no secret among the operands ({kinds}): use numpy for public numbers")
+
+
+def as_numbers(fits: Callable[..., Shape], *operands: Any) -> Sequence[Any]:
+    """The operands with secret bits as integers. That sends, so what ``fits(*operands)`` does not take goes first."""
+    for o in operands:
+        if isinstance(o, SecretBits):
+            break
+    else:
+        return operands
+    if all(o._shape is not None for o in operands if isinstance(o, Secret)):
+        fits(*operands)
+    return [numbers(o) for o in operands]
+
+
+def are_bits(*operands: Any) -> bool:
+    """Whether all are SecretBits or public booleans."""
+    return not any(isinstance(x, SecretArray) for x in operands) and all(
+        isinstance(x, SecretBits) or encoding.as_array(x, "public operand").dtype == np.bool_ for x in operands
+    )

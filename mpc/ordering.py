@@ -4,12 +4,16 @@ The rows of every lane stand in uniformly random order, so that the first s of a
 sample of s = 2^h - 1 rows that is in order already is a perfectly balanced search tree: every further row finds its
 *gap* between two of them with h comparisons. Rows that meet in one gap are few, and are compared each with each.
 
+The results come from the network. Whatever they are, the kernels stay within their arrays, compare a bounded number of
+pairs, and end in a permutation of the rows, the same wherever the results are; the order of the keys if they are right.
+
 ``keys`` are the words to compare, (rows of components, n); row ``lane * length + j`` is row j of a lane.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 
 import numba as nb
 import numpy as np
@@ -21,8 +25,10 @@ __all__ = [
     "BATCH",
     "finish",
     "group",
+    "meetings",
     "pair_differences",
     "plan",
+    "reach",
     "side_by_side",
     "step_in",
     "steps",
@@ -33,6 +39,7 @@ Words = npt.NDArray[np.uint64]
 Starts = npt.NDArray[np.int64]
 
 BATCH = 12_000  # a batch of comparisons takes about as long, before its first, as so many do
+_SAFE = 60
 
 _I = nb.types.Array(nb.int32, 1, "C")
 _L = nb.types.Array(nb.int64, 1, "C")
@@ -135,19 +142,14 @@ def step_in(less: Words, base: Index, depth: int, height: int) -> None:
         base[i] += passed << (height - depth)
 
 
-@nb.njit([nb.types.Tuple((_I, _L, _I, _I))(_I, _W, _W, _W)], cache=True, nogil=True)  # type: ignore[no-untyped-call]
-def group(base: Index, known: int, new: int, length: int) -> tuple[Index, Starts, Index, Index]:
-    """(members, starts, a, b): the new rows by gap, where each gap starts, and all pairs that meet in a gap.
-
-    ``a`` and ``b`` index ``members``. Gap number lane * (known + 1) + base.
-    """
+@nb.njit([nb.types.Tuple((_I, _L))(_I, _W, _W, _W)], cache=True, nogil=True)  # type: ignore[no-untyped-call]
+def group(base: Index, known: int, new: int, length: int) -> tuple[Index, Starts]:
+    """(members, starts): the new rows by gap, and where each gap starts. Gap number lane * (known + 1) + base."""
     lanes = base.size // new
     starts = np.zeros(lanes * (known + 1) + 1, np.int64)
     for i in range(base.size):
         starts[(i // new) * (known + 1) + base[i] + 1] += 1
-    pairs = 0
     for g in range(1, starts.size):
-        pairs += starts[g] * (starts[g] - 1) // 2
         starts[g] += starts[g - 1]
     at = starts[:-1].copy()
     members = np.empty(base.size, np.int32)
@@ -156,16 +158,39 @@ def group(base: Index, known: int, new: int, length: int) -> tuple[Index, Starts
         g = lane * (known + 1) + base[i]
         members[at[g]] = lane * length + known + (i - lane * new)
         at[g] += 1
-    a = np.empty(pairs, np.int32)
-    b = np.empty(pairs, np.int32)
+    return members, starts
+
+
+def reach(known: int, new: int, lanes: int) -> int:
+    """How many rows of its gap a row is compared with at most, on either side.
+
+    In random order a gap holds more rows than that with probability below 2^-_SAFE in all, as one holds g or more
+    with at most (new / (new + known))^g. It bounds the pairs where the results are no order.
+    """
+    if not known or new < 2:
+        return max(1, new - 1)
+    return min(new - 1, math.ceil((_SAFE + math.log2(lanes * (known + 1))) / math.log2(1 + known / new)))
+
+
+def meetings(starts: Starts, most: int) -> tuple[Index, Index]:
+    """(a, b): the pairs that meet in a gap, as indexes of ``members``; each row with the ``most`` behind it."""
+    sizes = np.diff(starts)
+    behind = np.minimum(sizes - 1, most)
+    pairs = int((behind * sizes - behind * (behind + 1) // 2).sum())
+    a, b = np.empty(pairs, np.int32), np.empty(pairs, np.int32)
+    _pair_up(starts, most, a, b)
+    return a, b
+
+
+@nb.njit([nb.void(_L, _W, _I, _I)], cache=True, nogil=True)
+def _pair_up(starts: Starts, most: int, a: Index, b: Index) -> None:
     e = 0
     for g in range(starts.size - 1):
         for i in range(starts[g], starts[g + 1]):
-            for j in range(i + 1, starts[g + 1]):
+            for j in range(i + 1, min(i + 1 + most, starts[g + 1])):
                 a[e] = i
                 b[e] = j
                 e += 1
-    return members, starts, a, b
 
 
 @nb.njit([nb.void(_M, _I, _I, _V, _W, _W, _M)], cache=True, nogil=True)
@@ -184,24 +209,38 @@ def side_by_side(keys: Words, rows: Index, out: Words) -> None:
             out[i, r] = keys[r, rows[i]]
 
 
-@nb.njit([_I(_V, _I, _I, _I, _L, _I, _W, _W)], cache=True, nogil=True)
-def finish(less: Words, a: Index, b: Index, members: Index, starts: Starts, tree: Index, known: int, new: int) -> Index:
-    """All rows so far in order, lane after lane: those of ``tree`` and, in the gaps between them, the new ones."""
-    rank = np.zeros(members.size, np.int32)
+@nb.njit([_I(_V, _I, _I, _I, _L, _I, _W)], cache=True, nogil=True)
+def finish(less: Words, a: Index, b: Index, members: Index, starts: Starts, tree: Index, known: int) -> Index:
+    """All rows so far in order, lane after lane: those of ``tree`` and, in the gaps between them, the new ones.
+
+    The rows of a gap are sorted, by counting, by how many of the others come before them. Where the results are no
+    order, several have as many before them; these stay as they are in ``members``.
+    """
+    before = np.zeros(members.size, np.int32)
     one = np.uint64(1)
     for e in range(a.size):
         if (less[e >> 6] >> np.uint64(e & 63)) & one:
-            rank[b[e]] += 1
+            before[b[e]] += 1
         else:
-            rank[a[e]] += 1
+            before[a[e]] += 1
+    widest = 0
+    for g in range(starts.size - 1):
+        widest = max(widest, starts[g + 1] - starts[g])
+    place = np.zeros(widest + 1, np.int64)
     out = np.empty(tree.size + members.size, np.int32)
     at = 0
     for g in range(starts.size - 1):
         lane = g // (known + 1)
         position = g - lane * (known + 1)
         size = starts[g + 1] - starts[g]
+        place[: size + 1] = 0
         for i in range(starts[g], starts[g + 1]):
-            out[at + rank[i]] = members[i]
+            place[before[i] + 1] += 1
+        for r in range(1, size):
+            place[r] += place[r - 1]
+        for i in range(starts[g], starts[g + 1]):
+            out[at + place[before[i]]] = members[i]
+            place[before[i]] += 1
         at += size
         if position < known:
             out[at] = tree[lane * known + position]

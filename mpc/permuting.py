@@ -49,13 +49,19 @@ def _received(values: Index, sender: int) -> Index:
     return values
 
 
+def _opened(words: Words) -> Index | None:
+    """What was opened as a permutation of the rows; None if it is none."""
+    values = words.view(np.int64)
+    return values.astype(np.int32) if permutation.is_permutation(values) else None
+
+
 async def permute_rows(party: Party, tables: Sequence[Rows], p: Index | None, owner: int) -> list[Rows]:
     """Every table [x] as [x[p]], p known to the owner (None elsewhere), shared afresh. Leaks nothing.
 
     m = 3: Mohassel, Rindal, Rosulek (CCS 2020). Rounds: 2. Sends: 3 elements a row and 4 bytes for its index in all.
     m > 3: a shuffle together with the row numbers, which the owner alone sees; it tells all how to go on from there,
     which looks uniformly random to them. Rounds: C(m, t) + 2.
-    Semi-honest, t < m/2.
+    Semi-honest, t < m/2. Raises FrameInvalid if what a party sends to be a permutation is none.
     """
     n = tables[0].shape[1]
     if not party.three:
@@ -121,7 +127,12 @@ async def _permutek(party: Party, tables: Sequence[Rows], p: Index | None, owner
     label, onward = party.label(), np.empty(n, np.int32)
     if party.index == owner:
         assert p is not None and shuffled is not None
-        onward = permutation.compose(permutation.inverse(shuffled.astype(np.int32)), p)
+        at = _opened(shuffled)
+        if at is None:
+            raise FrameInvalid(
+                -1, f"what the others opened to party {owner} is no order of {n} rows: one of them sent wrong numbers"
+            )
+        onward = permutation.compose(permutation.inverse(at), p)
         for j in range(party.m):
             if j != owner:
                 party.send(j, label, onward)
@@ -135,11 +146,12 @@ async def _revealed(party: Party, indexes: Words) -> Index:
     """Shuffled indexes, opened."""
     opened = await reveal(party, indexes)
     assert opened is not None
-    if not permutation.is_permutation(opened.view(np.int64)):
+    where = _opened(opened)
+    if where is None:
         raise NotAPermutation(
             "these secret indexes are not a permutation of the rows; all parties have now seen them in random order"
         )
-    return opened.astype(np.int32)
+    return where
 
 
 async def take_rows(party: Party, tables: Sequence[Rows], indexes: Words) -> list[Rows]:

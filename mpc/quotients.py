@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mpc import encoding
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, WrongType
-from mpc.operands import broadcast, expand, numbers, shape_of
+from mpc.operands import as_numbers, broadcast, expand, numbers, shape_of
 from mpc.scaling import pieces_of, times
 from mpc.secret import Secret, operation
 from mpc.truncate import truncate
@@ -48,16 +48,16 @@ async def _floor(x: SecretArray) -> SecretArray:
 
 def divide(x: Any, y: Any) -> SecretArray:
     """x / y, fixed point. By public numbers: scaling.py. By secrets: functions.divide."""
-    if isinstance(x, SecretArray) and not isinstance(y, Secret):
-        by = encoding.as_array(y, "public divisor")
-        encoding.natural_frac(by)
-        by = by.astype(np.float64)
-        if not np.isfinite(by).all() or (by == 0).any():
-            raise OutOfRange("division by zero, NaN or infinity in the public divisor")
-        return _divide_public(x, by)
-    from mpc import functions
+    if isinstance(y, Secret):
+        from mpc import functions
 
-    return functions.divide(numbers(x), numbers(y))
+        return functions.divide(*as_numbers(broadcast, x, y))
+    by = encoding.as_array(y, "public divisor")
+    encoding.natural_frac(by)
+    by = by.astype(np.float64)
+    if not np.isfinite(by).all() or (by == 0).any():
+        raise OutOfRange("division by zero, NaN or infinity in the public divisor")
+    return _divide_public(*as_numbers(broadcast, x, by))
 
 
 @operation(SecretArray, broadcast)
@@ -77,11 +77,11 @@ def floor_divide(x: Any, y: Any) -> SecretArray:
         by = encoding.as_array(y, "public divisor")
         if by.dtype.kind not in "iub":
             raise WrongType(f"// by {by.dtype}: it is for integers; use / for reals")
-        if isinstance(x, SecretArray) and not by.ndim and by > 0 and int(by) & (int(by) - 1) == 0:
-            return _shift_down(x, int(by).bit_length() - 1)
+        if not by.ndim and by > 0 and int(by) & (int(by) - 1) == 0:
+            return _shift_down(numbers(x), int(by).bit_length() - 1)
     from mpc import functions
 
-    return functions.floor_divide(numbers(x), numbers(y))
+    return functions.floor_divide(x, y)
 
 
 @operation(SecretArray, lambda x, bits_: x.shape)

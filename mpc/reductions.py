@@ -1,39 +1,83 @@
-"""Mean, minimum, maximum, their positions, clip, abs, all: what needs comparisons or divisions over an axis."""
+"""Sums, mean, minimum, maximum, their positions, any, all over axes; clip, abs."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import OutOfRange, ShapeMismatch, WrongType
-from mpc.operands import broadcast, numbers
-from mpc.relations import less, where
-from mpc.secret import Secret, Shape, operation
-from mpc.shapes import axes_of, concatenate, reduced
+from mpc.errors import OutOfRange, WrongType
+from mpc.numpy_array import NumpyArray
+from mpc.operands import are_bits, as_numbers, broadcast, one_secret
+from mpc.relations import invert, invert_public, less, logical_and, where
+from mpc.secret import Shape, local, operation
+from mpc.shapes import axes_of, check_axes, concatenate, one_axis, reduced
 
 __all__ = [
     "absolute",
     "all_",
+    "any_",
     "argmax",
     "argmin",
     "clip",
+    "cumsum",
     "maximum",
     "maximum_of",
     "mean",
     "minimum",
     "minimum_of",
+    "sum_",
 ]
 
+N = TypeVar("N", bound=NumpyArray)
 
-@operation(SecretArray, reduced)
-async def mean(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
+
+# -- sums ------------------------------------------------------------------------------------
+
+
+def sum_(x: Any, axis: Any, keepdims: bool) -> SecretArray:
+    """See SecretArray.sum."""
+    return _sum(*as_numbers(reduced, x, axis, keepdims))
+
+
+@local(SecretArray, reduced)
+def _sum(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
+    axes = axes_of(x.shape, axis)
+    return SecretArray(
+        x.party,
+        np.stack([np.asarray(c.sum(axis=axes, keepdims=keepdims, dtype=np.uint64)) for c in x.share]),
+        x.frac,
+    )
+
+
+def _running(x: Any, axis: int | None) -> Shape:
+    axes_of(x.shape, axis)
+    return x.shape if axis is not None else (math.prod(x.shape),)
+
+
+def cumsum(x: Any, axis: int | None) -> SecretArray:
+    """See SecretArray.cumsum."""
+    one_axis("cumsum", axis)
+    return _cumsum(*as_numbers(_running, x, axis))
+
+
+@local(SecretArray, _running)
+def _cumsum(x: SecretArray, axis: int | None) -> SecretArray:
+    return SecretArray(x.party, np.stack([c.cumsum(axis=axis, dtype=np.uint64) for c in x.share]), x.frac)
+
+
+def mean(x: Any, axis: Any, keepdims: bool) -> SecretArray:
     """Sum over the axes by their public length, with the error and the range of a public division.
 
     |mean| < 2^26 for 16 bits. Rounds: at most 4 (m = 3). Leaks nothing.
     """
+    return _mean(*as_numbers(reduced, x, axis, keepdims))
+
+
+@operation(SecretArray, reduced)
+async def _mean(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
     total = x.sum(axis, keepdims)
     results = math.prod(reduced(x, axis, keepdims))
     count = math.prod(x.shape) // results if results else 1
@@ -53,21 +97,35 @@ async def absolute(x: SecretArray) -> SecretArray:
     return x - (x * negative) * 2
 
 
-def _one_secret(name: str, *operands: Any) -> None:
-    if not any(isinstance(o, Secret) for o in operands):
-        raise WrongType(f"{name}: no secret among the operands: use numpy.{name}")
-
-
 def minimum(x: Any, y: Any) -> Any:
-    """The smaller of two, elementwise; one of them may be public. Rounds: 9 (m = 3). Leaks nothing."""
-    _one_secret("minimum", x, y)
-    return where(less(x, y), numbers(x), numbers(y))
+    """The smaller of two, elementwise; one of them may be public. Rounds: 9 (m = 3). Leaks nothing.
+
+    Of SecretBits and public booleans: bits, x & y. Rounds: 1.
+    """
+    one_secret("minimum", x, y)
+    if are_bits(x, y):
+        return logical_and(x, y)
+    x, y = as_numbers(broadcast, x, y)
+    return where(less(x, y), x, y)
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The larger of two, elementwise; one of them may be public. Rounds: 9 (m = 3). Leaks nothing."""
-    _one_secret("maximum", x, y)
-    return where(less(x, y), numbers(y), numbers(x))
+    """The larger of two, elementwise, as minimum; of bits x | y."""
+    one_secret("maximum", x, y)
+    if are_bits(x, y):
+        return invert(logical_and(invert_public(x), invert_public(y)))
+    x, y = as_numbers(broadcast, x, y)
+    return where(less(x, y), y, x)
+
+
+def clip(x: Any, low: Any, high: Any, least: Any = None, most: Any = None) -> SecretArray:
+    """As numpy.clip for low <= high, which may be secret; None is no bound; least and most are low and high again.
+
+    Rounds: 11 for two bounds, whose comparisons share their rounds, 9 for one (m = 3). Leaks nothing.
+    """
+    if (low is not None and least is not None) or (high is not None and most is not None):
+        raise WrongType("clip: a bound given twice; min is another name for low, max for high")
+    return _clip(*as_numbers(_clipped, x, least if low is None else low, most if high is None else high))
 
 
 def _clipped(x: Any, low: Any, high: Any) -> Shape:
@@ -75,11 +133,7 @@ def _clipped(x: Any, low: Any, high: Any) -> Shape:
 
 
 @operation(SecretArray, _clipped)
-async def clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
-    """As numpy.clip for low <= high, which may be secret; None is no bound. Leaks nothing.
-
-    Rounds: 11 for two bounds, whose comparisons share their rounds, 9 for one (m = 3).
-    """
+async def _clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
     if low is None and high is None:
         return x
     if low is None:
@@ -93,12 +147,6 @@ async def clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
 # -- over axes -------------------------------------------------------------------------------
 
 
-def _one_left(x: Any, axis: Any) -> Shape:
-    if isinstance(axis, (tuple, list)):
-        raise ShapeMismatch(f"argmin, argmax: one axis or None, not {axis}")
-    return reduced(x, axis)
-
-
 def _last(x: Any, axis: Any) -> Any:
     """The axes to reduce as one, the last."""
     gone = axes_of(x.shape, axis)
@@ -107,16 +155,21 @@ def _last(x: Any, axis: Any) -> Any:
     return moved.reshape((*(x.shape[a] for a in kept), math.prod(x.shape[a] for a in gone)))
 
 
+def _filled(x: Any, axis: Any) -> Any:
+    """As _last; OutOfRange for an empty axis, which has no smallest or largest."""
+    values = _last(x, axis)
+    if values.shape[-1] == 0:
+        raise OutOfRange(f"minimum, maximum of an empty axis, shape {x.shape}")
+    return values
+
+
 async def _tournament(x: SecretArray, axis: Any, largest: bool) -> tuple[SecretArray, SecretArray]:
     """(values, positions) of the winners along axes, halving them each time: ceil(log2 length) comparisons deep.
 
     Of equal ones the first wins, as in numpy. Rounds: 9 for each halving (m = 3). Leaks nothing.
     """
-    values = _last(x, axis)
-    length = values.shape[-1]
-    if length == 0:
-        raise OutOfRange(f"minimum, maximum of an empty axis, shape {x.shape}")
-    places = np.broadcast_to(np.arange(length), values.shape)
+    values = _filled(x, axis)
+    places = np.broadcast_to(np.arange(values.shape[-1]), values.shape)
     positions = values * 0 + places if values.frac == 0 else SecretArray(x.party, values.share * np.uint64(0)) + places
     while values.shape[-1] > 1:
         half = values.shape[-1] // 2
@@ -135,33 +188,63 @@ async def _tournament(x: SecretArray, axis: Any, largest: bool) -> tuple[SecretA
     return values[..., 0], positions[..., 0]
 
 
-@operation(SecretArray, reduced)
-async def minimum_of(x: SecretArray, axis: Any, keepdims: bool = False) -> SecretArray:
-    """The smallest over axes. Rounds: at most 9 for each of ceil(log2 length) halvings (m = 3). Leaks nothing."""
-    return (await _tournament(x, axis, largest=False))[0].reshape(reduced(x, axis, keepdims))
+def minimum_of(x: N, axis: Any, keepdims: bool = False) -> N:
+    """The smallest over axes. Rounds: at most 9 for each of ceil(log2 length) halvings (m = 3). Leaks nothing.
+
+    Of SecretBits: bits, as all. OutOfRange for an empty axis.
+    """
+    if isinstance(x, SecretBits):
+        return _all_filled(x, axis, keepdims)  # type: ignore[return-value]
+    return _extreme(x, axis, keepdims, False)  # type: ignore[return-value]
 
 
-@operation(SecretArray, reduced)
-async def maximum_of(x: SecretArray, axis: Any, keepdims: bool = False) -> SecretArray:
+def maximum_of(x: N, axis: Any, keepdims: bool = False) -> N:
     """The largest over axes, as minimum_of."""
-    return (await _tournament(x, axis, largest=True))[0].reshape(reduced(x, axis, keepdims))
+    if isinstance(x, SecretBits):
+        return ~_all_filled(~x, axis, keepdims)  # type: ignore[return-value]
+    return _extreme(x, axis, keepdims, True)  # type: ignore[return-value]
 
 
-@operation(SecretArray, _one_left)
-async def argmin(x: SecretArray, axis: int | None) -> SecretArray:
-    """Position of the first minimum, in the rounds of minimum_of."""
-    return (await _tournament(x, axis, largest=False))[1]
+@operation(SecretArray, lambda x, axis, keepdims, largest: reduced(x, axis, keepdims))
+async def _extreme(x: SecretArray, axis: Any, keepdims: bool, largest: bool) -> SecretArray:
+    return (await _tournament(x, axis, largest))[0].reshape(reduced(x, axis, keepdims))
 
 
-@operation(SecretArray, _one_left)
-async def argmax(x: SecretArray, axis: int | None) -> SecretArray:
-    """Position of the first maximum, in the rounds of minimum_of."""
-    return (await _tournament(x, axis, largest=True))[1]
+def argmin(x: Any, axis: int | None, keepdims: bool = False) -> SecretArray:
+    """Position of the first minimum, in the rounds of minimum_of; of SecretBits see _first_set."""
+    one_axis("argmin", axis)
+    return _first_set(~x, axis, keepdims) if isinstance(x, SecretBits) else _place(x, axis, keepdims, False)
+
+
+def argmax(x: Any, axis: int | None, keepdims: bool = False) -> SecretArray:
+    """Position of the first maximum, as argmin."""
+    one_axis("argmax", axis)
+    return _first_set(x, axis, keepdims) if isinstance(x, SecretBits) else _place(x, axis, keepdims, True)
+
+
+@operation(SecretArray, lambda x, axis, keepdims, largest: reduced(x, axis, keepdims))
+async def _place(x: SecretArray, axis: int | None, keepdims: bool, largest: bool) -> SecretArray:
+    return (await _tournament(x, axis, largest))[1].reshape(reduced(x, axis, keepdims))
+
+
+# -- bits over axes --------------------------------------------------------------------------
+
+
+def all_(x: Any, axis: Any, keepdims: bool = False) -> SecretBits:
+    """See SecretArray.all."""
+    check_axes(x, axis)
+    return _all(x if isinstance(x, SecretBits) else x != 0, axis, keepdims)
+
+
+def any_(x: Any, axis: Any, keepdims: bool = False) -> SecretBits:
+    """See SecretArray.any."""
+    check_axes(x, axis)
+    return ~_all(~x if isinstance(x, SecretBits) else x == 0, axis, keepdims)
 
 
 @operation(SecretBits, reduced)
-async def all_(x: SecretBits, axis: Any, keepdims: bool = False) -> Any:
-    """See SecretBits.all."""
+async def _all(x: SecretBits, axis: Any, keepdims: bool) -> SecretBits:
+    """ANDs of halves, ceil(log2 length) deep."""
     flags = _last(x, axis)
     left = reduced(x, axis, keepdims)
     if flags.shape[-1] == 0:
@@ -169,6 +252,32 @@ async def all_(x: SecretBits, axis: Any, keepdims: bool = False) -> Any:
     while flags.shape[-1] > 1:
         half = flags.shape[-1] // 2
         joined = flags[..., :half] & flags[..., half : 2 * half]
-        flags = concatenate([joined, flags[..., 2 * half :]], axis=-1)
-        await flags
-    return flags[..., 0].reshape(left)
+        flags = await concatenate([joined, flags[..., 2 * half :]], axis=-1)
+    return flags[..., 0].reshape(left)  # type: ignore[no-any-return]
+
+
+@operation(SecretBits, reduced)
+async def _all_filled(x: SecretBits, axis: Any, keepdims: bool) -> SecretBits:
+    _filled(x, axis)
+    return _all(x, axis, keepdims)
+
+
+@operation(SecretArray, reduced)
+async def _first_set(x: SecretBits, axis: int | None, keepdims: bool) -> SecretArray:
+    """Position of the first bit that is set, 0 if none is. Rounds: ceil(log2 length) + 2 (m = 3). Leaks nothing.
+
+    Neighbours are joined two by two. A block has a flag, whether any is set in it, and the place of the first in bits,
+    0 without one. Of blocks (f, p) and (g, q) come f | g and, by f, p or q, with one more bit on top, g & ~f.
+    """
+    blocks = _filled(x, axis)[None]
+    while (length := blocks.shape[-1]) > 1:
+        if length % 2:
+            blocks = concatenate([blocks, np.zeros((*blocks.shape[:-1], 1), np.bool_)], axis=-1)
+        first, second = blocks[..., 0::2], blocks[..., 1::2]
+        f, p, g, q = first[:1], first[1:], second[:1], second[1:]
+        both = f & concatenate([g, p ^ q])
+        top = g ^ both[:1]
+        blocks = await concatenate([f ^ top, q ^ both[1:], top])
+    place: SecretArray = blocks[1:, ..., 0].to_array()
+    weights = (1 << np.arange(place.shape[0])).reshape(-1, *(1,) * (place.ndim - 1))
+    return (place * weights).sum(0).reshape(reduced(x, axis, keepdims))

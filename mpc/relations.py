@@ -14,7 +14,7 @@ from mpc.convert import bits_to_words
 from mpc.elementwise import multiply
 from mpc.errors import WrongType
 from mpc.exchange import public_share
-from mpc.operands import broadcast, expand, linear, numbers, shape_of
+from mpc.operands import are_bits, as_numbers, broadcast, expand, linear, shape_of
 from mpc.secret import Secret, Shape, local, operation
 
 __all__ = [
@@ -38,13 +38,18 @@ NUMBERS_ARE_NO_BITS = (
 
 
 def less(x: Any, y: Any) -> SecretBits:
-    """x < y. 6 rounds, 16 bytes an element and party (m = 3). |x - y| < 2^63 holds for numbers in range."""
-    return _less(numbers(x), numbers(y))
+    """x < y. 6 rounds, 16 bytes an element and party (m = 3). |x - y| < 2^63 holds for numbers in range.
+
+    Of two SecretBits, or public booleans, it is ~x & y, as logical_and.
+    """
+    if (isinstance(x, SecretBits) or isinstance(y, SecretBits)) and are_bits(x, y):
+        return logical_and(invert_public(x), y)
+    return _less(*as_numbers(broadcast, x, y))
 
 
 def equal(x: Any, y: Any) -> SecretBits:
     """x == y. 6 rounds, 13.3 bytes an element and party (m = 3)."""
-    return _equal(numbers(x), numbers(y))
+    return _equal(*as_numbers(broadcast, x, y))
 
 
 @operation(SecretBits, broadcast)
@@ -89,19 +94,21 @@ def _bit_operands(x: SecretBits, y: Any) -> tuple[Words, Words, Shape]:
     return words(x), words(y), shape
 
 
-def _check_bits(y: Any) -> Any:
-    """SecretBits, or public booleans, or WrongType at once."""
-    return y if isinstance(y, SecretBits) else _public_bits(y)
+def _secret_first(x: Any, y: Any) -> tuple[SecretBits, Any]:
+    """Both as SecretBits or public booleans, the first of them secret; WrongType at once for anything else."""
+    if not isinstance(x, SecretBits):
+        x, y = y, x
+    return x, y if isinstance(y, SecretBits) else _public_bits(y)
 
 
-def logical_and(x: SecretBits, y: Any) -> SecretBits:
-    """x & y. 1 round, one bit an element and party for m = 3; with public bits local."""
-    return _and(x, _check_bits(y))
+def logical_and(x: Any, y: Any) -> SecretBits:
+    """x & y, one of them SecretBits. 1 round, one bit an element and party for m = 3; with public bits local."""
+    return _and(*_secret_first(x, y))
 
 
-def logical_xor(x: SecretBits, y: Any) -> SecretBits:
-    """x ^ y. Local."""
-    return _xor(x, _check_bits(y))
+def logical_xor(x: Any, y: Any) -> SecretBits:
+    """x ^ y, one of them SecretBits. Local."""
+    return _xor(*_secret_first(x, y))
 
 
 @operation(SecretBits, broadcast)
@@ -140,13 +147,13 @@ async def as_integers(x: SecretBits) -> SecretArray:
 
 
 @overload
-def where(condition: SecretBits, x: SecretBits, y: SecretBits) -> SecretBits: ...
+def where(condition: SecretBits, x: SecretBits | bool, y: SecretBits | bool) -> SecretBits: ...
 @overload
 def where(condition: SecretBits, x: Any, y: Any) -> SecretArray: ...
 def where(condition: SecretBits, x: Any, y: Any) -> SecretArray | SecretBits:
-    """x where the condition holds, else y: y + c (x - y). Of two SecretBits: SecretBits, y ^ (c & (x ^ y)).
+    """x where the condition holds, else y: y + c (x - y). Of SecretBits or public booleans: y ^ (c & (x ^ y)), bits.
 
-    Rounds: 3, of two SecretBits 1 (m = 3). Leaks nothing: not what was taken either.
+    Rounds: 3, of bits 1, of public booleans 0 (m = 3). Leaks nothing: not what was taken either.
     """
     if isinstance(condition, SecretArray):
         raise WrongType(f"where: the condition is {NUMBERS_ARE_NO_BITS}")
@@ -154,14 +161,16 @@ def where(condition: SecretBits, x: Any, y: Any) -> SecretArray | SecretBits:
         raise WrongType(
             f"where: the condition must be SecretBits, what comparisons give, not {type(condition).__name__}"
         )
-    if isinstance(x, SecretBits) and isinstance(y, SecretBits):
+    if are_bits(x, y):
         return _where_bits(condition, x, y)
-    return _where(condition, numbers(x), numbers(y))
+    return _where(condition, *as_numbers(broadcast, x, y))
 
 
 @operation(SecretBits, broadcast)
-async def _where_bits(condition: SecretBits, x: SecretBits, y: SecretBits) -> SecretBits:
-    return y ^ (condition & (x ^ y))
+async def _where_bits(condition: SecretBits, x: Any, y: Any) -> SecretBits:
+    public = not isinstance(x, Secret) and not isinstance(y, Secret)
+    differ = _public_bits(x) ^ _public_bits(y) if public else logical_xor(x, y)
+    return logical_xor(condition & differ, y)
 
 
 @operation(SecretArray, broadcast)

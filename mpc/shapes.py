@@ -1,8 +1,7 @@
-"""Everything that only moves or adds components: indexing, reshape, concatenate, sums. All local."""
+"""Everything that only moves components: indexing, reshape, concatenate; and axes. All local."""
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -23,12 +22,12 @@ __all__ = [
     "broadcast_to",
     "check_axes",
     "concatenate",
-    "cumsum",
+    "expand_dims",
+    "one_axis",
     "reduced",
     "reshape",
     "squeeze",
     "stack",
-    "sum_",
     "swapaxes",
     "take_along",
     "take_items",
@@ -60,6 +59,12 @@ def axes_of(shape: Shape, axis: Any) -> tuple[int, ...]:
     if len(set(found)) < len(found):
         raise ShapeMismatch(f"axis {axis} of an array of shape {shape} names one axis twice")
     return found
+
+
+def one_axis(name: str, axis: Any) -> None:
+    """ShapeMismatch for several axes where one, or None, is needed."""
+    if isinstance(axis, (tuple, list)):
+        raise ShapeMismatch(f"{name}: one axis or None, not {axis}")
 
 
 def reduced(x: Any, axis: Any, keepdims: bool = False) -> Shape:
@@ -109,6 +114,7 @@ def _move(name: str, move: Callable[..., Any]) -> Callable[..., Any]:
 
 _items = _move("[]", lambda c, key: c[key])
 _broadcast = _move("broadcast_to", np.broadcast_to)
+_expand_dims = _move("expand_dims", np.expand_dims)
 _squeeze = _move("squeeze", np.squeeze)
 _swapaxes = _move("swapaxes", np.swapaxes)
 _take = _move("take", np.take)
@@ -127,6 +133,11 @@ def take_along(x: N, indices: Any, axis: int | None) -> N:
 def broadcast_to(x: N, shape: Any) -> N:
     """As numpy.broadcast_to. Local."""
     return _broadcast(x, shape)  # type: ignore[no-any-return]
+
+
+def expand_dims(x: N, axis: Any) -> N:
+    """As numpy.expand_dims. Local."""
+    return _expand_dims(x, axis)  # type: ignore[no-any-return]
 
 
 def squeeze(x: N, axis: Any) -> N:
@@ -161,12 +172,12 @@ def reshape(x: N, shape: Any) -> N:
     return (_reshape_bits if isinstance(x, SecretBits) else _reshape_numbers)(x, shape)  # type: ignore[return-value]
 
 
-def _order(x: Any, axes: Any) -> tuple[int, ...]:
-    if axes is not None and len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-        axes = axes[0]
+def _order(x: Any, given: tuple[Any, ...]) -> tuple[int, ...]:
+    """The axes of x in the order transpose's arguments say: none, or None, reverses; else each, or all in one."""
+    axes = given[0] if len(given) == 1 else given or None
     if axes is None:
         return tuple(reversed(range(len(x.shape))))
-    order = axes_of(x.shape, tuple(axes))
+    order = axes_of(x.shape, tuple(axes) if isinstance(axes, np.ndarray) and axes.ndim else axes)
     if len(order) != len(x.shape):
         raise ShapeMismatch(f"transpose: {len(order)} axes given for an array of shape {x.shape}")
     return order
@@ -190,33 +201,6 @@ def transpose(x: N, axes: Any) -> N:
     """See NumpyArray.transpose. Of numbers it needs no copy."""
     move = _transpose_bits if isinstance(x, SecretBits) else _transpose_numbers
     return move(x, axes)  # type: ignore[return-value]
-
-
-# -- sums ------------------------------------------------------------------------------------
-
-
-@local(SecretArray, reduced)
-def sum_(x: SecretArray, axis: Any, keepdims: bool) -> SecretArray:
-    """See SecretArray.sum."""
-    axes = axes_of(x.shape, axis)
-    return SecretArray(
-        x.party,
-        np.stack([np.asarray(c.sum(axis=axes, keepdims=keepdims, dtype=np.uint64)) for c in x.share]),
-        x.frac,
-    )
-
-
-def _running(x: Any, axis: int | None) -> Shape:
-    if isinstance(axis, (tuple, list)):
-        raise ShapeMismatch(f"cumsum: one axis or None, not {axis}")
-    axes_of(x.shape, axis)
-    return x.shape if axis is not None else (math.prod(x.shape),)
-
-
-@local(SecretArray, _running)
-def cumsum(x: SecretArray, axis: int | None) -> SecretArray:
-    """See SecretArray.cumsum."""
-    return SecretArray(x.party, np.stack([c.cumsum(axis=axis, dtype=np.uint64) for c in x.share]), x.frac)
 
 
 # -- joins -----------------------------------------------------------------------------------

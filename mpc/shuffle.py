@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc import encoding
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import ShapeMismatch, WrongType
 from mpc.mixing import Rows, draw, mix
@@ -14,7 +15,7 @@ from mpc.party import Operation
 from mpc.permuting import check_permutation, permute_rows, put_rows, take_rows
 from mpc.secret import Secret, _party
 
-__all__ = ["check_secret", "from_table", "launch_many", "permute", "put", "shuffle", "take", "to_table"]
+__all__ = ["arrays_of", "as_given", "from_table", "launch_many", "permute", "put", "shuffle", "take", "to_table"]
 
 
 def to_table(x: Any) -> Rows:
@@ -35,20 +36,36 @@ def from_table(x: Any, table: Rows) -> Any:
     return SecretArray(x.party, table.reshape(k, n, *x.shape[1:]), x.frac)
 
 
-def check_secret(name: str, operands: Sequence[Any]) -> None:
+def _check_secret(name: str, operands: Sequence[Any]) -> None:
     """WrongType unless all operands are secret arrays; ShapeMismatch if there are none."""
     if not operands:
         raise ShapeMismatch(f"{name} of no arrays: give at least one")
     for x in operands:
         if not isinstance(x, Secret):
-            raise WrongType(f"{name} takes secret arrays, not {type(x).__name__}")
+            raise WrongType(f"{name}: secret arrays are needed, not {type(x).__name__}")
+
+
+def arrays_of(name: str, given: Any) -> tuple[Any, ...]:
+    """The secret arrays in an argument that is one, or a tuple or list of them, which may be empty; or WrongType."""
+    if isinstance(given, Secret):
+        return (given,)
+    if not isinstance(given, (tuple, list)):
+        raise WrongType(f"{name}: a secret array, or a tuple or list of them, not {type(given).__name__}")
+    if given:
+        _check_secret(name, given)
+    return tuple(given)
+
+
+def as_given(given: Any, results: tuple[Any, ...]) -> Any:
+    """The results for what :func:`arrays_of` found: one for one array, a tuple for several."""
+    return results[0] if isinstance(given, Secret) else results
 
 
 def launch_many(
     name: str, operands: Sequence[Secret], body: Callable[..., Coroutine[Any, Any, Sequence[Any]]]
 ) -> tuple[Any, ...]:
     """Start one operation that gives an array like each of the operands. See secret.operation."""
-    check_secret(name, operands)
+    _check_secret(name, operands)
     party = _party(list(operands))
 
     async def run() -> Sequence[Any]:
@@ -93,7 +110,7 @@ def shuffle(*arrays: Secret) -> tuple[Any, ...]:
         tables = await mix(settled[0].party, [to_table(x) for x in settled], draw(settled[0].party, n))
         return [from_table(x, table) for x, table in zip(settled, tables, strict=True)]
 
-    check_secret("shuffle", arrays)
+    _check_secret("shuffle", arrays)
     _ = _rows(arrays)
     return launch_many("shuffle", arrays, body)
 
@@ -104,11 +121,15 @@ def permute(x: Any, permutation: Any, owner: int) -> Any:
     ``x`` is an array, or a tuple or list of arrays of as many rows; so is the result. See permuting.permute_rows.
     At the owner WrongType, ShapeMismatch or NotAPermutation, before anything is sent.
     """
-    arrays = (x,) if isinstance(x, Secret) else tuple(x)
-    check_secret("permute", arrays)
+    arrays = arrays_of("permute", x)
+    _check_secret("permute", arrays)
     party = _party(list(arrays))
     party.check_index(owner, "owner")
-    mine = np.array(permutation, copy=True) if party.index == owner else None
+    mine = None
+    if party.index == owner:
+        if permutation is None:
+            raise WrongType(f"party {owner} is the owner of this permutation, but gave None")
+        mine = encoding.as_array(permutation, "permutation").copy()
     n = _rows(arrays)
     if mine is not None and n is not None:
         check_permutation(mine, n)
@@ -120,8 +141,7 @@ def permute(x: Any, permutation: Any, owner: int) -> Any:
         tables = await permute_rows(party, [to_table(a) for a in settled], p, owner)
         return [from_table(a, table) for a, table in zip(settled, tables, strict=True)]
 
-    results = launch_many("permute", arrays, body)
-    return results[0] if isinstance(x, Secret) else results
+    return as_given(x, launch_many("permute", arrays, body))
 
 
 def take(x: Any, indices: SecretArray) -> Any:
@@ -139,12 +159,21 @@ def put(x: Any, indices: SecretArray) -> Any:
 
 
 def _by_secret(x: Any, indices: SecretArray, move: Callable[..., Coroutine[Any, Any, list[Rows]]], name: str) -> Any:
-    arrays = (x,) if isinstance(x, Secret) else tuple(x)
+    if not isinstance(indices, SecretArray):
+        raise WrongType(
+            f"{name}: indices must be a SecretArray, not {type(indices).__name__}; x[indices] takes rows by public ones"
+        )
+    arrays = arrays_of(name, x)
+    _check_secret(name, arrays)
 
     def check(operands: Sequence[Any]) -> None:
-        n = _rows(operands)
-        if n is not None and operands[-1].shape != (n,):
-            raise ShapeMismatch(f"{name}: indices of shape {operands[-1].shape}, {(n,)} is needed")
+        *values, p = operands
+        n = _rows(values)
+        if n is not None and p._shape not in (None, (n,)):
+            raise ShapeMismatch(
+                f"{name}: indices of shape {p._shape} for {n} rows, {(n,)} is needed, each row once; for the first few "
+                "take all rows, then slice: take(x, order)[:3]"
+            )
 
     async def body(*settled: Any) -> list[Any]:
         check(settled)
@@ -154,9 +183,5 @@ def _by_secret(x: Any, indices: SecretArray, move: Callable[..., Coroutine[Any, 
         tables = await move(p.party, [to_table(a) for a in values], p.share)
         return [*(from_table(a, table) for a, table in zip(values, tables, strict=True)), p]
 
-    if not isinstance(indices, SecretArray):
-        raise WrongType(f"{name}: indices must be a SecretArray, not {type(indices).__name__}")
-    check_secret(name, arrays)
     check((*arrays, indices))
-    results = launch_many(name, (*arrays, indices), body)[:-1]
-    return results[0] if isinstance(x, Secret) else results
+    return as_given(x, launch_many(name, (*arrays, indices), body)[:-1])

@@ -1,238 +1,140 @@
-"""Sort secret rows: shuffle them, then compare in the open.
+"""sort, argsort and sort_by of secret arrays, in the open after a shuffle (row_sort.py) or by partitions (radix.py).
 
-After a shuffle by a permutation nobody knows, and with keys made distinct by the original row number as the last, the
-order of the rows is a uniformly random permutation, whatever they are. So the results of comparing them may be
-revealed: anybody could have made them up (Hamada, Kikuchi, Ikarashi, Chida, Takahashi, ICISC 2012). Ties must be
-broken by something secret; the public places after the shuffle would show which rows are equal.
-
-As the row number breaks ties, every sort here is stable.
+All are stable. What they show: see row_sort.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc import bits, lexicographic, ordering, permutation, radix
+from mpc import radix
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import OutOfRange, ShapeMismatch
-from mpc.exchange import public_share, reveal
-from mpc.mixing import Rows, draw, mix
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.mixing import Rows
+from mpc.numpy_array import NumpyArray
+from mpc.operands import as_numbers
 from mpc.party import Party
-from mpc.permutation import Index
-from mpc.permuting import rows_at
+from mpc.relations import less
+from mpc.row_sort import sort_rows
 from mpc.secret import Secret, Shape, operation
-from mpc.shuffle import check_secret, from_table, launch_many, to_table
-from mpc.turns import in_turns
+from mpc.shapes import axes_of, one_axis
+from mpc.shuffle import arrays_of, as_given, from_table, launch_many, to_table
 
-__all__ = ["argsort", "order", "sort", "sort_by", "sort_rows"]
+__all__ = ["argsort", "sort", "sort_by"]
 
 Words = npt.NDArray[np.uint64]
 
+N = TypeVar("N", bound=NumpyArray)
+
 _WIDEST = 62
-_SMALL = 1 << 15
 
 
-# -- components ----------------------------------------------------------------------------
+# -- along an axis -------------------------------------------------------------------------
 
 
-async def order(party: Party, keys: Words, widths: Sequence[int], lanes: int = 1) -> Index:
-    """The places of the rows in ascending order, public, of shuffled rows no two of which are equal.
+def sort(x: N, axis: int | None = -1, descending: bool = False) -> N:
+    """A sorted copy along an axis; None: of all elements. All lanes share the batches of row_sort.sort_rows.
 
-    Args:
-        keys: components (c, k, n) of c columns, the most significant first.
-        widths: for each column, w with |value| < 2^w.
-        lanes: blocks of n / lanes rows, each ordered in itself, all in the same batches.
-
-    Rounds: 8 a batch for m = 3, one 62-bit column and up to 2^20 rows. Batches, and comparisons a row: 1 and 50 for 100
-    rows, 4 and 29 for 1,000, 32 and 18 for 2^16, 97 and 19 for 2^20. Sends: 8 bytes a party and comparison for every
-    eight blocks (of four bits, in all columns) for m = 3; 23 bytes in this case. Reveals the results of all
-    comparisons: those of a uniformly random order if a secret shuffle came before. Semi-honest, t < m/2.
-
-    1. Order the first s_1 rows of a lane by comparing each with each.
-    2. Take those that are in order as a search tree; let the rows up to s_2 find their gaps in it, a level at a time.
-    3. Compare the rows that met in one gap each with each; now the first s_2 are in order. Go on from 2.
+    Of SecretBits: bits, by counting. Rounds: 8 (m = 3). Leaks nothing.
     """
-    c, k, n = keys.shape
-    slot = party.layout.slot[party.index].get(party.layout.components[0])
-    less = np.zeros((c, k), np.uint64)
-    if slot is not None:
-        less[:-1, slot] = 1
-    blocks = tuple(lexicographic.blocks_for(w) for w in widths)
-    columns = _Columns(keys.reshape(c * k, n), less.reshape(-1), blocks, n // lanes)
-    done, known = np.empty(0, np.int32), 0
-    for size in ordering.plan(n // lanes, lanes):
-        done = await _bring_in(party, columns, done, lanes, known, size)
-        known = size
-    return done
+    one_axis("sort", axis)
+    return (_sort_bits if isinstance(x, SecretBits) else _sort)(x, axis, _flag(descending))  # type: ignore[return-value]
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """What is compared: the words of all components, what to take off their differences (see lexicographic.less)."""
-
-    words: Words
-    less: Words
-    blocks: tuple[int, ...]
-    length: int
+def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> SecretArray:
+    """The positions that sort, as numpy.argsort(kind="stable"), descending too; see row_sort.sort_rows."""
+    one_axis("sort", axis)
+    width = 1 if isinstance(x, SecretBits) else _WIDEST
+    return _argsort(*as_numbers(_sorted_shape, x, axis, _flag(descending), width))
 
 
-async def _bring_in(party: Party, x: _Columns, done: Index, lanes: int, known: int, size: int) -> Index:
-    """The first ``size`` rows of every lane in order, from the first ``known`` in order. Steps 2 and 3 of order."""
-    new = size - known
-    tree, base = _side_by_side(x.words, done), np.zeros(lanes * new, np.int32)
-    height = (known + 1).bit_length() - 1
-    for depth in ordering.steps(height, lanes * new)[1]:
-        step = functools.partial(
-            ordering.tree_differences, x.words, tree, base, x.less, x.length, known, new, depth, height
-        )
-        found = await _compare(party, x, base.size * ((1 << depth) - 1), step)
-        ordering.step_in(found, base, depth, height)
-        height -= depth
-    members, starts, a, b = ordering.group(base, known, new, x.length)
-    pairs = functools.partial(ordering.pair_differences, _side_by_side(x.words, members), a, b, x.less)
-    found = await _compare(party, x, a.size, pairs)
-    return ordering.finish(found, a, b, members, starts, done, known, new)
+def _flag(descending: Any) -> bool:
+    if not isinstance(descending, (bool, np.bool_)):
+        raise WrongType(f"descending={descending!r}: True or False; for sort_by also a list of one for each key")
+    return bool(descending)
 
 
-def _gathered(keys: Words, rows: Index) -> Words:
-    out = np.empty((keys.shape[0], rows.size), np.uint64)
-    for row, target in zip(keys, out, strict=True):
-        permutation.gather_flat(row, rows, target)
-    return out
+def _sorted_shape(x: Any, axis: int | None, *_: Any) -> Shape:
+    axes_of(x.shape, axis)
+    return x.shape if axis is not None else (x.size,)
 
 
-def _side_by_side(keys: Words, rows: Index) -> Words:
-    out = np.empty((rows.size, keys.shape[0]), np.uint64)
-    ordering.side_by_side(keys, rows, out)
-    return out
-
-
-async def _compare(party: Party, x: _Columns, count: int, fill: Callable[[int, int, Words], None]) -> Words:
-    """The revealed results, packed, of ``count`` comparisons whose differences ``fill(lo, hi, out)`` computes."""
-    results = np.empty(bits.plane_words(count), np.uint64)
-    if not count:
-        return results
-
-    async def piece(lo: int, hi: int, turn: int) -> None:
-        diffs = np.empty((x.less.size, hi - lo), np.uint64)
-        fill(lo, hi, diffs)
-        shares = diffs.reshape(len(x.blocks), party.layout.k, hi - lo)
-        opened = await reveal(party, await lexicographic.less(party, shares, x.blocks, turn), boolean=True)
-        assert opened is not None
-        results[lo // 64 : bits.plane_words(hi)] = opened
-
-    await in_turns(party, "compare", count, piece, least=_SMALL)
-    return results
-
-
-async def sort_rows(
-    party: Party, keys: Words, widths: Sequence[int], payload: Sequence[Rows], lanes: int = 1
-) -> tuple[Words, list[Rows], Words]:
-    """(keys, payload, original row numbers within the lane) in stable ascending order of the keys.
-
-    Args:
-        keys: components (c, k, n), most significant column first; widths as for :func:`order`.
-        payload: further tables (k, n, columns), uint64, or uint8 of XOR-shared bits.
-
-    Rounds: 2 (m = 3) and those of :func:`order`. Reveals what order does, nothing else.
-
-    1. Shuffle all columns, and the row numbers, each lane in itself.
-    2. Order the rows by comparisons in the open, ties by the row number.
-    3. Put all columns into that order.       (local)
-    """
-    c, k, n = keys.shape
-    length = n // lanes
-    rows = public_share(party, np.tile(np.arange(length, dtype=np.uint64), lanes))
-    if length > 1:
-        tables = [*(keys[j][:, :, None] for j in range(c)), rows[:, :, None], *payload]
-        tables = await mix(party, tables, draw(party, n, lanes))
-        words = np.stack([table[:, :, 0] for table in tables[: c + 1]])
-        where = await order(party, words, (*widths, max(1, (length - 1).bit_length())), lanes)
-        sorted_words = _gathered(words.reshape((c + 1) * k, n), where).reshape(c + 1, k, n)
-        return sorted_words[:-1], [rows_at(table, where) for table in tables[c + 1 :]], sorted_words[-1]
-    return keys.copy(), [table.copy() for table in payload], rows
-
-
-# -- arrays --------------------------------------------------------------------------------
-
-
-def _sorted_shape(x: SecretArray, axis: int | None) -> Shape:
-    if axis is None:
-        return (x.size,)
-    if not -x.ndim <= axis < x.ndim:
-        raise ShapeMismatch(f"axis {axis} of an array of shape {x.shape}")
-    return x.shape
-
-
-async def _along(x: SecretArray, axis: int | None) -> tuple[Words, Words]:
-    """Sorted values and original positions along an axis, components (k, *shape)."""
+async def _along(x: SecretArray, axis: int | None, descending: bool, width: int) -> tuple[Words, Words]:
+    """Sorted values and original positions along an axis, components (k, *shape); |value| < 2^width."""
     shape = _sorted_shape(x, axis)
     k = x.party.layout.k
-    at = -1 if axis is None else axis % x.ndim + 1
+    at = -1 if axis is None else axes_of(shape, axis)[0] + 1
     moved = np.moveaxis(x.share.reshape(k, *shape), at, -1)
     if not moved.size:
         return x.share.reshape(k, *shape).copy(), x.share.reshape(k, *shape).copy()
     keys = np.ascontiguousarray(moved).reshape(1, k, -1)
-    values, _, rows = await sort_rows(x.party, keys, (_WIDEST,), (), keys.shape[2] // moved.shape[-1])
+    sign = np.int64(-1 if descending else 1).view(np.uint64)
+    values, _, rows = await sort_rows(x.party, keys * sign, (width,), (), keys.shape[2] // moved.shape[-1])
     return (
-        np.ascontiguousarray(np.moveaxis(values.reshape(moved.shape), -1, at)),
+        np.ascontiguousarray(np.moveaxis((values * sign).reshape(moved.shape), -1, at)),
         np.ascontiguousarray(np.moveaxis(rows.reshape(moved.shape), -1, at)),
     )
 
 
 @operation(SecretArray, _sorted_shape)
-async def sort(x: SecretArray, axis: int | None) -> SecretArray:
-    """A sorted copy along an axis; None: of all elements. See :func:`sort_rows`; all lanes share the batches."""
-    return SecretArray(x.party, (await _along(x, axis))[0], x.frac)
+async def _sort(x: SecretArray, axis: int | None, descending: bool) -> SecretArray:
+    return SecretArray(x.party, (await _along(x, axis, descending, _WIDEST))[0], x.frac)
 
 
 @operation(SecretArray, _sorted_shape)
-async def argsort(x: SecretArray, axis: int | None) -> SecretArray:
-    """The positions that sort, as numpy.argsort(kind="stable"). See :func:`sort_rows`."""
-    return SecretArray(x.party, (await _along(x, axis))[1])
+async def _argsort(x: SecretArray, axis: int | None, descending: bool, width: int) -> SecretArray:
+    return SecretArray(x.party, (await _along(x, axis, descending, width))[1])
+
+
+@operation(SecretBits, _sorted_shape)
+async def _sort_bits(x: SecretBits, axis: int | None, descending: bool) -> SecretBits:
+    """How many come first is counted, and every place compared with it."""
+    flags = x.ravel() if axis is None else x
+    at = axes_of(flags.shape, -1 if axis is None else axis)[0]
+    count = (flags if descending else ~flags).sum(at, keepdims=True)
+    places = np.arange(flags.shape[at]).reshape(-1, *(1,) * (flags.ndim - 1 - at))
+    first = less(np.broadcast_to(places, flags.shape), count)
+    return first if descending else ~first
+
+
+# -- rows by keys --------------------------------------------------------------------------
 
 
 def sort_by(
-    keys: Sequence[Secret],
-    payload: Sequence[Secret] = (),
+    keys: Secret | Sequence[Secret],
+    payload: Secret | Sequence[Secret] = (),
     *,
     descending: bool | Sequence[bool] = False,
     bits: int | Sequence[int | None] | None = None,
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+) -> tuple[Any, Any]:
     """(keys, payload) with their rows in stable order of the keys, the first key most significant.
 
     Args:
-        keys: arrays of one dimension and one length; SecretBits count as 0 and 1.
-        payload: arrays whose first axis has that length.
+        keys: arrays of one dimension and one length, or one such array; SecretBits count as 0 and 1.
+        payload: arrays whose first axis has that length, or one such array. What is one array comes back as one.
         descending: for all keys, or for each. Rows with equal keys keep their order in any case.
         bits: for all keys, or for each: b with |value| < 2^b, which makes comparing cheaper. With a value beyond it
             the order is wrong, and the comparisons may then show something of it.
 
-    Rounds, bytes, leaks: see :func:`sort_rows`; if all keys are SecretBits, and not too many, radix.rows_by_bits.
+    Rounds, bytes, leaks: see row_sort.sort_rows; if all keys are SecretBits, and not too many, radix.rows_by_bits.
     """
-    if not keys:
+    own_keys, carried_along = arrays_of("keys of sort_by", keys), arrays_of("payload of sort_by", payload)
+    if not own_keys:
         raise ShapeMismatch("sort_by without a key: give at least one")
-    down = [descending] * len(keys) if isinstance(descending, bool) else list(descending)
-    most: list[Any] = [bits] * len(keys) if bits is None or isinstance(bits, (int, np.integer)) else list(bits)
-    if len(down) != len(keys) or len(most) != len(keys):
-        raise ShapeMismatch(
-            f"{len(keys)} keys, but {len(down)} of descending and {len(most)} of bits: one for each key"
-        )
+    down = [_flag(d) for d in _for_each(descending, len(own_keys), "descending")]
+    most = _for_each(bits, len(own_keys), "bits")
     for b in most:
-        if b is not None and (not isinstance(b, (int, np.integer)) or not 1 <= b <= _WIDEST):
-            raise OutOfRange(f"bits={b}: 1 to {_WIDEST}")
-    everything: tuple[Any, ...] = (*keys, *payload)
-    check_secret("sort_by", everything)
+        if b is not None and (isinstance(b, bool) or not isinstance(b, (int, np.integer)) or not 1 <= b <= _WIDEST):
+            raise OutOfRange(f"bits={b!r}: a whole number from 1 to {_WIDEST}, or None")
+    everything = (*own_keys, *carried_along)
     party = everything[0].party
 
     async def body(*settled: Any) -> list[Any]:
-        own, carried = settled[: len(keys)], settled[len(keys) :]
+        own, carried = settled[: len(own_keys)], settled[len(own_keys) :]
         _check_rows(own, carried)
         flags = [x for x in own if isinstance(x, SecretBits)]  # come out as bits, not as the numbers compared
         tables = [to_table(x) for x in (*flags, *carried)]
@@ -251,9 +153,18 @@ def sort_by(
         return [*ordered, *again]
 
     if all(x._shape is not None for x in everything):
-        _check_rows(keys, payload)
+        _check_rows(own_keys, carried_along)
     done = launch_many("sort_by", everything, body)
-    return done[: len(keys)], done[len(keys) :]
+    return as_given(keys, done[: len(own_keys)]), as_given(payload, done[len(own_keys) :])
+
+
+def _for_each(given: Any, keys: int, what: str) -> list[Any]:
+    """What is given for each key, or for all, as a list of one for each."""
+    if not isinstance(given, (list, tuple, np.ndarray)) or np.ndim(given) == 0:
+        return [given] * keys
+    if len(given) != keys:
+        raise ShapeMismatch(f"{keys} keys, but {len(given)} of {what}: one for each key, or one for all")
+    return list(given)
 
 
 async def _by_comparing(

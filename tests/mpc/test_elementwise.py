@@ -212,6 +212,52 @@ def test_matrix_products_of_views_and_dot(m: int) -> None:
         same(result, e)
 
 
+DOTS = [
+    *MATRICES[:4], ((2, 4, 3), (3,)), ((2, 4, 3), (3, 2)), ((3,), (2, 3, 4)), ((5, 3), (2, 3, 4)),
+    ((2, 5, 3), (2, 3, 4)), ((2, 5, 3), (4, 2, 3, 1)), ((1, 2, 3), (0, 3, 2)), ((0, 3), (2, 3, 0)), ((2, 0), (3, 0, 2)),
+    ((), ()), ((), (2, 3)), ((2, 3), ()), ((2, 1, 2), ()),
+]  # fmt: skip
+
+
+@each_m
+@pytest.mark.parametrize(("a", "b"), DOTS, ids=str)
+def test_dot(m: int, a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(m)
+    x, y = random_values(rng, a, 29), random_values(rng, b, 29)
+    for result in on_shares(m, lambda s, u: [s.dot(u), s.dot(y.tolist()) if y.size else s.dot(y), np.dot(x, u)], x, y):
+        same(result, np.asarray(np.dot(x, y)))
+    r = np.asarray(rng.integers(-999, 999, b) / 256)
+    near(on_shares(m, lambda s, u: s.dot(u), x % 999, r), np.dot(x % 999, r), 0)
+
+
+@each_m
+def test_dot_with_numbers_and_of_bits(m: int) -> None:
+    x, y = np.arange(24).reshape(2, 3, 4) - 9, np.arange(12).reshape(4, 3) - 5
+    got = on_shares(m, lambda s, u: [s.dot(3), np.dot(3, s), s.dot(0.5), (s > 0).dot(u), (s > 0).dot(2)], x, y)
+    b = (x > 0).astype(int)
+    for result, e in zip(got, [x * 3, x * 3, x * 0.5, b.dot(y), b * 2], strict=True):
+        near(result, e, 2 * ULP if e.dtype == np.float64 else 0)
+
+
+def test_dot_of_shapes_that_do_not_fit_and_before_they_are_known() -> None:
+    x, y = np.arange(6).reshape(2, 3), np.arange(12).reshape(2, 3, 2)
+
+    async def program(party: Party) -> Any:
+        a, b = party.input(x, owner=0), party.input(y, owner=1)  # shapes known to the owner only
+        product = a.dot(b)
+        await a
+        await b
+        before = party.transport.traffic.frames_sent
+        for wrong in (lambda: b.dot(b), lambda: a.dot(a), lambda: a.dot(y[:, :2]), lambda: np.dot(y, b[0])):
+            with pytest.raises(ShapeMismatch, match="last but one"):
+                wrong()
+        assert party.transport.traffic.frames_sent == before
+        return await party.reveal(product)
+
+    for result in MemoryCluster(3).run(program):
+        same(result, np.dot(x, y))
+
+
 # -- bits ----------------------------------------------------------------------------------
 
 
@@ -256,6 +302,69 @@ def test_bits_as_numbers(m: int) -> None:
     ]  # fmt: skip
     for result, e in zip(on_shares(m, f, x, y), expected, strict=True):
         near(result, e, 2 * ULP if np.asarray(e).dtype == np.float64 else 0)
+
+
+@settings(max_examples=30)
+@given(parties, shapes, seeds)
+def test_comparisons_of_bits(m: int, shapes: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, q = (np.asarray(rng.integers(0, 2, s)) == 1 for s in shapes)
+    n = rng.integers(-1, 3, shapes[1])
+
+    def f(a: Any, b: Any) -> list[Any]:
+        s, u = a == 1, b == 1
+        bits = [g for c in COMPARE for g in (c(s, u), c(s, q), c(p, u))]
+        return [*bits, *(c(s, n) for c in COMPARE[:4]), s < b]
+
+    got = on_shares(m, f, p.astype(int), q.astype(int))
+    expected = [e for c in COMPARE for e in [c(p, q)] * 3]
+    for result, e in zip(got, [*expected, *(c(p, n) for c in COMPARE[:4]), p < q], strict=True):
+        same(result, e)
+
+
+@each_m
+def test_bits_in_arithmetic(m: int) -> None:
+    x = np.array([[1, -1, 2], [0, 5, -3]])
+    i = (x > 0).astype(int)
+    got = on_shares(
+        m,
+        lambda a: [
+            abs(a > 0), (a > 0) // 2, 7 // ((a > 0) + 1), (a > 0) % 2, *divmod(a > 0, 1), (a > 0) ** 2, (a > 0).round(),
+            3 % ((a > 0) + 1),
+        ],
+        x,
+    )  # fmt: skip
+    for result, e in zip(got, [x > 0, i // 2, 7 // (i + 1), i % 2, i, i * 0, i, i, 3 % (i + 1)], strict=True):
+        same(result, e)
+
+
+@settings(max_examples=30)
+@given(parties, shapes, seeds)
+def test_where_of_bits_is_bits(m: int, shapes: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    c, q = (np.asarray(rng.integers(0, 2, s)) == 1 for s in shapes)
+
+    def f(a: Any, b: Any) -> list[Any]:
+        s, u = a == 1, b == 1
+        return [
+            where(s, True, False), where(s, False, np.True_), where(s, u, False), where(s, q, u), where(s, q, True),
+            where(s, [True], q),
+        ]  # fmt: skip
+
+    got = on_shares(m, f, c.astype(int), q.astype(int))
+    expected = [c, ~c, np.where(c, q, False), np.where(c, q, q), np.where(c, q, True), np.where(c, [True], q)]
+    for result, e in zip(got, expected, strict=True):
+        same(result, e)
+
+
+def test_where_of_public_booleans_sends_nothing() -> None:
+    async def program(party: Party) -> None:
+        p = await (await party.input([1, -1], owner=0) > 0)
+        before = party.transport.traffic.frames_sent
+        await where(p, True, False)
+        assert party.transport.traffic.frames_sent == before
+
+    MemoryCluster(3).run(program)
 
 
 @settings(max_examples=30)
@@ -353,6 +462,16 @@ def test_operands_of_other_kinds_are_refused() -> None:
             for other in (np.zeros(3), np.zeros((3, 2), int), [1, 2, 3], x[:, :1].reshape(1, 1, 2)[..., [0, 0, 0]]):
                 with pytest.raises(ShapeMismatch):
                     f(x, other)
+        arithmetic = (operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod)
+        for f in (*arithmetic, operator.matmul, divmod, pow, np.dot, np.minimum, operator.lt, operator.le):
+            with pytest.raises((WrongType, OutOfRange, ShapeMismatch)):
+                f(p, "a")
+            if f is not pow:
+                with pytest.raises(ShapeMismatch):
+                    f(p, np.ones((3, 5), int))
+        for f in (operator.truediv, operator.floordiv):
+            with pytest.raises(OutOfRange):
+                f(p, 0)
         for f in (operator.and_, operator.or_, operator.xor):
             for other in (1, [1, 0], "a", x):
                 with pytest.raises(WrongType):
@@ -371,8 +490,13 @@ def test_operands_of_other_kinds_are_refused() -> None:
         for condition in (x, True, np.ones((2, 2), np.bool_), None):
             with pytest.raises(WrongType):
                 where(condition, x, x)
-        for unsupported in (lambda: x << 1, lambda: p < p):
-            with pytest.raises(TypeError):
+        for unsupported, instead in [
+            (lambda: x << 1, r"x \* 2\*\*k"), (lambda: 1 >> p, r"x // 2\*\*k"), (lambda: -p, "~ is not"),
+            (lambda: +p, "to_array"), (lambda: x**x, r"mpc\.exp\(y \* mpc\.log\(x\)\)"),
+            (lambda: x**p, r"mpc\.exp"), (lambda: 2**p, r"mpc\.exp"), (lambda: p.dot("a"), "dtype"),
+            (lambda: p < "a", "dtype"), (lambda: f"{x:.2f}", "reveal it first"), (lambda: f"{p:>9}", "reveal it first"),
+        ]:  # fmt: skip
+            with pytest.raises(WrongType, match=instead):
                 unsupported()
         for numbers in (lambda: x & x, lambda: p | x, lambda: x ^ p, lambda: ~x, lambda: where(x, x, x)):
             with pytest.raises(WrongType, match="!= 0 to get SecretBits"):

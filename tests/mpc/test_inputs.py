@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc import MemoryCluster, Party
+from mpc import MemoryCluster, Party, taps
 from mpc.errors import (
     OutOfRange,
     PartyFailed,
@@ -216,6 +216,24 @@ def test_parties_that_expect_another_type_find_out() -> None:
     with pytest.raises(WrongType, match="8 fractional bits, but party"):
         cluster.run(program)
     works(cluster)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (1 << 31,), (1 << 62, 4), (0, 1 << 62)])
+def test_an_announced_shape_that_is_none_ends_in_a_named_error(shape: tuple[int, ...]) -> None:
+    """Nobody makes memory for it."""
+
+    def announce(payload: bytes) -> bytes:
+        notice = np.frombuffer(payload, np.int64).copy()
+        notice[0], notice[2 : 2 + len(shape)] = len(shape), shape
+        return notice.tobytes()
+
+    cluster = MemoryCluster(3, tap=taps.alter(taps.nth(0), announce))
+
+    async def program(party: Party) -> Any:
+        return await party.reveal(party.input([1], owner=0))
+
+    with pytest.raises((ShapeMismatch, OutOfRange), match="party 0 announced"):
+        cluster.run(program)
 
 
 def works(cluster: MemoryCluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mpc
 from mpc import MemoryCluster, Party, SecretArray, SecretBits
 from mpc.errors import ShapeMismatch, WrongType
+from mpc.numpy_habits import INSTEAD
 from tests.mpc.helpers import near, on_shares, same
 
 X = np.array([[3, -1, 0], [7, -7, 3]])
@@ -105,25 +108,35 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (np.median, r"numpy\.median.*sort\(\)"), (np.unique, r"numpy\.unique.*x == c"),
     (np.nonzero, r"numpy\.nonzero.*where"), (np.isnan, r"numpy\.isnan.*never NaN"),
     (np.log10, r"numpy\.log10.*mpc\.log"),
-    (np.linalg.norm, r"norm.*sqrt"), (np.fft.fft, r"fft.*reveal"), (np.sin, r"numpy\.sin.*functions"),
+    (np.linalg.norm, r"norm.*sqrt"), (np.fft.fft, r"fft.*reveal"), (np.sin, r"numpy\.sin.*mpc\.sqrt"),
     (np.add.reduce, r"numpy\.add\.reduce.*sum"), (lambda x, p: np.sum(x, dtype=float), r"numpy\.sum.*dtype"),
     (lambda x, p: np.add(x, 1, where=[True]), r"numpy\.add.*where"),
     (lambda x, p: np.add(x, 1, out=np.zeros(3)), r"numpy\.add.*cannot hold"),
     (lambda x, p: operator.iadd(np.zeros((2, 3), int), x), "cannot hold"),
     (lambda x, p: np.where(p), "where it holds"), (lambda x, p: np.where(x, x, 0), "!= 0 to get SecretBits"),
-    (lambda x, p: np.clip(5, x, x), "maximum"), (lambda x, p: np.reshape(x, (3, 2), order="F"), "C order"),
+    (lambda x, p: np.clip(5, x, x), "maximum"), (lambda x, p: np.reshape(x, (3, 2), order="F"), "'C' only"),
     (np.asarray, "reveal"), (np.array, "reveal"),
-    (lambda x, p: np.arange(9)[x], r"where\(mask, x, 0\).*mpc\.shuffle\.take"),
-    (lambda x, p: np.arange(9)[x[0, 0]], r"where\(mask, x, 0\).*mpc\.shuffle\.take"),
-    (lambda x, p: x[p], r"where\(mask, x, 0\).*mpc\.shuffle\.take"), (lambda x, p: x[x], "mpc.shuffle.take"),
+    (lambda x, p: np.arange(9)[x], r"where\(mask, x, 0\).*mpc\.take"),
+    (lambda x, p: np.arange(9)[x[0, 0]], r"where\(mask, x, 0\).*mpc\.take"),
+    (lambda x, p: x[p], r"where\(mask, x, 0\).*mpc\.take"), (lambda x, p: x[x], r"mpc\.take"),
     (lambda x, p: x[0, x[0, 0]], "must be public"), (lambda x, p: x[: x[0, 0]], "must be public"),
-    (lambda x, p: x.take(x), "mpc.shuffle.take"), (lambda x, p: 2**x, "exp"), (lambda x, p: x**0.5, r"functions\.sqrt"),
-    (lambda x, p: x**-0.5, r"inverse_sqrt"), (lambda x, p: p == 1, "take booleans"),
+    (lambda x, p: x.take(x), r"mpc\.take"), (lambda x, p: 2**x, "exp"), (lambda x, p: x**0.5, r"mpc\.sqrt"),
+    (lambda x, p: x**-0.5, r"mpc\.inverse_sqrt"), (lambda x, p: p == 1, "take booleans"),
     (lambda x, p: p & 1, "take booleans"), (lambda x, p: p & x, "!= 0 to get SecretBits"),
     (lambda x, p: x & p, "!= 0 to get SecretBits"), (lambda x, p: ~x, "!= 0 to get SecretBits"),
     (lambda x, p: x ^ 1, "!= 0 to get SecretBits"), (lambda x, p: np.array(True) | x, "!= 0 to get SecretBits"),
     (lambda x, p: x.round(1), "decimals"), (lambda x, p: x.astype("nonsense"), "bool"),
-    (lambda x, p: x.clip(1, min=2), "twice"),
+    (lambda x, p: x.clip(1, min=2), "twice"), (lambda x, p: np.power(x, x), r"mpc\.exp"),
+    (lambda x, p: np.isnan(x), "leave the check out"), (lambda x, p: np.cov(x[0], x[1]), r"cov.*x\.mean\(\)"),
+    (lambda x, p: np.corrcoef(x[0], x[1]), r"corrcoef.*x\.std\(\)"),
+    (lambda x, p: x.take([0], mode="wrap"), "take of a secret: .*'mode'"),
+    (lambda x, p: x.cumsum(dtype=int), "cumsum of a secret: .*'dtype'"),
+    (lambda x, p: p.sum(out=3), "sum of a secret: .*'out'"),
+    (lambda x, p: x.argmax(out=3), "argmax of a secret: .*'out'"),
+    (lambda x, p: x.astype(int, copy=False), "astype of a secret: .*'copy'"),
+    (lambda x, p: x.mean(0, True, 1, 2), "mean of a secret: too many"),
+    (lambda x, p: x.dot(), "dot of a secret: missing"), (lambda x, p: np.negative(p), "~ is not"),
+    (lambda x, p: np.take(x, x), r"mpc\.take"),
 ]  # fmt: skip
 
 
@@ -141,6 +154,38 @@ def test_what_is_refused_says_what_to_use_and_sends_nothing() -> None:
         assert party.transport.traffic.frames_sent == before
 
     MemoryCluster(3).run(program)
+
+
+def test_hints_name_what_users_import() -> None:
+    for hint in [*INSTEAD.values(), *(text for _, text in REFUSED)]:
+        for name in re.findall(r"mpc\\?\.(\w+)", hint):
+            assert name in mpc.__all__, name
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8])
+def test_the_recipes_of_hints(n: int) -> None:
+    """Medians of odd and even lengths, covariance and correlation, straight after an input without a shape."""
+    rng = np.random.default_rng(n)
+    u, v = rng.integers(-50, 50, n), rng.normal(size=n).round(3)
+
+    async def program(party: Party) -> Any:
+        x, y = party.input(u, owner=0), party.input(v, owner=1)
+        s = (await x).sort()
+        half = (s[(len(s) - 1) // 2] + s[len(s) // 2]) / 2
+        assert "s = (await x).sort(); n = len(s); (s[(n - 1) // 2] + s[n // 2]) / 2" in INSTEAD["median"]
+        if n == 1:
+            return [await party.reveal(half)]
+        d, e = x - x.mean(), y - y.mean()
+        assert INSTEAD["cov"].endswith("(d * e).sum() / (len(x) - 1)")
+        assert INSTEAD["corrcoef"].endswith("(d * e).mean() / (x.std() * y.std())")
+        both = [(d * e).sum() / (len(x) - 1), (d * e).mean() / (x.std() * y.std())]
+        return [await party.reveal(r) for r in (half, *both)]
+
+    found = MemoryCluster(3).run(program)[0]
+    np.testing.assert_allclose(found[0], np.median(u), atol=1e-3)
+    if n > 1:
+        np.testing.assert_allclose(found[1], np.cov(u, v)[0, 1], atol=1e-2)
+        np.testing.assert_allclose(found[2], np.corrcoef(u, v)[0, 1], atol=1e-2)
 
 
 def test_booleans_become_integers_at_all_parties() -> None:

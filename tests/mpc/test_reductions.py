@@ -35,6 +35,82 @@ def test_extremes_at_the_edges_and_of_one(m: int) -> None:
             same(result, getattr(x, name)())
 
 
+@settings(max_examples=40)
+@given(st.sampled_from(PARTIES), hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=9), st.data())
+def test_extremes_of_bits_are_bits(m: int, shape: tuple[int, ...], data: st.DataObject) -> None:
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+    keep = data.draw(st.booleans())
+    likely = data.draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+    x = np.random.default_rng(data.draw(st.integers(0, 99))).random(shape) < likely
+    got = on_shares(m, lambda a: [getattr(a > 0, n)(axis, keepdims=keep) for n in NAMES], x)
+    for name, result in zip(NAMES, got, strict=True):
+        same(result, np.asarray(getattr(x, name)(axis=axis, keepdims=keep)))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 64, 65, 1000])
+def test_the_first_bit_that_is_set(n: int) -> None:
+    for place in {0, n // 2, n - 1}:
+        x = np.arange(n) >= place
+        first, none, only = on_shares(3, lambda a: [(a > 0).argmax(), (a > 1).argmax(), np.argmin(a == 0)], x)
+        same(first, np.asarray(place))
+        same(none, np.asarray(0))
+        same(only, np.asarray(place))
+
+
+def test_rounds_of_the_first_bit_that_is_set() -> None:
+    async def program(party: Party) -> int:
+        p = await (await party.input(np.arange(1024), owner=0) > 0)
+        before = party.transport.traffic.rounds
+        await p.argmax()
+        return party.transport.traffic.rounds - before
+
+    assert max(MemoryCluster(3).run(program)) <= 12
+
+
+@each_m
+def test_positions_that_keep_dimensions(m: int) -> None:
+    x = np.random.default_rng(m).integers(-9, 9, (3, 4, 2))
+    axes = (None, 0, 1, -1)
+    got = on_shares(
+        m, lambda a: [f for b in axes for f in (a.argmax(b, keepdims=True), np.argmin(a, b, keepdims=True))], x
+    )
+    expected = [f for b in axes for f in (x.argmax(b, keepdims=True), np.argmin(x, b, keepdims=True))]
+    for result, e in zip(got, expected, strict=True):
+        same(result, np.asarray(e))
+
+
+@each_m
+def test_two_by_two_of_bits_are_bits(m: int) -> None:
+    x, q = np.array([[1, -1, 2], [0, 5, -3]]), np.array([True, False, True])
+    p, s = x > 0, x > 1
+
+    def f(p: Any, s: Any) -> list[Any]:
+        return [np.minimum(p, s), np.maximum(p, s), np.minimum(p, q), np.maximum(q, p), np.maximum(p, True)]
+
+    got = on_shares(m, lambda a: [*f(a > 0, a > 1), np.maximum(a > 0, 2), np.minimum(a, a > 0)], x)
+    for result, e in zip(got, [*f(p, s), np.maximum(p, 2), np.minimum(x, p)], strict=True):
+        same(result, e)
+
+
+def test_bits_have_the_methods_of_numbers() -> None:
+    x = np.array([[1, -1, 2], [0, 5, -3]])
+    i = (x > 0).astype(int)
+    got = on_shares(
+        3,
+        lambda a: [
+            (a > 0).clip(0, 1), np.clip(a > 0, 1, None), (a > 0).std(), (a > 0).var(axis=0, ddof=1),
+            np.std(a > 0, axis=1), np.max(a > 0), np.min(a > 0, axis=1), np.argmax(a > 0, axis=0, keepdims=True),
+        ],
+        x,
+    )  # fmt: skip
+    expected = [
+        i, i.clip(1, None), i.std(), i.var(axis=0, ddof=1), i.std(axis=1), (x > 0).max(), (x > 0).min(axis=1),
+        (x > 0).argmax(axis=0, keepdims=True),
+    ]  # fmt: skip
+    for result, e in zip(got, expected, strict=True):
+        near(result, np.asarray(e), 1e-3 if np.asarray(e).dtype == np.float64 else 0)
+
+
 @each_m
 def test_extremes_of_reals(m: int) -> None:
     x = np.array([[0.5, -0.5, 0.25], [-3.0, 7.75, 7.75]])
@@ -139,6 +215,8 @@ def test_empty_axes() -> None:
     for name in NAMES:
         with pytest.raises(OutOfRange, match="empty"):
             on_shares(3, lambda a, n=name: getattr(a, n)(), np.zeros(0, int))
+        with pytest.raises(OutOfRange, match="empty"):
+            on_shares(3, lambda a, n=name: getattr(a > 0, n)(), np.zeros(0, int))
     with pytest.raises(OutOfRange, match="empty"):
         on_shares(3, lambda a: a.mean(axis=0), np.zeros((0, 3)))
 
@@ -146,15 +224,16 @@ def test_empty_axes() -> None:
 def test_axes_that_do_not_exist() -> None:
     async def program(party: Party) -> None:
         x = await party.input(np.zeros((2, 3), int), owner=0)
+        p = await (x > 0)
         before = party.transport.traffic.frames_sent
-        for name in (*NAMES, "any", "all"):
-            for axis in (2, -3):
-                with pytest.raises(ShapeMismatch, match="axis"):
-                    getattr(x if name in NAMES else x > 0, name)(axis)
-                before = party.transport.traffic.frames_sent if name not in NAMES else before
-        for name in ("argmin", "argmax"):
-            with pytest.raises(ShapeMismatch, match="one axis"):
-                getattr(x, name)((0, 1))
+        for secret in (x, p):
+            for name in (*NAMES, "any", "all", "sum", "mean", "var", "std", "cumsum", "sort", "argsort"):
+                for axis in (2, -3, 1.5, "a"):
+                    with pytest.raises(ShapeMismatch, match="axis"):
+                        getattr(secret, name)(axis)
+            for name in ("argmin", "argmax", "cumsum", "sort", "argsort"):
+                with pytest.raises(ShapeMismatch, match="one axis"):
+                    getattr(secret, name)((0,))
         for f in (minimum, maximum):
             with pytest.raises(WrongType, match="numpy"):
                 f(1, 2)

@@ -125,6 +125,38 @@ def test_other_shapes(m: int) -> None:
 
 
 @each_m
+def test_expand_dims(m: int) -> None:
+    def f(x: Any) -> list[Any]:
+        axes = (0, 3, -1, -4, np.int64(1), (0, 1), [0, -1], (), (-1, 0, 2))
+        return [*(np.expand_dims(x, a) for a in axes), np.expand_dims(x[0, 0, 0], 0)]
+
+    got = on_shares(m, lambda a: [*f(a), *f(a > 0)], X)
+    for result, expected in zip(got, [*f(X), *f(X > 0)], strict=True):
+        same(result, expected)
+
+
+def test_expand_dims_before_the_shape_is_known() -> None:
+    async def program(party: Party) -> Any:
+        return await party.reveal(np.expand_dims(party.input(X, owner=0), (0, -1)))
+
+    for result in MemoryCluster(3).run(program):
+        same(result, np.expand_dims(X, (0, -1)))
+
+
+@each_m
+def test_axes_of_transpose_in_every_form(m: int) -> None:
+    def f(x: Any) -> list[Any]:
+        return [
+            np.transpose(x[0, 0], 0), x[0, 0].transpose(-1), np.transpose(x, (1, 2, 0)), np.transpose(x, [2, 0, 1]),
+            np.transpose(x, np.array([0, 2, 1])), np.transpose(x), x.transpose(None), np.transpose(x, None),
+            x[0, 0, 0].transpose(()), np.ravel(x, "C"), x.reshape(24, order="C"), np.reshape(x, (6, 4), order="C"),
+        ]  # fmt: skip
+
+    for result, expected in zip(on_shares(m, f, X), f(X), strict=True):
+        same(result, expected)
+
+
+@each_m
 def test_broadcast_to(m: int) -> None:
     x = X[:, :1]
     same(on_shares(m, lambda a: broadcast_to(a, (5, 2, 3, 4)), x), np.broadcast_to(x, (5, 2, 3, 4)))
@@ -151,8 +183,18 @@ def test_what_cannot_be_done_raises_at_once_and_sends_nothing() -> None:
             for move in (lambda s: s.squeeze(0), lambda s: s.swapaxes(0, 3), lambda s: s.take([0], axis=5)):
                 with pytest.raises(ShapeMismatch):
                     move(secret)
-            with pytest.raises(TypeError):
-                secret[0] = 1
+            for key in (0, slice(None), p):
+                with pytest.raises(WrongType, match=r"x = where\(x > 3, 0, x\)"):
+                    secret[key] = 1
+            for axis in (5, 3 + 1, -5, 1.0, "a", (0, 0), (0, 6), None):
+                with pytest.raises(ShapeMismatch, match="expand_dims"):
+                    np.expand_dims(secret, axis)
+            for order in ("F", "A", None, 3):
+                for reorder in (
+                    lambda s, o: s.reshape(24, order=o), lambda s, o: s.ravel(o), lambda s, o: s.flatten(order=o)
+                ):  # fmt: skip
+                    with pytest.raises(WrongType, match="'C' only"):
+                        reorder(secret, order)
             for axis in (3, -4, (0, 0), 1.5, "0"):
                 for name in ("sum", "cumsum", "mean", "any", "all"):
                     with pytest.raises(ShapeMismatch, match="axis"):

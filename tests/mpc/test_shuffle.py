@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from scipy.stats import chi2
 
 from mpc import exchange, mixing, permutation
 from mpc.arrays import SecretArray
-from mpc.errors import NotAPermutation, OutOfRange, ShapeMismatch, UnknownParty, WrongType
+from mpc.errors import FrameInvalid, NotAPermutation, OutOfRange, ShapeMismatch, UnknownParty, WrongType
 from mpc.memory import MemoryCluster
 from mpc.shuffle import permute, put, shuffle, take
+from mpc.transport import Frame
 
 EDGE = (1 << 62) - 1
 PARTIES = [3, 4, 5, 7]
@@ -248,6 +250,9 @@ def test_permute_shares_afresh() -> None:
         ([0, 1], ShapeMismatch),
         ([[0, 1, 2]], ShapeMismatch),
         ([0.0, 1.0, 2.0], WrongType),
+        ([[1], [1, 2]], WrongType),
+        ({0, 1, 2}, WrongType),
+        ("abc", WrongType),
         (None, WrongType),
     ],
 )
@@ -276,12 +281,36 @@ def test_bad_arguments() -> None:
             (lambda: take(x, y), ShapeMismatch),
             (lambda: take(x, np.arange(3)), WrongType),
             (lambda: put(x, x.astype(float)), WrongType),
+            *(
+                (lambda f=f, a=a: f(a, x), WrongType)
+                for f in (take, put)
+                for a in (3, None, "ab", np.arange(3), [x, 3])
+            ),
+            *((lambda a=a: permute(a, [0, 1, 2], 0), WrongType) for a in (3, None, np.arange(3), [x, 3])),
+            (lambda: permute([], [0], 0), ShapeMismatch),
+            (lambda: take([], x), ShapeMismatch),
         ]:
             with pytest.raises(error):
                 await call()
         assert shuffle() == ()
 
     MemoryCluster(3).run(program)
+
+
+def test_the_first_few_in_a_secret_order() -> None:
+    values, order = np.array([[5, 6], [7, 8], [9, 1], [0, 2]]), np.array([2, 0, 3, 1])
+
+    async def program(party: Any) -> Any:
+        x = party.input(values, owner=0, shape=(4, 2))
+        s = party.input(order, owner=1, shape=(4,))
+        with pytest.raises(ShapeMismatch, match=r"take all rows, then slice: take\(x, order\)\[:3\]"):
+            take(x, s[:3])
+        with pytest.raises(WrongType, match=r"x\[indices\]"):
+            take(x, order)
+        return [take(x, s)[:3]]
+
+    (found,) = revealed(3, program)
+    np.testing.assert_array_equal(found, values[order][:3])
 
 
 @pytest.mark.parametrize("parties", [3, 4])
@@ -292,6 +321,26 @@ def test_secret_indexes_that_are_no_permutation(parties: int) -> None:
 
     with pytest.raises(NotAPermutation):
         MemoryCluster(parties).run(program)
+
+
+@pytest.mark.parametrize("parties", [4, 5, 7])
+def test_wrong_row_numbers_opened_to_the_owner_of_a_permutation(parties: int) -> None:
+    """They index memory: numbers of any size are refused."""
+    rng = np.random.default_rng(0)
+    started: list[int] = []
+
+    def tap(frame: Frame) -> list[Frame]:
+        wrong = started and frame.receiver == 0 and frame.sender == 1
+        return [replace(frame, payload=rng.bytes(len(frame.payload))) if wrong else frame]
+
+    async def program(party: Any) -> None:
+        x = await party.input(np.arange(1000), owner=0, shape=(1000,))
+        started.append(party.index)
+        await permute(x, np.arange(1000) if party.index == 0 else None, 0)
+
+    with pytest.raises(FrameInvalid, match="no order of 1000 rows") as caught:
+        MemoryCluster(parties, seed=1, tap=tap).run(program)
+    assert caught.value.peer == -1
 
 
 @pytest.mark.parametrize("how", ["shuffle", "permute"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mpc import exchange, lexicographic, ordering, sorting
+from mpc import exchange, lexicographic, ordering, row_sort
 from mpc.arrays import SecretArray
-from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.errors import AccordError, OutOfRange, ShapeMismatch, WrongType
 from mpc.memory import MemoryCluster
 from mpc.sorting import sort_by
+from mpc.transport import Frame
 from tests.mpc.test_shuffle import EDGE, PARTIES, revealed, unlikely
 
 
@@ -105,6 +108,66 @@ def test_several_keys_and_payload(parties: int, n: int) -> None:
         assert found.dtype == expected.dtype
 
 
+@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_descending(parties: int, axis: int | None) -> None:
+    values = np.random.default_rng(3).choice([-EDGE, -1, 0, 1, 7, EDGE], (5, 6))
+
+    async def program(party: Any) -> Any:
+        (x,) = inputs(party, values)
+        return [x.sort(axis, descending=True), x.argsort(axis, descending=np.True_), x.sort(axis, "stable")]
+
+    found, places, up = revealed(parties, program)
+    np.testing.assert_array_equal(found, -np.sort(-values, axis))
+    np.testing.assert_array_equal(places, np.argsort(-values, axis, kind="stable"))
+    np.testing.assert_array_equal(up, np.sort(values, axis))
+
+
+@pytest.mark.parametrize("parties", [3, 5])
+@pytest.mark.parametrize("shape", [(0,), (1,), (70,), (3, 5), (4, 0), (2, 3, 4)])
+@pytest.mark.parametrize("down", [False, True])
+def test_bits_sorted_are_bits(parties: int, shape: tuple[int, ...], down: bool) -> None:
+    flags = np.random.default_rng(4).random(shape) < 0.4
+    sign = -1 if down else 1
+    for axis in (None, *range(-len(shape), len(shape))):
+
+        async def program(party: Any, axis: int | None = axis) -> Any:
+            (x,) = inputs(party, flags.astype(int))
+            p = x > 0
+            return [
+                p.sort(axis, descending=down),
+                p.argsort(axis, descending=down),
+                np.sort(p, axis),
+                np.argsort(p, axis),
+            ]
+
+        found, places, up, up_places = revealed(parties, program)
+        assert found.dtype == up.dtype == np.bool_
+        np.testing.assert_array_equal(found, np.sort(sign * flags.astype(int), axis) == sign)
+        np.testing.assert_array_equal(places, np.argsort(sign * flags.astype(int), axis, kind="stable"))
+        np.testing.assert_array_equal(up, np.sort(flags, axis))
+        np.testing.assert_array_equal(up_places, np.argsort(flags, axis, kind="stable"))
+
+
+def test_one_array_as_keys_or_payload_is_one() -> None:
+    key, square = np.array([3, 1, 2]), np.arange(9).reshape(3, 3)
+
+    async def program(party: Any) -> Any:
+        k, s = inputs(party, key, square)
+        one, rows = sort_by(k, s, descending=[True])
+        (same,), none = sort_by([k])
+        assert none == ()
+        flag, (again,) = sort_by(k > 1, (s,), descending=np.True_)
+        return [one, rows, same, flag, again]
+
+    one, rows, same, flag, again = revealed(3, program)
+    np.testing.assert_array_equal(one, [3, 2, 1])
+    np.testing.assert_array_equal(rows, square[[0, 2, 1]])
+    np.testing.assert_array_equal(same, [1, 2, 3])
+    np.testing.assert_array_equal(flag, [True, True, False])
+    np.testing.assert_array_equal(again, square[[0, 2, 1]])
+
+
 @pytest.mark.parametrize("down", [False, True])
 def test_equal_keys_keep_their_order(down: bool) -> None:
     key = np.random.default_rng(2).integers(0, 4, 200)
@@ -178,7 +241,7 @@ def transcript(monkeypatch: pytest.MonkeyPatch, values: Any, seed: int, lanes: i
     """(revealed comparisons, places found after the shuffle, sizes of all messages) of one sort."""
     opened: list[bytes] = []
     places: list[Any] = []
-    true_reveal, true_order = exchange.reveal, sorting.order
+    true_reveal, true_order = exchange.reveal, row_sort.order
 
     async def reveal(party: Any, share: Any, *args: Any, **options: Any) -> Any:
         found = await true_reveal(party, share, *args, **options)
@@ -197,8 +260,8 @@ def transcript(monkeypatch: pytest.MonkeyPatch, values: Any, seed: int, lanes: i
         await SecretArray(party, share.reshape(share.shape[0], lanes, -1)).sort()
 
     with monkeypatch.context() as patch:
-        patch.setattr(sorting, "reveal", reveal)
-        patch.setattr(sorting, "order", order)
+        patch.setattr(row_sort, "reveal", reveal)
+        patch.setattr(row_sort, "order", order)
         cluster = MemoryCluster(3, seed=seed, keep=True)
         cluster.run(program)
     return opened, places[0], sorted((f.sender, f.receiver, f.depth, len(f.payload)) for f in cluster.log)
@@ -230,7 +293,7 @@ def test_the_revealed_order_is_uniform(monkeypatch: pytest.MonkeyPatch, lane: li
 
 def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ties broken by the public place after the shuffle, a mistake easily made, show which rows are equal."""
-    true_order = sorting.order
+    true_order = row_sort.order
 
     async def leaky(party: Any, keys: Any, widths: Any, lanes: int = 1) -> Any:
         n = keys.shape[2]
@@ -238,10 +301,108 @@ def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         keys[-1] = exchange.public_share(party, np.tile(np.arange(n // lanes, dtype=np.uint64), lanes))
         return await true_order(party, keys, widths, lanes)
 
-    monkeypatch.setattr(sorting, "order", leaky)
+    monkeypatch.setattr(row_sort, "order", leaky)
     assert unlikely(order_counts(monkeypatch, [1, 2, 3, 4], 7)) > 1e-4
     assert unlikely(order_counts(monkeypatch, [5, 5, 5, 5], 7)) < 1e-12
     assert unlikely(order_counts(monkeypatch, [9, -9, 9, 0], 7)) < 1e-12
+
+
+# -- comparisons that are no order ---------------------------------------------------------
+
+
+def rows_after(monkeypatch: pytest.MonkeyPatch, n: int, lanes: int, answer: Any) -> Any:
+    """The values 0, 1, ... of every lane, sorted by comparisons whose results are ``answer(words)``."""
+
+    async def program(party: Any) -> Any:
+        async def reveal(party: Any, share: Any, **options: Any) -> Any:
+            await exchange.reveal(party, share, **options)
+            return answer(share.shape[1])
+
+        monkeypatch.setattr(row_sort, "reveal", reveal)
+        (x,) = inputs(party, np.tile(np.arange(n), (lanes, 1)))
+        return [x.sort(), x.argsort()]
+
+    return revealed(3, program)
+
+
+@pytest.mark.parametrize(("n", "lanes"), [(2, 1), (30, 1), (1000, 1), (6000, 1), (5, 50), (200, 3)])
+@pytest.mark.parametrize("kind", ["random", "never", "always"])
+def test_any_results_of_comparisons_end_in_a_permutation(
+    monkeypatch: pytest.MonkeyPatch, n: int, lanes: int, kind: str
+) -> None:
+    """What a peer sends can make the order wrong; it cannot lose a row or leave the arrays."""
+    rng = np.random.default_rng(n)
+    full = np.uint64(0xFFFFFFFFFFFFFFFF)
+    noise = rng.integers(0, 1 << 64, 1 << 20, np.uint64)
+    answer = {
+        "random": lambda words: noise[:words].copy(),
+        "never": lambda words: np.zeros(words, np.uint64),
+        "always": lambda words: np.full(words, full),
+    }[kind]
+    values, places = rows_after(monkeypatch, n, lanes, answer)
+    for found in (values, places):
+        np.testing.assert_array_equal(np.sort(found), np.tile(np.arange(n), (lanes, 1)))
+
+
+@pytest.mark.parametrize("n", [10, 50, 2000])
+@pytest.mark.parametrize("parties", [3, 4])
+def test_keys_beyond_their_width_come_out_in_some_order(n: int, parties: int) -> None:
+    async def program(party: Any) -> Any:
+        (x,) = inputs(party, np.arange(n) * 7)
+        (key,), (value,) = sort_by([x], [x], bits=2)
+        return [key, value]
+
+    key, value = revealed(parties, program)
+    np.testing.assert_array_equal(np.sort(key), np.arange(n) * 7)
+    np.testing.assert_array_equal(key, value)
+    again = revealed(parties, program)
+    np.testing.assert_array_equal(key, again[0])
+
+
+def test_keys_beyond_the_range_come_out_in_some_order() -> None:
+    values = np.random.default_rng(1).integers(-(1 << 61), 1 << 61, 50)
+
+    async def program(party: Any) -> Any:
+        (x,) = inputs(party, values)
+        return [(x * 4).sort(), (x * 4).argsort()]
+
+    for seed in range(5):
+        found, places = revealed(3, program, seed)
+        np.testing.assert_array_equal(np.sort(found), np.sort(values * 4))
+        np.testing.assert_array_equal(np.sort(places), np.arange(50))
+
+
+def test_wrong_numbers_of_a_peer_end_in_a_wrong_order_or_a_named_error() -> None:
+    rng = np.random.default_rng(0)
+    for parties in (3, 5):
+        for seed in range(3):
+            started: list[int] = []
+
+            def tap(frame: Frame, started: list[int] = started) -> list[Frame]:
+                wrong = started and (frame.sender, frame.receiver) == (1, 0) and len(frame.payload) >= 8
+                return [replace(frame, payload=rng.bytes(len(frame.payload))) if wrong else frame]
+
+            async def program(party: Any, started: list[int] = started) -> Any:
+                x = await party.input(np.arange(200), owner=0, shape=(200,))
+                started.append(party.index)
+                return await party.reveal(x.sort())
+
+            with contextlib.suppress(AccordError):
+                assert MemoryCluster(parties, seed=seed, tap=tap).run(program)[0].shape == (200,)
+
+
+def test_few_rows_meet_in_a_gap_and_many_are_not_all_compared() -> None:
+    for known, new, lanes in [(0, 63, 1), (7, 30, 40), (127, 1920, 1), (2047, 14336, 1)]:
+        most = ordering.reach(known, new, lanes)
+        starts = np.array([0, *np.cumsum([new] * lanes)], np.int64)  # all in one gap
+        a, b = ordering.meetings(starts, most)
+        assert (b > a).all() and (b - a).max() == most <= new - 1
+        assert a.size == lanes * sum(min(most, new - 1 - i) for i in range(new))
+        assert known or most == new - 1
+        rng = np.random.default_rng(new)
+        for _ in range(20):  # in random order nothing is left out
+            gaps = np.bincount(np.searchsorted(np.sort(rng.random(known)), rng.random(new)), minlength=known + 1)
+            assert gaps.max() <= most + 1
 
 
 # -- bad input -----------------------------------------------------------------------------
@@ -264,6 +425,18 @@ def test_bad_arguments() -> None:
             (lambda: sort_by([x], bits=[2.5]), OutOfRange),
             (lambda: sort_by([np.arange(3)]), WrongType),
             (lambda: sort_by([x], [np.arange(3)]), WrongType),
+            *((lambda b=b: sort_by([x], bits=b), OutOfRange) for b in (2.0, True, "2", [True])),
+            *((lambda d=d: sort_by([x], descending=d), WrongType) for d in (1, None, "no", ["no"], [1], x)),
+            *((lambda d=d: x.sort(descending=d), WrongType) for d in (1, None, "no")),
+            (lambda: x.argsort(descending=0), WrongType),
+            (lambda: (x > 0).sort(descending=1), WrongType),
+            (lambda: x.sort((0,)), ShapeMismatch),
+            (lambda: x.sort("a"), ShapeMismatch),
+            (lambda: x.argsort(1.5), ShapeMismatch),
+            *((lambda k=k: sort_by(k), WrongType) for k in (None, 3, np.arange(3), "ab", iter([x]))),
+            *((lambda p=p: sort_by([x], p), WrongType) for p in (None, 3, np.arange(3), "ab")),
+            (lambda: sort_by(y), ShapeMismatch),
+            (lambda: sort_by(x, y), ShapeMismatch),
         ]:
             with pytest.raises(error):
                 call()
