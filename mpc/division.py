@@ -39,12 +39,15 @@ FRAC = encoding.FRAC
 # -- operands ------------------------------------------------------------------------------
 
 
-async def fixed_words(x: SecretArray) -> Words:
-    """[x] with 16 fractional bits, flat (k, n)."""
+async def fixed_words(x: SecretArray) -> tuple[Words, int]:
+    """[x] with 16 - shift fractional bits, flat (k, n), and the shift, 0 to 16.
+
+    It is left to the caller to shift, who knows what to do with words that have no room for it.
+    """
     flat = np.ascontiguousarray(x.share).reshape(x.party.layout.k, -1)
     if x.frac > FRAC:
-        return await truncate(x.party, flat, x.frac - FRAC)
-    return flat << np.uint64(FRAC - x.frac)
+        return await truncate(x.party, flat, x.frac - FRAC), 0
+    return flat, FRAC - x.frac
 
 
 def only_secret(x: Any, name: str) -> Any:
@@ -67,8 +70,8 @@ def _per_high(**of: int) -> Words:
 
 @operation(SecretArray, shape_of)
 async def _reciprocal(x: SecretArray) -> SecretArray:
-    words = await fixed_words(x)
-    out = await in_pieces(x.party, "reciprocal", lambda w: _reciprocal_words(x.party, w), words)
+    words, shift = await fixed_words(x)
+    out = await in_pieces(x.party, "reciprocal", lambda w: _reciprocal_words(x.party, w, shift), words)
     return SecretArray(x.party, out.reshape(x.share.shape), FRAC)
 
 
@@ -81,15 +84,16 @@ def reciprocal(x: Any) -> SecretArray:
     return _reciprocal(only_secret(x, "reciprocal"))
 
 
-async def _reciprocal_words(party: Party, x: Words) -> Words:
+async def _reciprocal_words(party: Party, x: Words, shift: int) -> Words:
     """X 2^-16 = x has 1/x 2^16 = 2^32 / X = (1/n) 2^(31-p), 2^(31-p) = 2^(7-l) 2^(24-8h).
 
     1/n <= 2 with 29 bits is at most 2^30 (1 + 2^-26), 2^(31-p) at most 2^31: the product stays below 2^62. For p >= 32
     the result is below one in the last place.
     """
     found = await normalise(
-        party, x, signed=True, low=[_table(*range(7, -1, -1))], high=[_per_high(h0=24, h1=16, h2=8, h3=0)]
-    )
+        party, x, signed=True, shift=shift,
+        low=[_table(*range(7, -1, -1))], high=[_per_high(h0=24, h1=16, h2=8, h3=0)],
+    )  # fmt: skip
     both = party.launch("scale", lambda: mul(party, found.low[:, 0], found.high[:, 0]))
     inverse = await series(party, found.n << np.uint64(1), RECIPROCAL, 29)
     return await round_off(party, await mul(party, inverse, await both.result()), 29)
@@ -109,25 +113,24 @@ def divide(x: Any, y: Any) -> SecretArray:
     return _divide(*as_numbers(broadcast, x, y))
 
 
-async def _secret(party: Party, x: Any) -> Words:
-    """16 fractional bits, (k, *shape), of a secret or public operand."""
-    if isinstance(x, SecretArray):
-        return (await fixed_words(x)).reshape(x.share.shape)
-    words, _ = encoding.encode(x, FRAC, what="public operand")
-    return public_share(party, words)
-
-
 @operation(SecretArray, broadcast)
-async def _divide(x: Any, y: Any) -> SecretArray:
-    party = x.party if isinstance(x, Secret) else y.party
-    shape = broadcast(x, y)
-    a, b = [expand(await _secret(party, o), shape).reshape(party.layout.k, -1) for o in (x, y)]
-    out = await in_pieces(party, "divide", lambda a, b: _divide_words(party, a, b), a, b)
+async def _divide(x: Any, y: SecretArray) -> SecretArray:
+    party, shape = y.party, broadcast(x, y)
+    if isinstance(x, SecretArray):
+        above, missing = await fixed_words(x)
+        above = (above << np.uint64(missing)).reshape(x.share.shape)
+    else:
+        above = public_share(party, encoding.encode(x, FRAC, what="public dividend")[0])
+    below, shift = await fixed_words(y)
+    a, b = (expand(o, shape).reshape(party.layout.k, -1) for o in (above, below.reshape(y.share.shape)))
+    out = await in_pieces(party, "divide", lambda a, b: _divide_words(party, a, b, shift), a, b)
     return SecretArray(party, out.reshape(party.layout.k, *shape), FRAC)
 
 
-async def _divide_words(party: Party, a: Words, b: Words) -> Words:
-    """a 2^16 / b for words |a| < 2^56, 1 <= |b| < 2^56 with |a / b| < 2^27: Q = a r 2^(15-p) for r = 1/n.
+async def _divide_words(party: Party, a: Words, b: Words, shift: int) -> Words:
+    """a 2^16 / (b 2^shift) for words |a| < 2^56, 1 <= |b 2^shift| < 2^56 with a quotient below 2^27.
+
+    Q = a r 2^(15-p) for r = 1/n, b 2^shift = n 2^(p+1).
 
     Scales of a r, 1 <= r <= 2:
         tiny = a r 2^18, exact, for p < 16: there |a| < 2^27 |b| < 2^43.
@@ -138,7 +141,7 @@ async def _divide_words(party: Party, a: Words, b: Words) -> Words:
     own overflow does no harm.
     """
     found = await normalise(
-        party, b, signed=True, low=[_table(*range(7, -1, -1))],
+        party, b, signed=True, shift=shift, low=[_table(*range(7, -1, -1))],
         high=[_per_high(h0=9, h1=1), _per_high(h2=8, h3=0), _per_high(h4=8, h5=0), _per_high(h6=8)],
     )  # fmt: skip
     cut = party.launch("upper", lambda: truncate(party, a, 26))

@@ -2,7 +2,8 @@
 
 All take fixed point or integers and give fixed point with 16 fractional bits, whatever the operand had. Errors are
 stated in ulp, 2^-16 = 1.53e-5, for t = 1 (m = 3, 4); each further t adds half an ulp. Rounds and bytes (an element and
-party) are for m = 3. Sources: separable.py. Nothing is leaked.
+party) are for m = 3; where an operand with fewer fractional bits (an integer) is normalised, they are 2 rounds and 3
+bytes more. Sources: separable.py. Nothing is leaked.
 """
 
 from __future__ import annotations
@@ -45,13 +46,15 @@ _LOG2_E = 1.4426950408889634
 _LN_2 = 0.6931471805599453
 
 
-Work = Callable[[Party, Words], Coroutine[Any, Any, Words]]
+Inside = Callable[[Party, Words], Coroutine[Any, Any, Words]]
+Work = Callable[[Party, Words, int], Coroutine[Any, Any, Words]]
+"""From words with 16 - shift fractional bits and the shift to words with 16."""
 
 
 @operation(SecretArray, lambda x, work: shape_of(x))
 async def _apply(x: SecretArray, work: Work) -> SecretArray:
-    words = await fixed_words(x)
-    out = await in_pieces(x.party, work.__name__, lambda w: work(x.party, w), words)
+    words, shift = await fixed_words(x)
+    out = await in_pieces(x.party, work.__name__, lambda w: work(x.party, w, shift), words)
     return SecretArray(x.party, out.reshape(x.share.shape), FRAC)
 
 
@@ -73,14 +76,14 @@ def sqrt(x: Any) -> SecretArray:
     return _apply(only_secret(x, "sqrt"), _sqrt)
 
 
-async def _sqrt(party: Party, x: Words) -> Words:
+async def _sqrt(party: Party, x: Words, shift: int) -> Words:
     """X = n 2^(p+1), p = 8h + l: sqrt(X 2^-16) 2^16 = sqrt(n) 2^((l+1)/2) 2^(4h+8).
 
     sqrt(n) with 28 bits times 2^((l+1)/2) <= 2^4 with 28 stays below 2^60 (1 + 2^-20); cut to 25 bits, it is below
     2^29 (1 + 2^-20), and times 2^(4h+8) <= 2^32 below 2^62.
     """
     found = await normalise(
-        party, x,
+        party, x, shift=shift,
         low=[_column([math.sqrt(2.0 ** (l + 1)) for l in range(8)], 28)],
         high=[powers([4 * h + 8 if h < 7 else None for h in range(8)])],
     )  # fmt: skip
@@ -98,13 +101,13 @@ def inverse_sqrt(x: Any) -> SecretArray:
     return _apply(only_secret(x, "inverse_sqrt"), _inverse_sqrt)
 
 
-async def _inverse_sqrt(party: Party, x: Words) -> Words:
+async def _inverse_sqrt(party: Party, x: Words, shift: int) -> Words:
     """2^24 / sqrt(X) = n^(-1/2) 2^(-(l+1)/2) 2^(24-4h).
 
     n^(-1/2) <= 2^(1/2) with 30 bits times 2^(-(l+1)/2) with 30 is at most 2^60; cut to 36 bits, times 2^24, too.
     """
     found = await normalise(
-        party, x,
+        party, x, shift=shift,
         low=[_column([math.sqrt(2.0 ** -(l + 1)) for l in range(8)], 30)],
         high=[powers([24 - 4 * h if h < 7 else None for h in range(8)])],
     )  # fmt: skip
@@ -125,14 +128,14 @@ def log(x: Any) -> SecretArray:
     return _apply(only_secret(x, "log"), _log)
 
 
-async def _log(party: Party, x: Words) -> Words:
+async def _log(party: Party, x: Words, shift: int) -> Words:
     """log(X 2^-16) = log n + l log 2 + (8h - 15) log 2, all with 56 bits, below 28 2^56 < 2^61.
 
     0 and negative x have n = 0 and p = 63: there the table makes up for what the series gives at n = 0.
     """
     at_zero = math.fsum([LOG.constant, *LOG.cos])
     found = await normalise(
-        party, x,
+        party, x, shift=shift,
         low=[_column([l * _LN_2 for l in range(8)], LOG.bits)],
         high=[_column([*((8 * h - 15) * _LN_2 for h in range(7)), -23 * _LN_2 - at_zero], LOG.bits)],
     )  # fmt: skip
@@ -148,8 +151,8 @@ def exp(x: Any) -> SecretArray:
     return _apply(only_secret(x, "exp"), _exp)
 
 
-async def _exp(party: Party, x: Words) -> Words:
-    return await _saturate(party, x, _exp_inside, (_EXP_LEAST, EXP_LIMIT), (0, round(_EXP_MOST * (1 << FRAC))))
+async def _exp(party: Party, x: Words, shift: int) -> Words:
+    return await _saturate(party, x, shift, _exp_inside, (_EXP_LEAST, EXP_LIMIT), (0, round(_EXP_MOST * (1 << FRAC))))
 
 
 async def _exp_inside(party: Party, x: Words) -> Words:
@@ -205,16 +208,18 @@ def tanh(x: Any) -> SecretArray:
 _TANH = replace(SIGMOID, constant=0.0, sin=tuple(2 * b for b in SIGMOID.sin))
 
 
-async def _sigmoid(party: Party, x: Words) -> Words:
+async def _sigmoid(party: Party, x: Words, shift: int) -> Words:
     one = 1 << FRAC
     return await _saturate(
-        party, x, lambda p, w: _wave(p, w, SIGMOID, SIGMOID_PERIOD), (-SIGMOID_LIMIT, SIGMOID_LIMIT), (0, one)
+        party, x, shift, lambda p, w: _wave(p, w, SIGMOID, SIGMOID_PERIOD), (-SIGMOID_LIMIT, SIGMOID_LIMIT), (0, one)
     )
 
 
-async def _tanh(party: Party, x: Words) -> Words:
+async def _tanh(party: Party, x: Words, shift: int) -> Words:
     one, limit = 1 << FRAC, SIGMOID_LIMIT / 2
-    return await _saturate(party, x, lambda p, w: _wave(p, w, _TANH, SIGMOID_PERIOD / 2), (-limit, limit), (-one, one))
+    return await _saturate(
+        party, x, shift, lambda p, w: _wave(p, w, _TANH, SIGMOID_PERIOD / 2), (-limit, limit), (-one, one)
+    )
 
 
 async def _wave(party: Party, x: Words, s: Series, period: float) -> Words:
@@ -223,12 +228,17 @@ async def _wave(party: Party, x: Words, s: Series, period: float) -> Words:
 
 
 async def _saturate(
-    party: Party, x: Words, inside: Work, limits: tuple[float, float], values: tuple[int, int]
+    party: Party, x: Words, shift: int, inside: Inside, limits: tuple[float, float], values: tuple[int, int]
 ) -> Words:
-    """``inside`` between the limits, beyond them the values. Both comparisons run beside it. Rounds: 9 (m = 3)."""
-    n = x.shape[1]
-    least, most = (public_share(party, np.full(1, round(l * (1 << FRAC)) % (1 << 64), np.uint64)) for l in limits)
-    function = party.launch("inside", lambda: inside(party, x))
+    """``inside`` between the limits, beyond them the values. Both comparisons run beside it. Rounds: 9 (m = 3).
+
+    x is compared before it is shifted, with the least and the greatest word between the limits: so every x will do.
+    """
+    n, unit = x.shape[1], 1 << (FRAC - shift)
+    words = math.ceil(limits[0] * unit), math.floor(limits[1] * unit)
+    least, most = (public_share(party, np.full(1, w % (1 << 64), np.uint64)) for w in words)
+    fine = x << np.uint64(shift) if shift else x
+    function = party.launch("inside", lambda: inside(party, fine))
     is_above = party.launch("above", lambda: sign_bit(party, most - x))
     below = await sign_bit(party, x - least)
     above = await is_above.result()

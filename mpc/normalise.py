@@ -45,19 +45,26 @@ def powers(exponents: Sequence[float | None]) -> Words:
 
 
 async def normalise(
-    party: Party, x: Words, *, low: Sequence[Words] = (), high: Sequence[Words] = (), signed: bool = False
+    party: Party,
+    x: Words,
+    *,
+    low: Sequence[Words] = (),
+    high: Sequence[Words] = (),
+    signed: bool = False,
+    shift: int = 0,
 ) -> Normal:
-    """Normalise [x] (k, n), and look up further columns of 8 entries by the digits of p = 8 h + l.
+    """Normalise [x 2^shift] from [x] (k, n), and look up further columns of 8 entries by the digits of p = 8 h + l.
 
     With ``signed`` n comes from |x|, and every low column carries the sign of x, to give it back to what it scales.
     Of a negative x the bits of -1 - x are looked at: -2^q has p = q - 1 and n = 1. What is 0 has p = 63.
 
-    1. The bits of x, flipped if it is negative.
+    1. The bits of x, flipped if it is negative, and moved up by ``shift``; those that end at LARGEST or above are joined
+       there, so that a number too large stays one.
     2. The position p of the leading one, in binary.
     3. 2^(61-p) = 2^(7-l) 2^(54-8h), each looked up; h = 7 gives 0.
     4. Two products.
 
-    Rounds: for m = 3 20. Leaks nothing.
+    Rounds: for m = 3 20, with a shift up to 2 more. Leaks nothing.
     """
     planes = await to_bits(party, x)
     sign = planes[:, 63:].copy()
@@ -65,6 +72,8 @@ async def normalise(
         planes[:, :63] ^= sign
         planes[:, 63] = 0
         planes[:, :1] ^= sign ^ await and_(party, planes[:, :1], sign)  # or: so that -1 is not taken for 0
+    if shift:
+        planes, x = await _moved_up(party, planes, shift), x << np.uint64(shift)
     place = await leading_bit(party, planes)
     n = x.shape[1]
     lows = np.stack([powers([7 - l for l in range(8)]), *low])
@@ -78,6 +87,21 @@ async def normalise(
     lower = await looked.result()
     scaled = await mul(party, x, lower[:, 0])
     return Normal(await mul(party, scaled, upper[:, 0]), lower[:, 1:], upper[:, 1:])
+
+
+async def _moved_up(party: Party, planes: Words, by: int) -> Words:
+    """[planes of x 2^by] (k, 64, W) from those of x, but for the places from LARGEST to 62: one of them is set if x 2^by
+    has a bit there or above. The sign, plane 63, stays. Rounds: at most 2 for by <= 21."""
+    above = planes[:, LARGEST - by : 63]
+    while above.shape[1] > 63 - LARGEST:
+        half = above.shape[1] // 2
+        left, right = above[:, :half], above[:, half : 2 * half]
+        above = np.concatenate([left ^ right ^ await and_(party, left, right), above[:, 2 * half :]], axis=1)
+    moved = np.zeros_like(planes)
+    moved[:, by:LARGEST] = planes[:, : LARGEST - by]
+    moved[:, LARGEST : LARGEST + above.shape[1]] = above
+    moved[:, 63] = planes[:, 63]
+    return moved
 
 
 async def in_pieces(

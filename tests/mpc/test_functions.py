@@ -161,6 +161,47 @@ def test_saturation_is_exact(m: int) -> None:
     assert (bottom == 0).all()
 
 
+FAR = {0: [2**46, 2**47, 2**48 + 1, 2**60 + 5, 2**62 - 1], 1: [2**46, 2**59 + 2, 2**60], 9: [2**46, 2**48 + 1, 2**52]}
+"""Numbers that would lose their leading bits if they were given 16 fractional ones."""
+
+
+@pytest.mark.parametrize("m", [3, 4])
+@pytest.mark.parametrize("frac", FAR)
+def test_saturation_of_what_has_no_room_for_16_fractional_bits(m: int, frac: int) -> None:
+    far = np.array(FAR[frac])
+    values = np.concatenate([far, -far])
+    top, bottom = np.split(on_shares(m, functions.exp, values, frac=frac), 2)
+    assert (np.abs(top - np.exp(functions.EXP_LIMIT)) < ULP).all() and (bottom == 0).all()
+    same(on_shares(m, functions.sigmoid, values, frac=frac), np.repeat([1.0, 0.0], far.size))
+    same(on_shares(m, functions.tanh, values, frac=frac), np.repeat([1.0, -1.0], far.size))
+    for f in (functions.sqrt, functions.inverse_sqrt, functions.reciprocal, lambda a: 5.0 / a):
+        np.testing.assert_allclose(on_shares(m, f, values, frac=frac), 0, rtol=0, atol=default_threshold(m) * ULP)
+    top, bottom = np.split(on_shares(m, functions.log, values, frac=frac), 2)
+    assert (top < -11).all() and (top > -16.01).all() and (np.abs(bottom - np.log(ULP)) < 3 * ULP).all()
+
+
+@pytest.mark.parametrize("frac", [0, 1, 4])
+def test_saturation_begins_where_it_should(frac: int) -> None:
+    """With few fractional bits the limits 5.5, 11, -12 and 15 may lie between two numbers."""
+    x = np.arange(-16 << frac, 17 << frac) / (1 << frac)
+    values: Any = x.astype(int) if frac == 0 else x
+    names = ("sigmoid", "tanh", "exp")
+    sigmoid, tanh, exp = on_shares(3, lambda a: [getattr(functions, n)(a) for n in names], values, frac=frac)
+    check(3, sigmoid, 1 / (1 + np.exp(-x)), 2.2)
+    check(3, tanh, np.tanh(x), 3.3)
+    check(3, exp, np.exp(np.minimum(x, 15)), 1.6, 2.0**-17)
+
+
+@pytest.mark.parametrize("m", [3, 4])
+def test_integers_up_to_the_range(m: int) -> None:
+    x = np.concatenate([2 ** np.arange(40), 2 ** np.arange(1, 41) - 1])
+    check(m, on_shares(m, functions.sqrt, x), np.sqrt(x), 1.1, 2.0**-21)
+    check(m, on_shares(m, functions.log, x), np.log(x), 1.1)
+    check(m, on_shares(m, functions.reciprocal, signed(x)), 1 / signed(x), 1.5, 2.0**-24)
+    y = np.minimum(x * 99, 2**40 - 1)
+    check(m, on_shares(m, lambda a, b: a / b, y, signed(x)), y / signed(x), 1.1, 2.0**-18)
+
+
 def test_bad_divisors() -> None:
     async def program(party: Party) -> None:
         x = await party.input(np.arange(3), owner=0)
@@ -269,15 +310,16 @@ def test_every_machine_computes_the_same_bits() -> None:
 )
 def test_rounds_and_sizes_of_messages(name: str, rounds: int) -> None:
     """As documented for m = 3, and independent of the values."""
-    sent = []
-    for values in (np.zeros(50), np.linspace(-20, 20, 50)):
+    sent: list[list[int]] = []
+    for values in (np.zeros(50), np.linspace(-20, 20, 50), np.arange(50), np.arange(50) << 55):
         cluster = MemoryCluster(3, seed=0)
+        more = 0 if values.dtype == np.float64 or rounds < 10 else 2
 
-        async def program(party: Party, values: Reals = values) -> int:
+        async def program(party: Party, values: Any = values) -> int:
             x = await party.input(values, owner=0)
             await getattr(functions, name)(x)
             return party.transport.traffic.rounds
 
-        assert max(cluster.run(program)) - 1 <= rounds  # without the input
+        assert max(cluster.run(program)) - 1 <= rounds + more  # without the input
         sent.append([t.bytes_sent for t in cluster.traffic])
-    assert sent[0] == sent[1]
+    assert sent[0] == sent[1] and sent[2] == sent[3]
