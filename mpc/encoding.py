@@ -53,19 +53,41 @@ def as_array(values: Any, what: str = "value") -> npt.NDArray[Any]:
     if np.ma.is_masked(values):
         raise OutOfRange(f"{what}: a masked array with missing values; fill or drop them first")
     if array.dtype.kind == "O":
-        raise wrong_objects(values, array, what)
+        numbers = _of_objects(array)
+        if numbers is None:
+            raise wrong_objects(values, array, what)
+        return numbers
     return array
 
 
 def _of_frame(frame: Any) -> npt.NDArray[Any]:
-    """A DataFrame of integers, booleans and floats; booleans count as integers, if there are others."""
-    kinds = {d.kind for d in frame.dtypes}
-    if "b" in kinds and len(kinds) > 1 and kinds <= set("iufb"):
-        if "f" in kinds:
-            return frame.to_numpy(np.float64, na_value=np.nan)  # type: ignore[no-any-return]
-        if not frame.isna().to_numpy().any():
-            return frame.to_numpy(np.int64)  # type: ignore[no-any-return]
-    return np.asarray(frame)
+    """A DataFrame of integers, booleans and floats, nullable ones too; booleans count as integers, if there are others.
+
+    What cannot be held exactly comes as objects.
+    """
+    types = set(frame.dtypes)
+    kinds = {d.kind for d in types}
+    if not kinds <= set("iufb") or (len(types) == 1 and isinstance(next(iter(types)), np.dtype)):
+        return np.asarray(frame)
+    if "f" in kinds:
+        return frame.to_numpy(np.float64, na_value=np.nan)  # type: ignore[no-any-return]
+    wide = any(d.kind == "u" and d.itemsize == 8 for d in types)
+    if kinds == {"b"} or wide or frame.isna().to_numpy().any():
+        return np.asarray(frame.astype(object))
+    return frame.to_numpy(np.int64)  # type: ignore[no-any-return]
+
+
+def _of_objects(array: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """Integers and booleans that numpy holds as Python's objects, or None: for others, and beyond 64 bits."""
+    kinds = {type(v) for v in array.reshape(-1)}
+    if kinds and all(issubclass(k, (bool, np.bool_)) for k in kinds):
+        return array.astype(np.bool_)
+    if not kinds or not all(issubclass(k, (int, np.integer, np.bool_)) for k in kinds):
+        return None
+    whole = [int(v) for v in array.reshape(-1)]
+    if not -LIMIT * 2 <= min(whole) <= max(whole) < LIMIT * 2:
+        return None
+    return np.array(whole, np.int64).reshape(array.shape)
 
 
 def encode(values: Any, frac: int | None = None, *, what: str = "value") -> tuple[Words, int]:

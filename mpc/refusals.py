@@ -78,6 +78,8 @@ def wrong_objects(values: Any, array: npt.NDArray[Any], what: str) -> WrongType:
         return WrongType(f"{what}: Decimal: convert with .astype(float), or to whole cents with .astype(int)")
     if kinds and all(issubclass(k, (int, np.integer)) for k in kinds):
         return WrongType(f"{what}: integers too large: |value| < 2^62 is needed")
+    if kinds and all(issubclass(k, (int, float, np.integer, np.floating)) for k in kinds):
+        return WrongType(f"{what}: real numbers held as objects: convert with .astype(float)")
     if any(issubclass(k, (Mapping, Set, Iterator)) for k in kinds):
         return WrongType(f"{what}: sets, dicts or generators within: give lists or arrays")
     names = ", ".join(sorted(k.__name__ for k in kinds)[:5])

@@ -122,6 +122,11 @@ ADVICE: list[tuple[Any, str]] = [
     (pd.DataFrame({"d": DATES, "n": [1, 2]}), "column.*'d'.*epoch"),
     (pd.Series(["a", "b"]).astype("category"), r"\.cat\.codes.*same public categories"),
     (["a"], r"\.cat\.codes"), ([1j], "real"),
+    (np.array([1 << 64, 3], object), r"too large.*2\^62"), (np.array([1, 0.5], object), r"objects.*astype\(float\)"),
+    (np.array([np.uint64(SECRET), -(1 << 63) - 1], object), "too large"),
+    (pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [1, 2]}), "missing value.*row 1, column 'a'"),
+    (pd.DataFrame({"a": np.array([1, 2**64 - 1], np.uint64), "b": [True, False]}), "too large"),
+    (pd.DataFrame({"a": np.array([1, 2**64 - 1], np.uint64), "b": [-1, 0]}), "too large"),
 ]  # fmt: skip
 
 
@@ -158,6 +163,34 @@ def test_frames_and_series_of_numbers(columns: list[str]) -> None:
         words, frac = encoding.encode(FRAME[column])
         same(np.asarray(encoding.decode(words, frac)), FRAME[column].to_numpy(np.float64 if frac else np.int64))
     assert encoding.encode(pd.Series([1, 2], dtype="Int64"))[0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([1, 2], object), [1, 2]), (np.array([[1, -(2**61)]], object), [[1, -(2**61)]]),
+        (np.array([1, True, np.int8(3), np.uint64(4)], object), [1, 1, 3, 4]), (np.array(7, object), 7),
+        (pd.Series([1, 2], dtype=object), [1, 2]), (np.array([True, False], object), [1, 0]),
+        (pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "b": [3, 4]}), [[1, 3], [2, 4]]),
+        (pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "b": pd.array([3, 4], dtype="Int8")}), [[1, 3], [2, 4]]),
+        (pd.DataFrame({"a": pd.array([2**61, 2], dtype="UInt64"), "b": [-3, 4]}), [[2**61, -3], [2, 4]]),
+        (pd.DataFrame({"a": pd.array([True, False], dtype="boolean"), "b": [3, 4]}), [[1, 3], [0, 4]]),
+        (pd.DataFrame({"a": pd.array([True, False], dtype="boolean"), "b": [True, True]}), [[1, 1], [0, 1]]),
+        (pd.DataFrame({"a": np.array([1, 2], np.int8), "b": [2**61 + 1, 4]}), [[1, 2**61 + 1], [2, 4]]),
+    ],
+)  # fmt: skip
+def test_integers_held_as_objects_or_nullable(values: Any, expected: Any) -> None:
+    words, frac = encoding.encode(values)
+    assert frac == 0
+    same(np.asarray(encoding.decode(words, 0)), np.array(expected, np.int64))
+
+
+def test_nullable_integers_beside_floats() -> None:
+    frame = pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "b": [0.5, 1.5]})
+    words, frac = encoding.encode(frame)
+    same(np.asarray(encoding.decode(words, frac)), np.array([[1, 0.5], [2, 1.5]]))
+    with pytest.raises(OutOfRange, match="NaN.*row 1, column 'a'"):
+        encoding.encode(frame.assign(a=pd.array([1, None], dtype="Int64")))
 
 
 @pytest.mark.parametrize("values", [[[1], [1, 2]], [[1, 2], 3], [[[1]], [[1, 2]]]])
