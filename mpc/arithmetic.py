@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from mpc import ring
 from mpc.exchange import reshare
 from mpc.party import Party
 
-__all__ = ["CHUNK", "matmul", "mul"]
+__all__ = ["CHUNK", "matmul", "mul", "row_dots"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -69,17 +71,36 @@ async def matmul(party: Party, x: Words, y: Words) -> Words:
     Sums of products are local, so the inner dimension costs nothing to send. Rounds: 1. Sends: m-t-1 elements of the
     *output* a multiplier. Leaks nothing.
     """
-    layout = party.layout
-    me = party.index
     lead = np.broadcast_shapes(x.shape[1:-2], y.shape[1:-2])
-    shape = (*lead, x.shape[-2], y.shape[-1])
+    return await _summed(party, x, y, (*lead, x.shape[-2], y.shape[-1]), ring.matmul)
+
+
+async def row_dots(party: Party, x: Words, y: Words) -> Words:
+    """[sum of x[i, j] y[i, j] over j], (k, n), from x and y (k, n, l).
+
+    Rounds: 1. Sends: m-t-1 elements of the *output* a multiplier. Leaks nothing.
+    """
+
+    def dots(a: Words, b: Words) -> Words:
+        out = np.zeros(a.shape[0], np.uint64)
+        ring.row_dots_into(np.ascontiguousarray(a), np.ascontiguousarray(b), out)
+        return out
+
+    return await _summed(party, x, y, x.shape[1:-1], dots)
+
+
+async def _summed(
+    party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
+) -> Words:
+    """[product(x, y)], of this shape, for a bilinear function of words."""
+    layout = party.layout
     part = None
-    if me in layout.multipliers:
-        table = layout.product_table[me]
+    if party.index in layout.multipliers:
+        table = layout.product_table[party.index]
         part = np.zeros(shape, np.uint64)
         for a in range(layout.k):
             slots = np.flatnonzero(table[a])
             if slots.size:
                 right = y[slots[0]] if slots.size == 1 else y[slots].sum(axis=0, dtype=np.uint64)
-                part += ring.matmul(x[a], right)
+                part += product(x[a], right)
     return await reshare(party, part, layout.multipliers, shape)

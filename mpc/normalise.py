@@ -58,7 +58,7 @@ async def normalise(
     With ``signed`` n comes from |x|, and every low column carries the sign of x, to give it back to what it scales.
     Of a negative x the bits of -1 - x are looked at: -2^q has p = q - 1 and n = 1. What is 0 has p = 63.
 
-    1. The bits of x, flipped if it is negative, and moved up by ``shift``; those that end at LARGEST or above are joined
+    1. The bits of x, flipped if it is negative, and moved up by ``shift``; those that end at LARGEST or above join
        there, so that a number too large stays one.
     2. The position p of the leading one, in binary.
     3. 2^(61-p) = 2^(7-l) 2^(54-8h), each looked up; h = 7 gives 0.
@@ -90,8 +90,8 @@ async def normalise(
 
 
 async def _moved_up(party: Party, planes: Words, by: int) -> Words:
-    """[planes of x 2^by] (k, 64, W) from those of x, but for the places from LARGEST to 62: one of them is set if x 2^by
-    has a bit there or above. The sign, plane 63, stays. Rounds: at most 2 for by <= 21."""
+    """[planes of x 2^by] (k, 64, W) from those of x, but for the places from LARGEST to 62: one of them is set if
+    x 2^by has a bit there or above. The sign, plane 63, stays. Rounds: at most 2 for by <= 21."""
     above = planes[:, LARGEST - by : 63]
     while above.shape[1] > 63 - LARGEST:
         half = above.shape[1] // 2

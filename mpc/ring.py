@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["as_words", "matmul", "matmul_into", "matvec_into", "mul3", "product"]
+__all__ = ["as_words", "matmul", "matmul_into", "matvec_into", "mul3", "product", "row_dots_into"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -89,6 +89,17 @@ def matvec_into(a: Words, b: Words, out: Words) -> None:
         total = np.uint64(0)
         for k in range(inner):
             total += a[i, k] * b[k]
+        out[i] += total
+
+
+@nb.njit([nb.void(_R, _R, _V)], cache=True, nogil=True)
+def row_dots_into(a: Words, b: Words, out: Words) -> None:
+    """out[i] += a[i] . b[i] for contiguous a, b (n, l)."""
+    n, inner = a.shape
+    for i in range(n):
+        total = np.uint64(0)
+        for k in range(inner):
+            total += a[i, k] * b[i, k]
         out[i] += total
 
 

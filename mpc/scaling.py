@@ -24,7 +24,7 @@ __all__ = ["Piece", "pieces_of", "times"]
 
 Words = npt.NDArray[np.uint64]
 
-_PRECISION = 24  # bits a factor is rounded to
+_PIECE = 24  # bits of one piece of a factor
 _NOTHING = 2.0**-66  # times any secret this is below a quarter of the last place of any result
 
 
@@ -43,8 +43,9 @@ class Piece:
     bits: int
 
 
-def pieces_of(c: npt.NDArray[Any]) -> list[Piece]:
-    """The pieces of real factors c: exact where 24 bits are enough for all of them, else each to relative 2^-24.
+def pieces_of(c: npt.NDArray[Any], precision: int = _PIECE) -> list[Piece]:
+    """The pieces of real factors c: exact where 24 bits are enough for all of them, else each to relative 2^-precision
+    (at most 2^-48, in two pieces, of a factor of at least 2^-40).
 
     Raises OutOfRange for NaN and infinity, and from 2^62 on.
     """
@@ -53,7 +54,7 @@ def pieces_of(c: npt.NDArray[Any]) -> list[Piece]:
         raise OutOfRange("a public factor or divisor is NaN, infinite, or the inverse of zero")
     if (np.abs(rest) >= 2.0**62).any():
         raise OutOfRange("a public factor of 2^62 or more, or a divisor of 2^-62 or less")
-    enough = np.abs(rest) * 2.0**-_PRECISION
+    enough = np.abs(rest) * 2.0**-precision
     pieces: list[Piece] = []
     while not pieces or (np.abs(rest) > np.maximum(enough, _NOTHING)).any():
         mantissa, exponent = np.frexp(rest[rest != 0])
@@ -62,7 +63,7 @@ def pieces_of(c: npt.NDArray[Any]) -> list[Piece]:
             return [Piece(np.zeros(rest.shape, np.uint64), 0, 1)]
         whole = np.abs(mantissa * 2.0**53).astype(np.int64)
         exact = int((53 - exponent - np.log2(whole & -whole).astype(np.int64)).max())
-        g = min(exact, _PRECISION - high)
+        g = min(exact, _PIECE - high)
         m = np.rint(np.ldexp(rest, g))
         pieces.append(Piece(m.astype(np.int64).view(np.uint64), g, high + g))
         rest = rest - np.ldexp(m, -g)

@@ -189,7 +189,7 @@ def test_nullable_integers_beside_floats() -> None:
     frame = pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "b": [0.5, 1.5]})
     words, frac = encoding.encode(frame)
     same(np.asarray(encoding.decode(words, frac)), np.array([[1, 0.5], [2, 1.5]]))
-    with pytest.raises(OutOfRange, match="NaN.*row 1, column 'a'"):
+    with pytest.raises(OutOfRange, match=r"NaN.*row 1, column 'a'"):
         encoding.encode(frame.assign(a=pd.array([1, None], dtype="Int64")))
 
 

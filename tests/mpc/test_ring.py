@@ -46,6 +46,14 @@ def test_product_takes_slices_of_longer_arrays() -> None:
     assert np.array_equal(part, whole[20:50])
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (5, 7), (3, 4097)])
+def test_row_dots(shape: tuple[int, int]) -> None:
+    x, y, out = words(1, *shape), words(2, *shape), words(3, shape[0])
+    expected = out + (x * y).sum(axis=1, dtype=np.uint64)
+    ring.row_dots_into(x, y, out)
+    assert np.array_equal(out, expected)
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [
