@@ -138,19 +138,20 @@ class NoiseStock:
         """Compare notes with all parties about what is left. All call it, each with its own store.
 
         A batch counts if every party has it, from the farthest any of them spent it; other batches are forgotten.
-        Rounds: 2. Sends: 40 bytes a batch to each party. Leaks: names, laws and levels of the batches, to the parties.
+        Rounds: 2. Sends: 40 bytes a batch, input and revealed. Leaks: names, laws and levels of the batches, to all.
         Raises StockInvalid for a store that is another party's or cannot be read.
         """
         store.claim(party.index, party.m, party.t)
         mine = store.batches()
         told = np.array([[b.name, *_halves(b.law), b.size, b.spent] for b in mine], np.int64).reshape(-1, 5)
-        shared = [party.input(told, owner) for owner in range(party.m)]
-        lists = [await party.reveal(x) for x in shared]
+        opened = [party.reveal(party.input(told, owner)) for owner in range(party.m)]
+        lists = [await batches for batches in opened]
         common = [{(row[0], *row[1:4]): int(row[4]) for row in found.tolist()} for found in lists]
+        own = {(b.name, *_halves(b.law), b.size): b for b in mine}
         shelves = []
         kept = set()
         for key in sorted(set.intersection(*(set(c) for c in common))):
-            batch = next(b for b in mine if (b.name, *_halves(b.law), b.size) == key)
+            batch = own[key]
             spent = max(c[key] for c in common)
             if spent < batch.size:
                 store.spend(batch.name, spent)

@@ -232,3 +232,13 @@ def test_batches_have_a_size(size: Any) -> None:
 
 def test_a_batch_is_a_value() -> None:
     assert replace(Batch(1, "x", 5), spent=3) == Batch(1, "x", 5, 3)
+
+
+def test_opening_takes_two_rounds_whatever_the_number_of_parties() -> None:
+    async def program(party: Any, store: Any) -> None:
+        await NoiseStock.open(party, store)
+
+    for m in PARTIES:
+        cluster = MemoryCluster(m)
+        cluster.run(program, stores(m))
+        assert max(t.rounds for t in cluster.traffic) == 2
