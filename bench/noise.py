@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.primitives import everyone
 from mpc import LocalCluster, Party
 from mpc.party import current_scope
 from protocols.accounting import Event, check_event
@@ -76,11 +77,6 @@ class _Timing:
     spread: float
 
 
-async def _everyone(party: Party) -> None:
-    await party.reveal(party.input(0, owner=0))
-    await party.reveal(party.input(0, owner=1))
-
-
 async def _timed(party: Party, job: tuple[str, int, str, int]) -> _Timing:
     name, size, how, repeats = job
     stock = await NoiseStock.open(party, MemoryStore())
@@ -89,7 +85,7 @@ async def _timed(party: Party, job: tuple[str, int, str, int]) -> _Timing:
         await stock.fill(event.law, size * (repeats + 1))
     timing = _Timing([], [], [], event.law.standard_deviation)
     for i in range(repeats + 1):
-        await _everyone(party)
+        await everyone(party)
         sent, depth = party.transport.traffic.bytes_sent, current_scope().depth
         begin = time.perf_counter()
         if how == "stock":

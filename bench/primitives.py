@@ -15,7 +15,7 @@ from bench.baseline import stock_ns_per_element
 from mpc import LocalCluster, Party
 from mpc.party import current_scope
 
-__all__ = ["OPERATIONS", "Figure", "measure"]
+__all__ = ["OPERATIONS", "Figure", "everyone", "measure"]
 
 Work = Callable[[], Awaitable[Any]]
 
@@ -157,7 +157,7 @@ OPERATIONS: dict[str, Callable[[Party, int], Coroutine[Any, Any, tuple[Work, int
 # -- timing ----------------------------------------------------------------------------------------
 
 
-async def _everyone(party: Party) -> None:
+async def everyone(party: Party) -> None:
     """A barrier: nobody goes on before all have come here."""
     await party.reveal(party.input(0, owner=0))
     await party.reveal(party.input(0, owner=1))
@@ -180,7 +180,7 @@ async def _timed(party: Party, job: tuple[str, int, int]) -> _Timing:
     work, elements = await OPERATIONS[op](party, n)
     timing = _Timing(elements, [], [], [], [], 0.0)
     for _ in range(repeats + 1):  # the first one warms up
-        await _everyone(party)
+        await everyone(party)
         timing.before.append(current_scope().depth)
         sent = party.transport.traffic.bytes_sent
         begin = time.perf_counter()

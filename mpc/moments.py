@@ -16,7 +16,7 @@ from mpc.exchange import public_share
 from mpc.operands import as_numbers, broadcast, numbers, shape_of
 from mpc.scaling import pieces_of, times
 from mpc.secret import Secret, Shape, operation
-from mpc.shapes import axes_of, reduced
+from mpc.shapes import last_axis, reduced
 from mpc.truncate import truncate
 
 __all__ = ["divide_with_remainder", "is_boolean", "power", "remainder", "round_", "std", "var"]
@@ -71,7 +71,7 @@ async def _var(x: SecretArray, axis: Any, ddof: int, keepdims: bool) -> SecretAr
     k, results = party.layout.k, math.prod(left)
     if not results:
         return SecretArray(party, np.zeros((k, *left), np.uint64), frac)
-    rows = np.ascontiguousarray(_last_axis(x, axis).share).reshape(k, results, count)
+    rows = np.ascontiguousarray(last_axis(x, axis).share).reshape(k, results, count)
     gain = frac - x.frac
     mean = await times(party, rows.sum(axis=2, dtype=np.uint64), pieces_of(np.array(1 / count), 48), gain, np.multiply)
     d = (rows << np.uint64(gain) if gain else rows) - mean[:, :, None]
@@ -90,14 +90,6 @@ async def _var(x: SecretArray, axis: Any, ddof: int, keepdims: bool) -> SecretAr
     ]
     squares = sum([await p.result() for p in parts[1:]], await parts[0].result())
     return SecretArray(party, squares.reshape(k, *left), frac)
-
-
-def _last_axis(x: SecretArray, axis: Any) -> SecretArray:
-    """The axes to reduce as one, the last. Local."""
-    gone = axes_of(x.shape, axis)
-    kept = [a for a in range(x.ndim) if a not in gone]
-    moved = x.transpose(tuple(kept + sorted(gone)))
-    return moved.reshape((*(x.shape[a] for a in kept), math.prod(x.shape[a] for a in gone)))
 
 
 def _cut_at(t: int, count: int, frac: int) -> int:

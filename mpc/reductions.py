@@ -13,7 +13,7 @@ from mpc.numpy_array import NumpyArray
 from mpc.operands import are_bits, as_numbers, broadcast, one_secret
 from mpc.relations import invert, invert_public, less, logical_and, where
 from mpc.secret import Shape, local, operation
-from mpc.shapes import axes_of, check_axes, concatenate, one_axis, reduced
+from mpc.shapes import axes_of, check_axes, concatenate, last_axis, one_axis, reduced
 
 __all__ = [
     "absolute",
@@ -71,7 +71,7 @@ def _cumsum(x: SecretArray, axis: int | None) -> SecretArray:
 def mean(x: Any, axis: Any, keepdims: bool) -> SecretArray:
     """Sum over the axes by their public length, with the error and the range of a public division.
 
-    |mean| < 2^26 for 16 bits. Rounds: at most 4 (m = 3). Leaks nothing.
+    |sum| < 2^46 for 16 bits. Rounds: at most 4 (m = 3). Leaks nothing.
     """
     return _mean(*as_numbers(reduced, x, axis, keepdims))
 
@@ -147,17 +147,9 @@ async def _clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
 # -- over axes -------------------------------------------------------------------------------
 
 
-def _last(x: Any, axis: Any) -> Any:
-    """The axes to reduce as one, the last."""
-    gone = axes_of(x.shape, axis)
-    kept = [a for a in range(x.ndim) if a not in gone]
-    moved = x.transpose(tuple(kept + sorted(gone)))
-    return moved.reshape((*(x.shape[a] for a in kept), math.prod(x.shape[a] for a in gone)))
-
-
 def _filled(x: Any, axis: Any) -> Any:
-    """As _last; OutOfRange for an empty axis, which has no smallest or largest."""
-    values = _last(x, axis)
+    """As last_axis; OutOfRange for an empty axis, which has no smallest or largest."""
+    values = last_axis(x, axis)
     if values.shape[-1] == 0:
         raise OutOfRange(f"minimum, maximum of an empty axis, shape {x.shape}")
     return values
@@ -245,7 +237,7 @@ def any_(x: Any, axis: Any, keepdims: bool = False) -> SecretBits:
 @operation(SecretBits, reduced)
 async def _all(x: SecretBits, axis: Any, keepdims: bool) -> SecretBits:
     """ANDs of halves, ceil(log2 length) deep."""
-    flags = _last(x, axis)
+    flags = last_axis(x, axis)
     left = reduced(x, axis, keepdims)
     if flags.shape[-1] == 0:
         return SecretBits.packed(x.party, np.zeros((x.party.layout.k, *left), np.bool_)) ^ np.ones(left, np.bool_)
@@ -253,7 +245,7 @@ async def _all(x: SecretBits, axis: Any, keepdims: bool) -> SecretBits:
         half = flags.shape[-1] // 2
         joined = flags[..., :half] & flags[..., half : 2 * half]
         flags = await concatenate([joined, flags[..., 2 * half :]], axis=-1)
-    return flags[..., 0].reshape(left)  # type: ignore[no-any-return]
+    return flags[..., 0].reshape(left)
 
 
 @operation(SecretBits, reduced)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ __all__ = [
     "check_axes",
     "concatenate",
     "expand_dims",
+    "last_axis",
     "one_axis",
     "reduced",
     "reshape",
@@ -201,6 +203,14 @@ def transpose(x: N, axes: Any) -> N:
     """See NumpyArray.transpose. Of numbers it needs no copy."""
     move = _transpose_bits if isinstance(x, SecretBits) else _transpose_numbers
     return move(x, axes)  # type: ignore[return-value]
+
+
+def last_axis(x: N, axis: Any) -> N:
+    """The axes to reduce as one, the last. Local."""
+    gone = axes_of(x.shape, axis)
+    kept = [a for a in range(x.ndim) if a not in gone]
+    moved = x.transpose(tuple(kept + sorted(gone)))
+    return moved.reshape((*(x.shape[a] for a in kept), math.prod(x.shape[a] for a in gone)))
 
 
 # -- joins -----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from mpc.errors import WrongType
 from protocols.errors import StockInvalid
 from protocols.stock import Batch
 
@@ -44,10 +45,13 @@ class NoiseStore:
         path: the file; made with mode 0600 if it does not exist.
         key: 32 bytes.
 
-    Raises StockInvalid if the file is no such store, or another process has it; later if it cannot be written.
+    Raises WrongType for a key of another length; StockInvalid if the file is no such store, or another process has it,
+    later if it cannot be written.
     """
 
     def __init__(self, path: str | Path, key: bytes) -> None:
+        if len(key) != 32:
+            raise WrongType(f"the key of a stock of noise: 32 bytes, not {len(key)}")
         self._path = str(path)
         self._sealing = AESGCM(key)
         self._owner: tuple[int, int, int] | None = None

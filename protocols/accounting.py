@@ -56,7 +56,7 @@ class Event:
         """(epsilon, delta) as asked, or as follows from sigma."""
         return self.mechanism.promise(self.change, self.coordinates, self.frac)
 
-    @functools.cached_property
+    @property
     def delta(self) -> Fraction:
         """At most the delta at the promise's epsilon, finite precision and all."""
         return delta_at(self, self.promise[0])
@@ -105,6 +105,7 @@ class Event:
         return cls(getattr(mechanisms, kind)(**stored), Change(columns, spread), coordinates, frac), digest
 
 
+@functools.lru_cache(1024)  # the same release is made again and again
 def delta_at(event: Event, epsilon: Fraction) -> Fraction:
     """At most the delta of this release at an epsilon from the promised one up, finite precision and all."""
     return event.mechanism.delta_at(event.law, event.change, event.coordinates, event.frac, epsilon)

@@ -24,7 +24,7 @@ from mpc.party import Party
 from mpc.relations import where
 from mpc.shapes import concatenate
 from protocols.errors import CapacityExceeded
-from protocols.exact import is_whole
+from protocols.exact import check_rows, is_whole
 from protocols.own_rows import check_bounds, clip_rows, encode_categories
 from protocols.sensitivity import Sensitivity
 
@@ -254,8 +254,7 @@ def sensitivity_of(low: float, high: float, *, rows: int = 1) -> Sensitivity:
     Raises OutOfRange for bad bounds or rows.
     """
     bound = max(map(abs, check_bounds(low, high)))
-    if not is_whole(rows) or rows < 1:
-        raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
+    check_rows(rows)
     return Sensitivity(((bound, rows),))
 
 

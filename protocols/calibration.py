@@ -25,11 +25,10 @@ import mpmath
 
 from protocols.divergence import gaussian_delta, smoothing_error
 from protocols.errors import EpsilonInvalid, GridOverflow
-from protocols.exact import exp_above
-from protocols.gaussian import as_mpf, discrete_gaussian_law, rounded_gaussian_law, smoothing_width
+from protocols.exact import DIGITS, as_mpf, exp_above, fraction_above
+from protocols.gaussian import discrete_gaussian_law, rounded_gaussian_law, smoothing_width
 from protocols.law import Law
 from protocols.sensitivity import Change
-from protocols.table import DIGITS
 
 __all__ = ["DISCRETE", "ROUNDED", "Family", "by_table", "continuous_delta", "epsilon_of", "ideal_delta", "sigma_for"]
 
@@ -108,7 +107,7 @@ def _table_delta(family: Family, sigma: Fraction, epsilon: Fraction, shift: int)
             if p <= growth * q:
                 break
             above += p - growth * q
-        return Fraction(int(mpmath.ceil(mpmath.ldexp(above, 180))) + 1, 1 << 180)
+        return fraction_above(above)
 
 
 @functools.lru_cache(64)

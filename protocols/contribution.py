@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.errors import ShapeMismatch, WrongType
 from mpc.shapes import concatenate
 from mpc.sorting import sort_by
-from protocols.exact import is_whole
+from protocols.exact import check_rows
 
 __all__ = ["limit_rows", "own_first_rows"]
 
@@ -34,7 +34,7 @@ def own_first_rows(people: Any, rows: int, *, what: str = "people") -> npt.NDArr
     """
     import pandas
 
-    _check_rows(rows)
+    check_rows(rows)
     column = pandas.Series(people)
     if column.isna().any():
         raise WrongType(f"{what}: some are missing; drop those rows, or give each a number of its own")
@@ -58,7 +58,7 @@ async def limit_rows(
 
     Rounds: sort_by and 9. Leaks nothing.
     """
-    _check_rows(rows)
+    check_rows(rows)
     await people
     await present
     if people.ndim != 1 or people.frac:
@@ -72,8 +72,3 @@ async def limit_rows(
     over = ordered[rows:] == ordered[:-rows]
     kept = concatenate([counted[:rows], counted[rows:] & ~over])
     return ordered, kept.to_array(), tuple(carried)
-
-
-def _check_rows(rows: Any) -> None:
-    if not is_whole(rows) or rows < 1:
-        raise OutOfRange(f"{rows!r} rows a person: a positive whole number")

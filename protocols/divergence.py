@@ -11,12 +11,10 @@ from fractions import Fraction
 
 import mpmath
 
-from protocols.exact import exp_above, exp_below
+from protocols.exact import DIGITS, as_mpf, exp_above, exp_below, fraction_above
 from protocols.law import Pmf
 
 __all__ = ["gaussian_delta", "hockey_stick", "smoothing_error", "worst_hockey_stick"]
-
-_DIGITS = 60
 
 
 def hockey_stick(pmf: Pmf, epsilon: Fraction, shift: int) -> Fraction:
@@ -56,12 +54,12 @@ def gaussian_delta(epsilon: Fraction, ratio_squared: Fraction) -> Fraction:
     Balle and Wang, Improving the Gaussian Mechanism, ICML 2018, theorem 8:
     delta = Phi(r/2 - epsilon/r) - e^epsilon Phi(-r/2 - epsilon/r). In 60 digits, the same on every machine.
     """
-    with mpmath.workdps(_DIGITS):
-        r = mpmath.sqrt(mpmath.mpf(ratio_squared.numerator) / ratio_squared.denominator)
-        eps = mpmath.mpf(epsilon.numerator) / epsilon.denominator
+    with mpmath.workdps(DIGITS):
+        r = mpmath.sqrt(as_mpf(ratio_squared))
+        eps = as_mpf(epsilon)
         first = mpmath.ncdf(r / 2 - eps / r)
         delta = first - mpmath.exp(eps) * mpmath.ncdf(-r / 2 - eps / r)
-        return _up(delta + first * mpmath.mpf(10) ** (15 - _DIGITS))
+        return fraction_above(delta + first * mpmath.mpf(10) ** (15 - DIGITS))
 
 
 @functools.lru_cache(256)
@@ -71,11 +69,6 @@ def smoothing_error(width_squared: Fraction) -> Fraction:
     By Poisson's summation formula sum over integers x of e^(-(x-c)^2 / (2 r^2)) lies within r sqrt(2 pi) (1 +- eta),
     whatever c is.
     """
-    with mpmath.workdps(_DIGITS):
-        first = 2 * mpmath.exp(-2 * mpmath.pi**2 * mpmath.mpf(width_squared.numerator) / width_squared.denominator)
-        return _up(first * mpmath.mpf("1.001"))  # the further terms are below first^4
-
-
-def _up(x: mpmath.mpf) -> Fraction:
-    """The next multiple of 2^-200 above x."""
-    return Fraction(int(mpmath.ceil(mpmath.ldexp(x, 200))) + 1, 1 << 200)
+    with mpmath.workdps(DIGITS):
+        first = 2 * mpmath.exp(-2 * mpmath.pi**2 * as_mpf(width_squared))
+        return fraction_above(first * mpmath.mpf("1.001"))  # the further terms are below first^4

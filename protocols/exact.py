@@ -7,20 +7,29 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 
+from mpc.errors import OutOfRange
 from protocols.errors import DeltaInvalid, EpsilonInvalid
 
 __all__ = [
+    "DIGITS",
     "as_exact",
+    "as_mpf",
     "check_delta",
     "check_epsilon",
+    "check_rows",
     "exp_above",
     "exp_below",
+    "fraction_above",
     "is_whole",
     "round_down",
     "round_up",
 ]
+
+DIGITS = 60
+"""Decimal digits for laws and divergences: the same numbers on every machine, by mpmath's own arithmetic."""
 
 _EPSILON_MOST = 128
 _EXP_BITS = 256
@@ -63,6 +72,13 @@ def check_delta(delta: Any) -> Fraction:
     return exact
 
 
+def check_rows(rows: Any) -> int:
+    """How many rows a person may have, or OutOfRange (no integer, below 1)."""
+    if not is_whole(rows) or rows < 1:
+        raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
+    return int(rows)
+
+
 def round_down(exact: Fraction) -> float:
     """The largest float that is not above the exact number: what is allowed is never overstated."""
     nearest = float(exact)
@@ -87,3 +103,13 @@ def exp_above(x: Fraction) -> Fraction:
     with decimal.localcontext(decimal.Context(prec=60, rounding=decimal.ROUND_UP)):
         power = decimal.Decimal(x.numerator) / decimal.Decimal(x.denominator)
         return Fraction(power.exp()) * (1 + Fraction(1, 10**50))
+
+
+def as_mpf(x: Fraction) -> mpmath.mpf:
+    """A fraction at mpmath's working precision."""
+    return mpmath.mpf(x.numerator) / x.denominator
+
+
+def fraction_above(x: mpmath.mpf) -> Fraction:
+    """The next multiple of 2^-200 above x."""
+    return Fraction(int(mpmath.ceil(mpmath.ldexp(x, 200))) + 1, 1 << 200)

@@ -24,9 +24,9 @@ import mpmath
 
 from protocols.divergence import smoothing_error
 from protocols.errors import GridOverflow, SigmaInvalid
-from protocols.exact import as_exact
+from protocols.exact import DIGITS, as_exact, as_mpf
 from protocols.law import Law, Pmf
-from protocols.table import DIGITS, TableLaw, as_fraction, tabulate
+from protocols.table import TableLaw, tabulate
 
 __all__ = ["SumLaw", "check_sigma", "discrete_gaussian_law", "rounded_gaussian_law", "smoothing_width"]
 
@@ -136,7 +136,7 @@ def rounded_gaussian_law(sigma: float | Fraction, lambda_: int = 40) -> TableLaw
         )
     half = 1 << size - 1
     with mpmath.workdps(DIGITS):
-        s = mpmath.mpf(wanted.numerator) / wanted.denominator
+        s = as_mpf(wanted)
         ends = [mpmath.ncdf((mpmath.mpf(x) - mpmath.mpf("0.5")) / s) for x in range(-half, 1)]
         lower = [b - a for a, b in itertools.pairwise(ends)]  # of -half, ..., -1
         centre = 1 - 2 * ends[-1]
@@ -158,15 +158,10 @@ def _table_size(sigma: float, lambda_: int) -> int:
 def _discrete_table(squared: Fraction, lambda_: int) -> TableLaw:
     half = 1 << _table_size(_root(squared), lambda_) - 1
     with mpmath.workdps(DIGITS):
-        rate = mpmath.mpf(squared.denominator) / (2 * squared.numerator)
+        rate = as_mpf(1 / (2 * squared))
         side = [mpmath.exp(-rate * x * x) for x in range(half + 1)]
         weights = [side[abs(x)] for x in range(-half, half)]
         # outside: half and more on one side, half + 1 and more on the other; ratios fall, so below geometric series
         ratio = mpmath.exp(-rate * (2 * half + 1))
         cut = 2 * side[half] / (1 - ratio) / mpmath.fsum(weights)
-        return tabulate(-half, weights, as_mpf(as_fraction(cut)), lambda_ + 1)
-
-
-def as_mpf(x: Fraction) -> mpmath.mpf:
-    """A fraction at the working precision."""
-    return mpmath.mpf(x.numerator) / x.denominator
+        return tabulate(-half, weights, cut, lambda_ + 1)

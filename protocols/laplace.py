@@ -69,18 +69,21 @@ class LaplaceLaw(Law):
 
     def pmf(self) -> Pmf | None:
         """Exact, for up to 14 bits of noise."""
-        k, one = len(self.bits), 1 << self.precision
-        if k > _ENUMERABLE:
-            return None
-        values = [self.nonzero]
-        for t in self.bits:
-            values = [q * (one - t) for q in values] + [q * t for q in values]
-        zero = 2 * (one - self.nonzero) << self.precision * k
-        return Pmf(-self.reach, (*reversed(values), zero, *values), self.precision * (k + 1) + 1)
+        return _exact(self) if len(self.bits) <= _ENUMERABLE else None
 
     def coins(self) -> tuple[int, ...]:
         """Precision and thresholds."""
         return (self.precision, self.nonzero, *self.bits)
+
+
+@functools.lru_cache(64)
+def _exact(law: LaplaceLaw) -> Pmf:
+    k, one = len(law.bits), 1 << law.precision
+    values = [law.nonzero]
+    for t in law.bits:
+        values = [q * (one - t) for q in values] + [q * t for q in values]
+    zero = 2 * (one - law.nonzero) << law.precision * k
+    return Pmf(-law.reach, (*reversed(values), zero, *values), law.precision * (k + 1) + 1)
 
 
 @functools.lru_cache(maxsize=1024, typed=True)

@@ -13,7 +13,7 @@ import numpy as np
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
-from protocols.exact import is_whole, round_up
+from protocols.exact import check_rows, round_up
 from protocols.mechanisms import Mechanism
 from protocols.own_rows import check_bounds
 from protocols.release import Released, check_mechanism, interval, release, total_epsilon
@@ -53,8 +53,7 @@ async def release_mean(
     bounds = check_bounds(low, high)
     if bounds[0] == bounds[1]:
         raise OutOfRange(f"bounds {low!r} to {high!r}: the lower one first, and not the same")
-    if not is_whole(rows) or rows < 1:
-        raise OutOfRange(f"{rows!r} rows a person: a positive whole number")
+    check_rows(rows)
     check_mechanism(mechanism)
     for what, given in (("sums", sums), ("counts", counts)):
         if not isinstance(given, SecretArray):

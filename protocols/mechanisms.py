@@ -134,13 +134,7 @@ class Binomial(Mechanism):
 
 @dataclass(frozen=True)
 class _Gaussian(Mechanism):
-    """What the two Gaussians have in common; ``family`` tells them apart.
-
-    Attributes:
-        epsilon: at most 16; or None, with ``sigma``.
-        delta: from 2^-40; less than 1 over the number of people.
-        sigma: the parameter, nearly the standard deviation, in the figures' unit.
-    """
+    """What the two Gaussians have in common; ``family`` tells them apart."""
 
     family: ClassVar[Family]
 
@@ -204,7 +198,10 @@ class _Gaussian(Mechanism):
 class DiscreteGaussian(_Gaussian):
     """Discrete Gaussian noise: (epsilon, delta). The choice for many figures: it grows with the root of their number.
 
-    Give epsilon and delta, or sigma and delta: see the attributes of RoundedGaussian, which are the same.
+    Attributes:
+        epsilon: at most 16; or None, with ``sigma``.
+        delta: from 2^-40; less than 1 over the number of people.
+        sigma: the parameter, nearly the standard deviation, in the figures' unit.
     """
 
     family: ClassVar[Family] = DISCRETE
@@ -214,10 +211,7 @@ class DiscreteGaussian(_Gaussian):
 class RoundedGaussian(_Gaussian):
     """Normal noise rounded to the grid: the Gaussian mechanism's own account. For sigma below about 270 steps.
 
-    Attributes:
-        epsilon: at most 16; or None, with ``sigma``.
-        delta: from 2^-40; less than 1 over the number of people.
-        sigma: the parameter, nearly the standard deviation, in the figures' unit.
+    Attributes: as DiscreteGaussian.
     """
 
     family: ClassVar[Family] = ROUNDED

@@ -21,6 +21,7 @@ from mpc.errors import OutOfRange
 from mpc.exchange import public_share, random_share
 from mpc.party import Party
 from mpc.scope import checksum, current_scope
+from protocols.accounting import DELTA_LIMIT
 from protocols.binomial import BinomialLaw
 from protocols.coins import CHUNK, public_coins
 from protocols.errors import PrecisionTooLow
@@ -47,8 +48,8 @@ def sample(party: Party, law: Law, shape: Shape, *, frac: int = 0) -> SecretArra
     law             rounds (m = 3)                           bytes a sample and party, about
     ==============  =======================================  ==========================================
     LaplaceLaw      ceil(log2 l) + 3: 9 for l up to 64       (k + 1) 1.5 l / 8 + 8 (k + 4) / 3
-    BinomialLaw     about log_1.5 N + 2: 13 for N = 80       N / 8 + 8 (2 log2 N + 2) / 3
-    TableLaw        about K (2 + log2 l): 66 for K = 8       (2^K / 2 + 3 l K) / 8 + 8 (K + 2) / 3
+    BinomialLaw     about log_1.5 N: 10 for N = 80           N / 8 + 8 (2 log2 N + 2) / 3
+    TableLaw        K (2 + ceil(log2 l)) - 1: 63 for K = 8   (2^K / 2 + 3 l K) / 8 + 8 (K + 2) / 3
     SumLaw          as its table                             as its table, for each weight
     ==============  =======================================  ==========================================
 
@@ -101,7 +102,7 @@ def discrete_laplace(
         raise OutOfRange(f"lambda {lambda_}: 1 to 256")
     law = laplace_law(epsilon, sensitivity, lambda_)
     delta = (1 + exp_above(law.epsilon)) * coordinates * law.distance
-    if delta > Fraction(1, 1 << 40):
+    if delta > DELTA_LIMIT:
         raise PrecisionTooLow(
             f"noise of {law.precision}-bit coins in {coordinates} coordinates at epsilon {float(law.epsilon):g} has a "
             f"delta up to {float(delta):.3g}, above 2^-40: use a larger lambda, or None to have it chosen"

@@ -24,7 +24,7 @@ from mpc.secret import Secret
 from mpc.shapes import broadcast_to
 from protocols.accounting import Event, check_event
 from protocols.errors import GridOverflow
-from protocols.exact import check_epsilon, is_whole, round_up
+from protocols.exact import is_whole, round_up
 from protocols.law import Law
 from protocols.mechanisms import DiscreteLaplace, Mechanism
 from protocols.noise import sample
@@ -285,7 +285,7 @@ class _Gate:
                 f"counts of shape {minimum.counts.shape}, figures of shape {figures.shape}: one integer count for "
                 "each group, on the figures' last axis"
             )
-        mechanism = DiscreteLaplace(float(check_epsilon(minimum.epsilon or 0.0)))
+        mechanism = DiscreteLaplace(minimum.epsilon)  # type: ignore[arg-type]  # None is refused there
         size = max(1, minimum.counts.size)
         event = check_event(Event(mechanism, grid_change(minimum.sensitivity, 0, size), size))
         return cls(minimum.size, figures.shape, minimum.counts, event)

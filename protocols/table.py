@@ -14,12 +14,10 @@ from fractions import Fraction
 
 import mpmath
 
+from protocols.exact import DIGITS, fraction_above
 from protocols.law import Law, Pmf
 
-__all__ = ["DIGITS", "TableLaw", "as_fraction", "tabulate"]
-
-DIGITS = 60
-"""Decimal digits in which laws are computed: the same thresholds on every machine, by mpmath's own arithmetic."""
+__all__ = ["TableLaw", "tabulate"]
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,5 @@ def tabulate(low: int, weights: Sequence[mpmath.mpf], cut: mpmath.mpf, lambda_: 
             abs(mpmath.ldexp(mpmath.mpf(n), -pmf.bits) - w / total)
             for n, w in zip(pmf.numerators, weights, strict=True)
         )
-        distance = as_fraction(off / 2 + cut + mpmath.mpf(10) ** (10 - DIGITS))
+        distance = fraction_above(off / 2 + cut + mpmath.mpf(10) ** (10 - DIGITS))
     return TableLaw(low, precision, tuple(levels), distance)
-
-
-def as_fraction(x: mpmath.mpf) -> Fraction:
-    """The next multiple of 2^-160 above x."""
-    return Fraction(int(mpmath.ceil(mpmath.ldexp(x, 160))) + 1, 1 << 160)

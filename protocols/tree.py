@@ -44,10 +44,10 @@ async def table_bits(party: Party, table: TableLaw, n: int) -> Words:
 
     For each level:
     1. The thresholds of all samples, from their prefixes; at the first they are public.     (local)
-    2. A coin each.                                                                 (1 + ceil(log2 l) rounds)
+    2. A coin each.                                                (1 + ceil(log2 l) rounds; 1 less at the first level)
     3. e & b and e ^ (e & b): the prefixes, one bit longer.                         (1 round; not after the last)
 
-    Rounds: K (2 + ceil(log2 l)) - 2. AND gates: 2^(K-1) + below 3 l K a sample. Leaks nothing.
+    Rounds: K (2 + ceil(log2 l)) - 3. AND gates: 2^(K-1) + below 3 l K a sample. Leaks nothing.
     """
     k, width = party.layout.k, bits.plane_words(n)
     coin = await public_coins(party, table.thresholds[0], table.precision, n)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mpc import LocalCluster, MemoryCluster
+from mpc.errors import WrongType
 from parties.noise_store import NoiseStore
 from protocols.errors import StockInvalid
 from protocols.laplace import laplace_law
@@ -75,6 +76,13 @@ def test_another_key_or_a_changed_block_is_refused(tmp_path: Path) -> None:
         store._db.execute("UPDATE block SET sealed = (SELECT sealed FROM block WHERE low = 4096) WHERE low = 0")
         with pytest.raises(StockInvalid, match="was changed"):
             store.read(7, 0, 5)
+
+
+def test_a_key_has_32_bytes(tmp_path: Path) -> None:
+    for key in (b"", bytes(16), bytes(33)):
+        with pytest.raises(WrongType, match="32 bytes"):
+            NoiseStore(tmp_path / "stock", key)
+    assert not (tmp_path / "stock").exists()
 
 
 def test_one_party_one_file_one_process(tmp_path: Path) -> None:
