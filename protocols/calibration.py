@@ -32,7 +32,7 @@ from protocols.sensitivity import Change
 
 __all__ = ["DISCRETE", "ROUNDED", "Family", "by_table", "continuous_delta", "epsilon_of", "ideal_delta", "sigma_for"]
 
-_TABLE_SIGMA = 64  # steps up to which a single change is accounted by the table
+_TABLE_SIGMA = 32  # steps up to which a single change is accounted by the table: whatever lambda, its law is one
 _TABLE_SHIFT = 512
 _LAMBDAS = (20, 30, 42, 60, 85)  # of the smoothing in the account, not of the sampler
 _RESOLUTION = 12  # sigma is found to one part in 2^12

@@ -252,3 +252,11 @@ def test_what_is_no_event_is_refused(spoil: Any) -> None:
 def test_rubbish_is_no_event(text: str) -> None:
     with pytest.raises(EventInvalid):
         Event.from_json(text)
+
+
+@pytest.mark.parametrize("coordinates", [1, 1000, 10**6])
+@pytest.mark.parametrize("epsilon", [0.05, 0.07, 0.08, 0.085, 0.09, 0.12, 0.16, 0.2, 0.3])
+def test_gaussian_noise_between_a_table_and_a_sum_keeps_its_promise(epsilon: float, coordinates: int) -> None:
+    """Sigma was found by one account; it must hold by the one that the law, of whatever precision, gets."""
+    event = check_event(Event(DiscreteGaussian(epsilon, 1e-9), Change((1,), False), coordinates))
+    assert event.delta <= Fraction(1e-9)
