@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bench.machine import describe
 from bench.marks import lines, run, write
+from bench.noise import BATCH
 from bench.noise import measure as measure_noise
 from bench.noise_plot import draw as draw_noise
 from bench.plot import draw
@@ -68,16 +69,19 @@ def _noise(arguments: argparse.Namespace, console: Console) -> None:
         return
     title = f"{arguments.parties} processes, loopback, TLS 1.3"
     table = Table(title=title, caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("noise", "how", "ms", "us each", "bytes", "rounds", "utility"):
+    for name in ("noise", "how", "ms", "us each", "bytes", "rounds", "util."):
         table.add_column(name, justify="left" if name in ("noise", "how") else "right", no_wrap=True)
     for f in figures:
-        how = "one, cold" if f["how"] == "cold" else f"{f['how']} {f['size']:,}"
+        how = f"{f['how']} 1" if f["how"] == "stock" and f["size"] == 1 else f["how"]
+        each = f["ns_per_element"] / 1e3
         table.add_row(
-            f["op"], how, f"{f['seconds'] * 1e3:,.2f}", f"{f['ns_per_element'] / 1e3:,.3g}",
+            f["op"], how, f"{f['seconds'] * 1e3:,.2f}", f"{each:,.0f}" if each >= 100 else f"{each:.2g}",
             f"{f['bytes_per_party']:,.0f}", str(f["rounds"]), f"{f['utility']:.4f}",
         )  # fmt: skip
     Console().print(table)
-    Console().print("bytes each, sent by a party; utility: standard deviation over a curator's", justify="center")
+    legend = f"cold: one sample, drawn now; batch: of {BATCH:,}; stock: as many drawn before, or 1"
+    Console().print(legend, justify="center")
+    Console().print("bytes each, sent by a party; util.: standard deviation over a curator's", justify="center")
 
 
 def _write(figures: list[dict[str, Any]], where: str) -> None:

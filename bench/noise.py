@@ -20,7 +20,7 @@ from protocols.noise import sample
 from protocols.sensitivity import Change
 from protocols.stock import MemoryStore, NoiseStock
 
-__all__ = ["JOBS", "Figure", "measure", "sampled"]
+__all__ = ["BATCH", "JOBS", "Figure", "measure", "sampled"]
 
 BATCH = 100_000
 
