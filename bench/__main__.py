@@ -76,7 +76,7 @@ def _noise(arguments: argparse.Namespace, console: Console) -> None:
         each = f["ns_per_element"] / 1e3
         table.add_row(
             f["op"], how, f"{f['seconds'] * 1e3:,.2f}", f"{each:,.0f}" if each >= 100 else f"{each:.2g}",
-            f"{f['bytes_per_party']:,.0f}", str(f["rounds"]), f"{f['utility']:.4f}",
+            f"{f['bytes_per_party']:,.0f}", str(f["rounds"]), f"{f['utility']:.3f}",
         )  # fmt: skip
     Console().print(table)
     legend = f"cold: one sample, drawn now; batch: of {BATCH:,}; stock: as many drawn before, or 1"
