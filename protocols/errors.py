@@ -1,4 +1,4 @@
-"""What can go wrong in noise and release, by whose fault it is. All are found before anything is sampled or sent."""
+"""What can go wrong in keys, noise and release, by whose fault it is. All are found before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from mpc.errors import OutOfRange, UsageError
 __all__ = [
     "CapacityExceeded",
     "DeltaInvalid",
+    "DuplicateKeys",
     "EpsilonInvalid",
     "EventInvalid",
     "GridOverflow",
+    "KeyInvalid",
     "MechanismUnfit",
     "PrecisionTooLow",
     "SensitivityInvalid",
@@ -56,3 +58,11 @@ class PrecisionTooLow(UsageError):
 
 class CapacityExceeded(OutOfRange):
     """An owner has more rows than the public number agreed for it; nothing was sent."""
+
+
+class KeyInvalid(UsageError):
+    """A column of keys that is not of the kind its profile takes, or of mixed kinds; nothing was sent."""
+
+
+class DuplicateKeys(UsageError):
+    """Two rows of one owner have equal keys where one row a key was promised; nothing was sent."""
