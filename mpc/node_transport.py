@@ -48,6 +48,7 @@ class NodeTransport:
         self.on_begin: Callable[[int], None] = lambda run: None
         self._limit = limit
         self._early: dict[int, Run] = {}
+        self._told: dict[int, tuple[int, str]] = {}  # the last run a peer's program failed in, and with what
         self.current = Run(0, m, limit)
         self.traffic = self.current.traffic
 
@@ -63,6 +64,9 @@ class NodeTransport:
         self.traffic = self.current.traffic
         for old in [r for r in self._early if not self._is_ahead(r)]:
             del self._early[old]
+        for peer, connection in self.connections.items():
+            if connection.farewell:
+                self.current.leaves(peer, self._gone(peer))
         if self.failure is not None:
             self.current.fail(self.failure)
         if self.current.error is not None:
@@ -83,14 +87,15 @@ class NodeTransport:
     async def finish(self) -> None:
         """See Transport. Messages of MPyC that nobody asked for are no divergence: it is lazy."""
         run = self.current
+        own = run.peers[self.index]
         self._tell_all(Kind.END, NOTHING)
         run.finishing = True
-        while run.error is None and not all(p.ended for p in run.peers if p.box.peer != self.index):
+        while run.error is None and run.gone() is None and not all(p.ended for p in run.peers if p is not own):
             run.changed = asyncio.get_running_loop().create_future()
             await run.changed
         run.finishing = False
-        if run.error is not None:
-            raise run.error
+        if (error := run.error or run.gone()) is not None:
+            raise error
         for peer in run.peers:
             if peer.box.leftover():
                 raise ProgramDiverged(
@@ -114,7 +119,7 @@ class NodeTransport:
         kind, _, number, stamp, depth, label, length = header
         run = self.current if number == self.current.number else self._run(peer, number)
         if run is None or run.error is not None:
-            return None if kind in (Kind.DATA, Kind.MPYC, Kind.END, Kind.ABORT) else memoryview(bytearray(length))
+            return None if kind in (Kind.DATA, Kind.MPYC, Kind.END) else memoryview(bytearray(length))
         if run is not self.current:
             kept = sum(early.peers[peer].box.kept_bytes for early in self._early.values())
             if kept + length > self._limit:
@@ -138,6 +143,8 @@ class NodeTransport:
         if kind == Kind.HELLO:
             self.on_keys(peer, bytes(payload))
             return
+        if kind == Kind.ABORT and depth == peer:
+            self._told[peer] = number, _class_name(payload)
         run = self.current if number == self.current.number else self._run(peer, number)
         if run is None:
             return
@@ -239,16 +246,18 @@ class NodeTransport:
 
     def _leaves(self, peer: int) -> None:
         self.connections[peer].farewell = True
-        error = PeerLost(peer, f"party {peer} closed its node while this party's program still needs it")
         for run in [self.current, *self._early.values()]:
-            part = run.peers[peer]
-            if part.ended:
-                continue
-            part.fail(error)
-            if run.finishing and run.error is None:
-                run.error = error
-            run.wake()
+            run.leaves(peer, self._gone(peer))
         self.on_leaving(self.connections[peer], None)
+
+    def _gone(self, peer: int) -> PeerLost:
+        """The error of whoever needs a peer that said farewell."""
+        why = ""
+        if peer in self._told:
+            run, kind = self._told[peer]
+            if (self.current.number - run) % _RUNS <= 1:
+                why = f" after its program failed ({kind})"
+        return PeerLost(peer, f"party {peer} closed its node{why} while this party's program still needs it")
 
 
 class _PeerSink:

@@ -85,6 +85,16 @@ class Run:
             peer.fail(self.error)
         self.wake()
 
+    def leaves(self, peer: int, error: AccordError) -> None:
+        """A peer closed its node. Whatever is still needed of it ends in ``error``; what it has sent counts."""
+        if not self.peers[peer].ended:
+            self.peers[peer].fail(error)
+            self.wake()
+
+    def gone(self) -> AccordError | None:
+        """The error of a peer that left before it ended this run, if any did."""
+        return next((p.box.error for p in self.peers if p.box.error is not None and not p.ended), None)
+
     def wake(self) -> None:
         if self.changed is not None and not self.changed.done():
             self.changed.set_result(None)

@@ -293,6 +293,86 @@ async def test_leaving_is_no_death_but_who_still_needs_the_party_is_told() -> No
         await asyncio.gather(leaving, nodes[0].shutdown(), nodes[1].shutdown())
 
 
+async def leave(nodes: list[MPyCNode], leaver: int = 2) -> asyncio.Task[None]:
+    """One node closes, and the others have heard of it when this returns."""
+    leaving = asyncio.create_task(nodes[leaver].shutdown())
+    others = [node for node in nodes if node.index != leaver]
+    while not all(node.transport.connections[leaver].farewell for node in others):
+        await asyncio.sleep(0.001)
+    return leaving
+
+
+async def test_a_run_begun_after_a_farewell_does_not_wait_for_who_left() -> None:
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        transports = begin(nodes)
+        await asyncio.gather(*(t.finish() for t in transports))
+        leaving = await leave(nodes)
+        for t in transports[:2]:
+            t.begin(2)
+        with pytest.raises(PeerLost, match="party 2 closed its node"):
+            await get(transports[0], 2, A, 8)
+        put(transports[0], 1, B, b"goes on")
+        assert await get(transports[1], 0, B, 7) == (1, b"goes on")
+        for t in transports[:2]:
+            with pytest.raises(PeerLost, match="party 2 closed its node"):
+                await t.finish()
+        await asyncio.gather(leaving, nodes[0].shutdown(), nodes[1].shutdown())
+
+
+async def test_a_run_of_mpyc_begun_after_a_farewell_does_not_wait_either() -> None:
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        transports = begin(nodes)
+        await asyncio.gather(*(t.finish() for t in transports))
+        leaving = await leave(nodes)
+        transports[0].begin(2)
+        with pytest.raises(PeerLost, match="party 2 closed its node"):
+            await nodes[0].transfer(None, senders=2)
+        await asyncio.gather(leaving, nodes[0].shutdown(), nodes[1].shutdown())
+
+
+async def test_the_end_of_a_run_is_not_awaited_of_a_party_that_left_before() -> None:
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        transports = begin(nodes)
+        leaving = await leave(nodes)
+        for t in transports[:2]:
+            with pytest.raises(PeerLost, match="party 2 closed its node"):
+                await t.finish()
+        await asyncio.gather(leaving, nodes[0].shutdown(), nodes[1].shutdown())
+
+
+async def test_what_a_party_sent_before_it_left_counts() -> None:
+    """It may have been a run ahead, and have ended that run too."""
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        transports = begin(nodes)
+        await asyncio.gather(*(t.finish() for t in transports))
+        transports[2].begin(2)
+        for j in (0, 1):
+            put(transports[2], j, A, b"last words")
+        ending = asyncio.create_task(transports[2].finish())
+        await asyncio.sleep(0)
+        leaving = await leave(nodes)
+        for t in transports[:2]:
+            t.begin(2)
+            assert await get(t, 2, A, 10) == (1, b"last words")
+        await asyncio.gather(*(t.finish() for t in transports[:2]))
+        await asyncio.gather(leaving, nodes[0].shutdown(), nodes[1].shutdown())
+        await asyncio.gather(ending, return_exceptions=True)
+
+
+@pytest.mark.parametrize("when", ["before the others begin", "after the others began"])
+async def test_why_a_party_left_before_its_first_run_is_told(when: str) -> None:
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        if when == "after the others began":
+            begin(nodes[:2])
+        nodes[2].transport.abort(ZeroDivisionError("a secret: 42"))
+        leaving = await leave(nodes)
+        if when == "before the others begin":
+            begin(nodes[:2])
+        with pytest.raises(PeerLost, match=r"party 2 closed its node after its program failed \(ZeroDivisionError\)"):
+            await get(nodes[0].transport, 2, A, 8)
+        await asyncio.gather(leaving, nodes[0].shutdown(), nodes[1].shutdown())
+
+
 async def test_requests_to_a_closed_node_fail() -> None:
     async with started(World.make(3)) as nodes:
         transports = begin(nodes)
