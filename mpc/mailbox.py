@@ -2,8 +2,9 @@
 
 One :class:`Mailbox` a peer. A frame and the request for it meet by label, in either order. If the
 request was first, the transport reads straight into the requested memory; if the frame was first,
-it is kept, up to ``limit`` bytes in all. The stamp (a checksum of operation name and size) must
-agree on both sides: two parties that are at one place of different programs find out here.
+it is kept, up to ``limit`` bytes in all, FRAME_BYTES for each frame included. The stamp (a checksum
+of operation name and size) must agree on both sides: two parties that are at one place of different
+programs find out here.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 
 from mpc.errors import AccordError, FrameInvalid, PeerFlooding, ProgramDiverged
 
-__all__ = ["LABEL_BYTES", "Mailbox"]
+__all__ = ["FRAME_BYTES", "LABEL_BYTES", "Mailbox"]
 
 LABEL_BYTES = 12
+FRAME_BYTES = 600  # what Python takes to keep a frame, beside its payload: so empty frames fill no memory either
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Mailbox:
 
     Args:
         peer: index of the peer, for error messages.
-        limit: most bytes of unrequested payload kept before :class:`PeerFlooding`.
+        limit: most bytes of unrequested frames (payload and FRAME_BYTES each) kept before :class:`PeerFlooding`.
 
     Attributes:
         error: what every request ends in, once :meth:`fail` was called.
@@ -78,7 +80,7 @@ class Mailbox:
         arrival = self._arrivals.get(label)
         if arrival is not None:
             del self._arrivals[label]
-            self.kept_bytes -= len(arrival.payload)
+            self.kept_bytes -= len(arrival.payload) + FRAME_BYTES
             if arrival.stamp != stamp or len(arrival.payload) != len(into):
                 _refuse(done, self._diverged(label))
             elif arrival.complete:
@@ -87,7 +89,7 @@ class Mailbox:
             else:  # its bytes are still coming in: the rest follows by complete()
                 self._requests[label] = _Request(stamp, into, done)
                 self._arrivals[label] = arrival
-                self.kept_bytes += len(arrival.payload)
+                self.kept_bytes += len(arrival.payload) + FRAME_BYTES
         elif self.error is not None:
             _refuse(done, self.error)
         elif self._ended:
@@ -109,7 +111,7 @@ class Mailbox:
         request = self._requests.get(label)
         if request is not None and request.stamp == stamp and len(request.into) == length and not request.done.done():
             return request.into
-        if self.kept_bytes + length > self.limit:
+        if self.kept_bytes + length + FRAME_BYTES > self.limit:
             raise PeerFlooding(
                 self.peer,
                 f"party {self.peer} sent more than {self.limit} bytes that were not asked for: "
@@ -117,7 +119,7 @@ class Mailbox:
             )
         payload = memoryview(bytearray(length))
         self._arrivals[label] = _Arrival(stamp, depth, payload, complete=False)
-        self.kept_bytes += length
+        self.kept_bytes += length + FRAME_BYTES
         return payload
 
     def complete(self, label: bytes, stamp: int, depth: int) -> None:
@@ -132,7 +134,7 @@ class Mailbox:
         if request is None:
             return
         del self._arrivals[label]
-        self.kept_bytes -= len(arrival.payload)
+        self.kept_bytes -= len(arrival.payload) + FRAME_BYTES
         if request.done.done():
             return
         if request.stamp != arrival.stamp or len(request.into) != len(arrival.payload):

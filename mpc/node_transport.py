@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from mpc.connection import Connection
 from mpc.errors import AccordError, PartyFailed, PeerError, PeerFlooding, PeerLost, ProgramDiverged
+from mpc.mailbox import FRAME_BYTES
 from mpc.runs import Run
 from mpc.wire import NO_LABEL, Header, Kind, label_of_pc, pc_of_label
 
@@ -28,7 +29,7 @@ class NodeTransport:
 
     Args:
         index, m: this party, number of parties.
-        limit: most bytes kept of one peer in one run that nobody asked for.
+        limit: most bytes kept of one peer that nobody asked for, in the current run; as many in all runs to come.
 
     Attributes:
         failure: the peer error that ended this node's usefulness, if any.
@@ -62,7 +63,7 @@ class NodeTransport:
         early = self._early.pop(number, None)
         self.current = Run(number, self.m, self._limit) if early is None else early
         self.traffic = self.current.traffic
-        for old in [r for r in self._early if not self._is_ahead(r)]:
+        for old in [r for r in self._early if not 0 < self._ahead(r) <= _AHEAD]:
             del self._early[old]
         for peer, connection in self.connections.items():
             if connection.farewell:
@@ -122,7 +123,7 @@ class NodeTransport:
             return None if kind in (Kind.DATA, Kind.MPYC, Kind.END) else memoryview(bytearray(length))
         if run is not self.current:
             kept = sum(early.peers[peer].box.kept_bytes for early in self._early.values())
-            if kept + length > self._limit:
+            if kept + length + FRAME_BYTES > self._limit:
                 raise PeerFlooding(peer, f"party {peer} sent more than {self._limit} bytes for programs still to come")
         if kind == Kind.DATA:
             return run.peers[peer].box.place(label, stamp, depth, length)
@@ -215,19 +216,20 @@ class NodeTransport:
             where, kind = error.index, error.kind
         self._tell_all(Kind.ABORT, memoryview(kind.encode("ascii", "replace")[:_KIND_BYTES]), where)
 
-    def _is_ahead(self, number: int) -> bool:
-        return 0 < (number - self.current.number) % _RUNS < _RUNS // 2
+    def _ahead(self, number: int) -> int:
+        """How many runs after the current one; negative if it is over."""
+        return (number - self.current.number + _RUNS // 2) % _RUNS - _RUNS // 2
 
     def _run(self, peer: int, number: int) -> Run | None:
         """A run that is not the current one: kept if it is to come, None if it is over."""
-        if not self._is_ahead(number):
+        ahead = self._ahead(number)
+        if ahead < 0:
             return None
-        run = self._early.get(number)
-        if run is None:
-            if len(self._early) >= _AHEAD:
-                raise PeerFlooding(peer, f"party {peer} is more than {_AHEAD} programs ahead")
-            run = self._early[number] = Run(number, self.m, self._limit)
-        return run
+        if ahead > _AHEAD:
+            raise PeerFlooding(peer, f"party {peer} is more than {_AHEAD} programs ahead")
+        if number not in self._early:
+            self._early[number] = Run(number, self.m, self._limit)
+        return self._early[number]
 
     def _fail_run(self, run: Run, error: AccordError) -> None:
         if run.error is None:
@@ -255,7 +257,7 @@ class NodeTransport:
         why = ""
         if peer in self._told:
             run, kind = self._told[peer]
-            if (self.current.number - run) % _RUNS <= 1:
+            if self._ahead(run) >= -1:
                 why = f" after its program failed ({kind})"
         return PeerLost(peer, f"party {peer} closed its node{why} while this party's program still needs it")
 

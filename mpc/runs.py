@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 from mpc.errors import AccordError, FrameInvalid, PeerFlooding
-from mpc.mailbox import Mailbox
+from mpc.mailbox import FRAME_BYTES, Mailbox
 from mpc.transport import Traffic
 
 __all__ = ["PeerRun", "Run"]
@@ -31,7 +31,7 @@ class PeerRun:
         """MPyC asks for a message: the message, or a future of it."""
         if pc in self.messages:
             payload = self.messages.pop(pc)
-            self.box.kept_bytes -= len(payload)
+            self.box.kept_bytes -= len(payload) + FRAME_BYTES
             return payload
         future: asyncio.Future[memoryview] = asyncio.get_running_loop().create_future()
         if self.box.error is not None:
@@ -44,7 +44,7 @@ class PeerRun:
         if pc not in self.awaited:
             if pc in self.messages:
                 raise FrameInvalid(peer, f"party {peer} sent two messages for one place of the program")
-            if self.box.kept_bytes + length > self.box.limit:
+            if self.box.kept_bytes + length + FRAME_BYTES > self.box.limit:
                 raise PeerFlooding(peer, f"party {peer} sent more than {self.box.limit} bytes that were not asked for")
         return memoryview(bytearray(length))
 
@@ -52,7 +52,7 @@ class PeerRun:
         future = self.awaited.pop(pc, None)
         if future is None:
             self.messages[pc] = payload
-            self.box.kept_bytes += len(payload)
+            self.box.kept_bytes += len(payload) + FRAME_BYTES
         elif not future.done():
             future.set_result(payload)
 

@@ -45,7 +45,8 @@ class NodeConfig:
         silence: seconds of a stopped peer's silence that are borne; default heartbeat + 1.
         farewell_deadline: seconds in which the others must have said farewell, when closing.
         max_frame: most payload bytes of one frame.
-        mailbox_limit: most bytes kept of one peer that this party's program has not asked for yet.
+        mailbox_limit: most bytes kept of one peer that this party's program has not asked for yet, 600 for each
+            frame included; as many again for programs this party has not begun yet.
         rtt: round-trip time in milliseconds to inject, for measuring.
         sec_param: MPyC's statistical security parameter, in bits.
         unsafe_peek: allow MPyC's ``peek``, which logs secrets.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import FrameInvalid, PeerFlooding, PeerLost, ProgramDiverged
-from mpc.mailbox import Mailbox
+from mpc.mailbox import FRAME_BYTES, Mailbox
 
 A, B = b"label number", b"another one."
 
@@ -30,15 +31,15 @@ async def test_request_first_is_read_in_place() -> None:
 
 
 async def test_frame_first_is_kept() -> None:
-    box, into = Mailbox(1, 3), memory(3)
+    box, into = Mailbox(1, 3 + FRAME_BYTES), memory(3)
     box.deliver(A, 7, 5, b"abc")
-    assert box.leftover() == 1 and box.kept_bytes == 3
+    assert box.leftover() == 1 and box.kept_bytes == 3 + FRAME_BYTES
     assert await box.request(A, 7, into) == 5
     assert bytes(into) == b"abc" and box.leftover() == box.kept_bytes == 0
 
 
 async def test_request_in_the_middle_of_a_frame() -> None:
-    box, into = Mailbox(1, 3), memory(3)
+    box, into = Mailbox(1, 3 + FRAME_BYTES), memory(3)
     place = box.place(A, 7, 5, 3)
     place[:2] = b"ab"
     done = box.request(A, 7, into)
@@ -50,7 +51,7 @@ async def test_request_in_the_middle_of_a_frame() -> None:
 @pytest.mark.parametrize(("stamp", "size"), [(8, 3), (7, 4), (7, 2)])
 @pytest.mark.parametrize("order", ["request", "frame", "middle"])
 async def test_another_stamp_or_size(stamp: int, size: int, order: str) -> None:
-    box = Mailbox(1, 10)
+    box = Mailbox(1, 10 + FRAME_BYTES)
     if order == "request":
         done = box.request(A, 7, memory(3))
         box.deliver(A, stamp, 5, bytes(size))
@@ -67,12 +68,32 @@ async def test_another_stamp_or_size(stamp: int, size: int, order: str) -> None:
 
 
 async def test_unrequested_payload_is_limited() -> None:
-    box = Mailbox(4, 10)
+    box = Mailbox(4, 10 + FRAME_BYTES)
     box.deliver(A, 7, 1, bytes(10))
     with pytest.raises(PeerFlooding, match="party 4"):
         box.place(B, 7, 1, 1)
     await box.request(A, 7, memory(10))
     box.place(B, 7, 1, 10)
+
+
+async def test_empty_frames_take_memory_too() -> None:
+    box = Mailbox(4, 10 * FRAME_BYTES)
+    for k in range(10):
+        box.deliver(b"%012d" % k, 7, 1, b"")
+    with pytest.raises(PeerFlooding, match="party 4"):
+        box.place(A, 7, 1, 0)
+
+
+async def test_what_is_counted_is_what_it_takes() -> None:
+    box, labels = Mailbox(4, 1 << 30), [b"%012d" % k for k in range(20_000)]
+    tracemalloc.start()
+    try:
+        for label in labels:
+            box.deliver(label, 7, 1, b"")
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < box.kept_bytes
 
 
 async def test_requested_payload_is_not_limited() -> None:
@@ -82,7 +103,7 @@ async def test_requested_payload_is_not_limited() -> None:
 
 
 async def test_one_label_twice() -> None:
-    box = Mailbox(1, 10)
+    box = Mailbox(1, 10 + FRAME_BYTES)
     box.deliver(A, 7, 1, b"x")
     with pytest.raises(FrameInvalid, match="party 1"):
         box.place(A, 7, 1, 1)
@@ -94,7 +115,7 @@ async def test_one_label_twice() -> None:
 
 
 async def test_the_end_of_the_peers_program() -> None:
-    box = Mailbox(1, 10)
+    box = Mailbox(1, 10 + FRAME_BYTES)
     kept = memory(1)
     box.deliver(A, 7, 1, b"x")
     open_request = box.request(B, 7, memory(1))
@@ -107,7 +128,7 @@ async def test_the_end_of_the_peers_program() -> None:
 
 
 async def test_failure_ends_all_requests_and_the_first_reason_stays() -> None:
-    box = Mailbox(1, 10)
+    box = Mailbox(1, 10 + FRAME_BYTES)
     before = box.request(A, 7, memory(1))
     box.fail(PeerLost(1, "first"))
     box.fail(PeerLost(1, "second"))
@@ -117,7 +138,7 @@ async def test_failure_ends_all_requests_and_the_first_reason_stays() -> None:
 
 
 async def test_a_cancelled_request_is_not_written_to() -> None:
-    box, into = Mailbox(1, 10), memory(1)
+    box, into = Mailbox(1, 10 + FRAME_BYTES), memory(1)
     request = box.request(A, 7, into)
     request.cancel()
     box.deliver(A, 7, 1, b"x")
@@ -125,7 +146,7 @@ async def test_a_cancelled_request_is_not_written_to() -> None:
 
 
 async def test_is_request() -> None:
-    box = Mailbox(1, 10)
+    box = Mailbox(1, 10 + FRAME_BYTES)
     request = box.request(A, 7, memory(1))
     assert box.is_request(request) and not box.is_request(asyncio.get_running_loop().create_future())
     box.deliver(A, 7, 1, b"x")
@@ -141,7 +162,7 @@ async def test_any_order_of_frames_and_requests(data: Any) -> None:
     steps.sort(key=lambda step: step[1])
     for k in data.draw(st.permutations(range(count))):
         steps.insert(data.draw(st.integers(0, len(steps))), ("request", k))
-    box = Mailbox(1, 100)
+    box = Mailbox(1, 100 + count * FRAME_BYTES)
     asked, places = {}, {}
     for what, k in steps:
         label, depth, payload = frames[k]

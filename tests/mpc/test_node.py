@@ -297,7 +297,7 @@ async def leave(nodes: list[MPyCNode], leaver: int = 2) -> asyncio.Task[None]:
     """One node closes, and the others have heard of it when this returns."""
     leaving = asyncio.create_task(nodes[leaver].shutdown())
     others = [node for node in nodes if node.index != leaver]
-    while not all(node.transport.connections[leaver].farewell for node in others):
+    while not all(node.transport.connections[leaver].farewell for node in others):  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     return leaving
 
