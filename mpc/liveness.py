@@ -25,12 +25,12 @@ from typing import Any
 
 from mpc.certificates import fingerprint, party_name
 from mpc.dialing import ALIVE_PREAMBLE, connected
+from mpc.strangers import Strangers
 
 __all__ = ["Liveness"]
 
 _CLAIM = struct.Struct("<H")
 _HANDSHAKE = 10.0
-_STRANGERS = 64  # connections at most, known or not
 
 
 class Liveness:
@@ -42,8 +42,8 @@ class Liveness:
         silence: seconds without a beat after which a peer is called silent.
         beat: seconds between beats.
         server, client: TLS contexts.
-        on_ready, on_silent: called on the node's loop with a peer's index, once its connection stands, and when
-            it was silent too long.
+        on_ready, on_silent: called on the node's loop with a peer's index, once its connection stands, and at
+            every beat while it has been silent too long.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Liveness:
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._heard: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._strangers = Strangers()
         self._home = asyncio.get_running_loop()
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name=f"accord liveness {index}", daemon=True)
@@ -85,10 +86,12 @@ class Liveness:
 
     def welcome(self, sock: socket.socket) -> None:
         """A peer dialed, and its first bytes were ALIVE_PREAMBLE."""
-        if len(self._tasks) < _STRANGERS:
-            self._spawn(lambda: self._accept(sock))
-        else:
+        try:
+            address = sock.getpeername()[0]
+        except OSError:  # it is gone already
             sock.close()
+        else:
+            self._spawn(lambda: self._accept(sock), address)
 
     def dial(self, peer: int, host: str, port: int, deadline: float) -> None:
         """Connect to a peer, retrying until ``deadline`` (of time.monotonic)."""
@@ -96,11 +99,15 @@ class Liveness:
 
     # --- in the thread ---------------------------------------------------------------------------
 
-    def _spawn(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _spawn(self, make: Callable[[], Coroutine[Any, Any, None]], stranger: str | None = None) -> None:
+        """Start a task in the thread; ``stranger`` is the address of who dialed and is not known yet."""
+
         def begin() -> None:
             task = self._loop.create_task(make())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            if stranger is not None:
+                self._strangers.admit(task, stranger)
 
         with contextlib.suppress(RuntimeError):  # stopped
             self._loop.call_soon_threadsafe(begin)
@@ -145,15 +152,15 @@ class Liveness:
                 for peer in self._heard:
                     self._heard[peer] += held_up
             await asyncio.sleep(0)  # read first what came in meanwhile
-            for peer, heard in list(self._heard.items()):
+            for peer, heard in self._heard.items():
                 if time.monotonic() - heard > self._silence:
-                    del self._heard[peer]
                     self._tell(self._on_silent, peer)
 
     async def _accept(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
-            reader = asyncio.StreamReader(limit=1024)
-            protocol = asyncio.StreamReaderProtocol(reader)
+        reader = asyncio.StreamReader(limit=1024)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport: asyncio.BaseTransport | None = None
+        try:
             transport, _ = await self._loop.connect_accepted_socket(
                 lambda: protocol, sock, ssl=self._server, ssl_handshake_timeout=_HANDSHAKE
             )
@@ -161,10 +168,16 @@ class Liveness:
             claim = await asyncio.wait_for(reader.readexactly(_CLAIM.size), _HANDSHAKE)
             peer: int = _CLAIM.unpack(claim)[0]
             if self._is(peer, writer):
+                self._strangers.release(asyncio.current_task())
                 writer.write(b".")
                 await self._listen(peer, reader, writer)
-            else:
+        except (TimeoutError, OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
+            else:
+                sock.close()
 
     async def _dial(self, peer: int, host: str, port: int, deadline: float) -> None:
         while time.monotonic() < deadline:
@@ -193,13 +206,14 @@ class Liveness:
 
     async def _listen(self, peer: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Every byte is a beat. If the connection breaks, silence follows, and is noticed."""
+        if (older := self._writers.get(peer)) is not None:
+            older.transport.abort()
         self._writers[peer] = writer
         self._heard[peer] = time.monotonic()
         self._tell(self._on_ready, peer)
         with contextlib.suppress(OSError):
             while await reader.read(256):
-                if peer in self._heard:
-                    self._heard[peer] = max(self._heard[peer], time.monotonic())
+                self._heard[peer] = max(self._heard[peer], time.monotonic())
         if self._writers.get(peer) is writer:
             del self._writers[peer]
         writer.transport.abort()

@@ -30,13 +30,13 @@ from mpc.errors import (
     PeerUntrusted,
 )
 from mpc.greeting import Greeting, judge
+from mpc.strangers import Strangers
 from mpc.wire import HELLO_LIMIT, NO_LABEL, Header, Kind
 
 __all__ = ["Rendezvous"]
 
 _PATIENCE = 10.0  # seconds for a handshake and a HELLO
 _PREAMBLE_PATIENCE = 2.0  # of these, for the first eight bytes
-_STRANGERS = 64  # connections that have not said HELLO yet, at most
 _log = logging.getLogger("accord.node")
 
 
@@ -109,7 +109,7 @@ class Rendezvous:
         self._on_peer = on_peer
         self._on_alive = on_alive
         self._loop = asyncio.get_running_loop()
-        self._strangers: set[asyncio.Task[None]] = set()
+        self._strangers = Strangers()
         self.reasons: dict[int, PeerError] = {}  # why a party is not connected, as far as known
         self._last_refusal: PeerError | None = None
 
@@ -119,20 +119,15 @@ class Rendezvous:
         try:
             while True:
                 try:
-                    sock, _ = await self._loop.sock_accept(listener)
+                    sock, address = await self._loop.sock_accept(listener)
                 except OSError:  # the dialer is gone already, or there are no descriptors left for now
                     await asyncio.sleep(0.01)
                     continue
                 sock.setblocking(False)
-                if len(self._strangers) >= _STRANGERS:
-                    sock.close()
-                    continue
-                task = self._loop.create_task(self._welcome(sock))
-                self._strangers.add(task)
-                task.add_done_callback(self._strangers.discard)
+                self._strangers.admit(self._loop.create_task(self._welcome(sock)), address[0])
+                await asyncio.sleep(0)  # whoever is being welcomed goes on, however many are in the queue
         finally:
-            for task in self._strangers:
-                task.cancel()
+            self._strangers.cancel()
 
     async def dial(self, peer: int, host: str, port: int) -> None:
         """Connect to ``peer``; retries until it is done, or cancelled."""

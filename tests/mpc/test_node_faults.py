@@ -236,17 +236,28 @@ async def test_a_party_with_the_wrong_authority_finds_out_itself() -> None:
     assert [one.peer for one in found[:2]] == [1, 1]
 
 
-@pytest.mark.parametrize("silent", ["after TCP", "after the preamble"])
-async def test_a_dialer_that_says_nothing_is_no_obstacle(silent: str) -> None:
+@pytest.mark.parametrize("first", [b"", DATA_PREAMBLE, ALIVE_PREAMBLE], ids=["nothing", "data", "heartbeat"])
+async def test_dialers_that_say_nothing_more_are_no_obstacle(first: bytes) -> None:
+    """More of them than there is room for, all dialing again whenever they are sent away."""
     world = World.make(3)
-    mute = [socket.create_connection(("127.0.0.1", world.roster[2].port)) for _ in range(20)]
-    for sock in mute:
-        if silent == "after the preamble":
-            sock.sendall(DATA_PREAMBLE)
+    address = "127.0.0.1", world.roster[2].port
+
+    async def mute() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(*address)
+                try:
+                    writer.write(first)
+                    await reader.read(1)
+                finally:
+                    writer.transport.abort()
+
+    crowd = [asyncio.create_task(mute()) for _ in range(300)]
+    await asyncio.sleep(0.2)
     async with started(world):
-        pass
-    for sock in mute:
-        sock.close()
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
 
 
 async def test_a_party_connected_already_cannot_be_impersonated_or_replaced() -> None:
