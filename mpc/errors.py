@@ -151,7 +151,7 @@ class IdentityMismatch(PeerError):
 
 
 class ConfigurationMismatch(PeerError):
-    """A peer was set up differently: another number of parties, threshold, session or release."""
+    """A peer was set up differently: another number of parties, threshold, max_frame, session or release."""
 
 
 class FrameInvalid(PeerError):

@@ -20,21 +20,22 @@ class Greeting:
     index: int
     m: int
     t: int
+    max_frame: int
     session: bytes
     introduction: Introduction
 
     def pack(self) -> bytes:
         """As the payload of a frame."""
-        fields = (self.version, self.index, self.m, self.t, self.session)
+        fields = (self.version, self.index, self.m, self.t, self.max_frame, self.session)
         return codec.dumps((*fields, self.introduction.nonce, self.introduction.public))
 
     @staticmethod
     def unpack(payload: bytes) -> Greeting:
         """The inverse. Raises FrameInvalid."""
         try:
-            version, index, m, t, session, nonce, public = codec.loads(payload)
-            if all(type(x) is int and 0 <= x < 1 << 16 for x in (version, index, m, t)) and type(session) is bytes:
-                return Greeting(version, index, m, t, session, Introduction(nonce, public))
+            *numbers, session, nonce, public = codec.loads(payload)
+            if all(type(x) is int and 0 <= x < 1 << 32 for x in numbers) and type(session) is bytes:
+                return Greeting(*numbers, session, Introduction(nonce, public))
         except (NotTransferable, TypeError, ValueError):
             pass
         raise FrameInvalid(-1, "a HELLO that is none: no party of this release sent it")
@@ -73,6 +74,7 @@ def judge(theirs: Greeting, certificate: str, own: Greeting, roster: Mapping[int
         ("wire version", own.version, theirs.version),
         ("number of parties", own.m, theirs.m),
         ("threshold", own.t, theirs.t),
+        ("max_frame", own.max_frame, theirs.max_frame),
     ):
         if ours != other:
             raise ConfigurationMismatch(claim, f"party {claim} has {name} {other}, party {own.index} has {ours}")

@@ -44,7 +44,7 @@ class NodeConfig:
         heartbeat: seconds between checks whether all parties wait for each other, and scale of ``silence``.
         silence: seconds of a stopped peer's silence that are borne; default heartbeat + 1.
         farewell_deadline: seconds in which the others must have said farewell, when closing.
-        max_frame: most payload bytes of one frame.
+        max_frame: most payload bytes of one frame, 4,096 to 2^32 - 1; what is larger travels in several.
         mailbox_limit: most bytes kept of one peer that this party's program has not asked for yet, 600 for each
             frame included; as many again for programs this party has not begun yet.
         rtt: round-trip time in milliseconds to inject, for measuring.
@@ -86,8 +86,10 @@ class NodeConfig:
             raise UnknownParty(f"party {self.index} is not on the roster of {self.m}")
         if len(set(self.fingerprints.values())) != self.m:
             raise UnknownParty("two parties on the roster have one certificate")
-        if min(self.start_deadline, self.heartbeat, self.farewell_deadline, self.max_frame, self.mailbox_limit) <= 0:
+        if min(self.start_deadline, self.heartbeat, self.farewell_deadline, self.mailbox_limit) <= 0:
             raise OutOfRange("deadlines and limits must be positive")
+        if not 4096 <= self.max_frame < 1 << 32:
+            raise OutOfRange(f"max_frame {self.max_frame}: 4,096 to 2^32 - 1 bytes")
         if self.rtt < 0 or (self.silence is not None and self.silence <= 0) or not 0 < len(self.session) <= 1024:
             raise OutOfRange("rtt must not be negative, silence be positive, the session id have 1 to 1,024 bytes")
 

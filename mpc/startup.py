@@ -84,7 +84,15 @@ class Startup:
         """
         config = self._config
         self._rendezvous = Rendezvous(
-            Greeting(VERSION, config.index, config.m, config.t, config.session, self.agreement.introduction),
+            Greeting(
+                VERSION,
+                config.index,
+                config.m,
+                config.t,
+                config.max_frame,
+                config.session,
+                self.agreement.introduction,
+            ),
             config.fingerprints,
             server,
             client,

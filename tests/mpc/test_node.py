@@ -69,6 +69,8 @@ def put(transport: Transport, peer: int, label: bytes, payload: bytes, depth: in
         ({"rtt": -1.0}, OutOfRange),
         ({"heartbeat": 0.0}, OutOfRange),
         ({"session": b""}, OutOfRange),
+        ({"max_frame": 4095}, OutOfRange),
+        ({"max_frame": 1 << 32}, OutOfRange),
     ],
 )
 def test_settings_are_checked_before_anything_is_sent(change: dict[str, Any], error: type[Exception]) -> None:

@@ -129,7 +129,7 @@ class Rogue:
 
 def hello(index: int, **changes: Any) -> bytes:
     """The bytes of a HELLO frame."""
-    fields: dict[str, Any] = {"version": VERSION, "m": 3, "t": 1, "session": b"test", **changes}
+    fields: dict[str, Any] = {"version": VERSION, "m": 3, "t": 1, "max_frame": 1 << 26, "session": b"test", **changes}
     payload = Greeting(index=index, introduction=Introduction(os.urandom(32), os.urandom(32)), **fields).pack()
     return pack(Kind.HELLO, 0, 0, 0, NO_LABEL, len(payload)) + payload
 
@@ -171,6 +171,11 @@ FAULTS: dict[str, tuple[Callable[[World], tuple[Credentials, bytes]], bytes, typ
     "another number of parties": (
         lambda w: (w.credentials[1], w.authority.certificate),
         hello(1, m=5),
+        ConfigurationMismatch,
+    ),
+    "another max_frame": (
+        lambda w: (w.credentials[1], w.authority.certificate),
+        hello(1, max_frame=1 << 20),
         ConfigurationMismatch,
     ),
     "another release": (
@@ -290,9 +295,9 @@ async def test_a_party_that_never_comes(absent: int) -> None:
 def test_the_judgement_clause_by_clause() -> None:
     introduction = Introduction(bytes(32), bytes(32))
     roster = {0: "a", 1: "b", 2: "c"}
-    own = Greeting(VERSION, 1, 3, 1, b"s", introduction)
-    judge(Greeting(VERSION, 0, 3, 1, b"s", introduction), "a", own, roster, None)
-    judge(Greeting(VERSION, 2, 3, 1, b"s", introduction), "c", own, roster, 2)
+    own = Greeting(VERSION, 1, 3, 1, 1 << 20, b"s", introduction)
+    judge(Greeting(VERSION, 0, 3, 1, 1 << 20, b"s", introduction), "a", own, roster, None)
+    judge(Greeting(VERSION, 2, 3, 1, 1 << 20, b"s", introduction), "c", own, roster, 2)
     for index, certificate, expected in [
         (0, "b", None),  # this party's own certificate
         (0, "c", None),
@@ -304,7 +309,7 @@ def test_the_judgement_clause_by_clause() -> None:
         (2, "a", 2),
     ]:
         with pytest.raises(IdentityMismatch):
-            judge(Greeting(VERSION, index, 3, 1, b"s", introduction), certificate, own, roster, expected)
+            judge(Greeting(VERSION, index, 3, 1, 1 << 20, b"s", introduction), certificate, own, roster, expected)
 
 
 def test_stock_believes_any_index() -> None:
