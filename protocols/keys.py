@@ -33,6 +33,7 @@ Tags = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 
 MIN_SALT = 16
+_NONE = bytes(16)
 _CHUNK = 4096  # blocks: 64 KiB, which stay in the cache
 AGGREGATES = ("sum", "mean", "min", "max", "first", "last", "count")
 
@@ -75,9 +76,10 @@ def digests(columns: Any, profiles: Sequence[Profile], salt: bytes, *, what: str
 
 def _named(columns: Any, what: str) -> list[tuple[str, Any]]:
     """(name for errors, column) of each part."""
-    if hasattr(columns, "dtype") or isinstance(columns, (str, bytes)):
+    table = hasattr(columns, "items") and getattr(columns, "ndim", 2) == 2
+    if not table and (hasattr(columns, "ndim") or isinstance(columns, (str, bytes))):
         raise KeyInvalid(f"{what}: a list of columns is needed, also for one column: [column]")
-    if hasattr(columns, "items"):
+    if table:
         return [(f"{what}, column {name!r}", column) for name, column in columns.items()]
     parts = list(columns)
     return [(what if len(parts) == 1 else f"{what}, column {j + 1}", column) for j, column in enumerate(parts)]
@@ -107,15 +109,15 @@ def _aes(words: Tags, key: bytes) -> Tags:
 def _blake2b(rows: Iterable[bytes | None], key: bytes) -> Tags:
     """Keyed BLAKE2b-128 of each row, zeros for None. A copy of a keyed state is quicker than a new one."""
     keyed = hashlib.blake2b(digest_size=16, key=key).copy
-    tags = []
+    tags = bytearray()
     for row in rows:
         if row is None:
-            tags.append(bytes(16))
+            tags += _NONE
             continue
         state = keyed()
         state.update(row)
-        tags.append(state.digest())
-    return np.frombuffer(bytearray().join(tags), np.uint64).reshape(-1, 2)
+        tags += state.digest()
+    return np.frombuffer(tags, np.uint64).reshape(-1, 2)
 
 
 def check_unique(tags: Tags, missing: Flags, *, what: str = "key") -> None:
@@ -164,6 +166,8 @@ def aggregate_rows(
             raise OutOfRange(f"{what}, column {column!r}: no aggregate {kind!r}; there are {', '.join(AGGREGATES)}")
         if column not in frame.columns:
             raise WrongType(f"{what}: no column {column!r} to aggregate")
+        if kind in ("sum", "mean") and frame[column].dtype.kind not in "biuf":
+            raise WrongType(f"{what}, column {column!r}: a {kind} of what is no column of numbers")
     alone = np.where(missing, np.arange(1, len(tags) + 1), 0)
     by = pandas.DataFrame({"low": tags[:, 0], "high": tags[:, 1], "alone": alone})
     group = by.groupby(["low", "high", "alone"], sort=False).ngroup().to_numpy()

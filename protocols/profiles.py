@@ -66,7 +66,8 @@ class Raw:
 
     def canonical(self, column: Any, what: str) -> Canonical:
         values, missing = read_column(column, what)
-        if not known_types(values, missing) <= {bytes, np.bytes_, np.void}:
+        plain = values.dtype.kind == "V" and values.dtype.names is None
+        if not plain and not known_types(values, missing) <= {bytes, np.bytes_}:
             raise wrong(what, "bytes", values, missing, "encode text, or take another profile")
         return [None if gone else bytes(v) for v, gone in zip(values.tolist(), missing.tolist(), strict=True)]
 
