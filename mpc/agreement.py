@@ -51,7 +51,8 @@ class Introduction:
     public: bytes
 
     def __post_init__(self) -> None:
-        if len(self.nonce) != NONCE_BYTES or len(self.public) != 32:
+        sizes = (self.nonce, NONCE_BYTES), (self.public, 32)
+        if any(type(value) is not bytes or len(value) != size for value, size in sizes):
             raise ValueError("a nonce and a public key have 32 bytes each")
 
 

@@ -33,9 +33,10 @@ class Greeting:
     def unpack(payload: bytes) -> Greeting:
         """The inverse. Raises FrameInvalid."""
         try:
-            *numbers, session, nonce, public = codec.loads(payload)
+            version, index, m, t, max_frame, session, nonce, public = codec.loads(payload)
+            numbers = version, index, m, t, max_frame
             if all(type(x) is int and 0 <= x < 1 << 32 for x in numbers) and type(session) is bytes:
-                return Greeting(*numbers, session, Introduction(nonce, public))
+                return Greeting(version, index, m, t, max_frame, session, Introduction(nonce, public))
         except (NotTransferable, TypeError, ValueError):
             pass
         raise FrameInvalid(-1, "a HELLO that is none: no party of this release sent it")

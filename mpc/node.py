@@ -27,7 +27,8 @@ from mpc.connection import Connection
 from mpc.errors import AccordError, OutOfRange, PeerError, PeerLost, PeerSilent, UsageError
 from mpc.guard import StallGuard
 from mpc.liveness import Liveness
-from mpc.node_transport import MpycChannel, NodeTransport
+from mpc.mpyc_channel import MpycChannel
+from mpc.node_transport import NodeTransport
 from mpc.settings import NodeConfig, Peer
 from mpc.startup import Startup
 
@@ -69,7 +70,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self.aggregate_load = 0.0
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]  # until start
 
-        self.transport = NodeTransport(self.index, self.m, config.mailbox_limit)
+        self.transport = NodeTransport(self.index, self.m, config.max_frame, config.mailbox_limit)
         self.transport.on_failure = self._failed
         self.transport.on_error = self._run_failed
         self.transport.on_leaving = self._left

@@ -13,9 +13,9 @@ from mpc.connection import Connection
 from mpc.errors import AccordError, PartyFailed, PeerError, PeerFlooding, PeerLost, ProgramDiverged
 from mpc.mailbox import FRAME_BYTES
 from mpc.runs import Run
-from mpc.wire import NO_LABEL, Header, Kind, label_of_pc, pc_of_label
+from mpc.wire import NO_LABEL, Header, Kind, pc_of_label
 
-__all__ = ["MpycChannel", "NodeTransport"]
+__all__ = ["NodeTransport"]
 
 _RUNS = 1 << 16  # run numbers on the wire are taken modulo this
 _AHEAD = 16  # a peer may be this many runs ahead
@@ -29,16 +29,20 @@ class NodeTransport:
 
     Args:
         index, m: this party, number of parties.
+        max_frame: most payload bytes of one frame, equal at all parties.
         limit: most bytes kept of one peer that nobody asked for, in the current run; as many in all runs to come.
 
     Attributes:
+        index, m, max_frame, limit: as given.
         failure: the peer error that ended this node's usefulness, if any.
         on_begin, on_failure, on_error, on_heartbeat, on_keys, on_leaving: called by it; the node sets them.
     """
 
-    def __init__(self, index: int, m: int, limit: int) -> None:
+    def __init__(self, index: int, m: int, max_frame: int, limit: int) -> None:
         self.index = index
         self.m = m
+        self.max_frame = max_frame
+        self.limit = limit
         self.connections: dict[int, Connection] = {}
         self.failure: AccordError | None = None
         self.on_failure: Callable[[AccordError], None] = lambda error: None
@@ -47,7 +51,6 @@ class NodeTransport:
         self.on_keys: Callable[[int, bytes], None] = lambda peer, payload: None
         self.on_leaving: Callable[[Connection, PeerError | None], None] = lambda connection, error: None
         self.on_begin: Callable[[int], None] = lambda run: None
-        self._limit = limit
         self._early: dict[int, Run] = {}
         self._told: dict[int, tuple[int, str]] = {}  # the last run a peer's program failed in, and with what
         self.current = Run(0, m, limit)
@@ -61,7 +64,7 @@ class NodeTransport:
         number = run % _RUNS
         self._stop_placing()
         early = self._early.pop(number, None)
-        self.current = Run(number, self.m, self._limit) if early is None else early
+        self.current = Run(number, self.m, self.limit) if early is None else early
         self.traffic = self.current.traffic
         for old in [r for r in self._early if not 0 < self._ahead(r) <= _AHEAD]:
             del self._early[old]
@@ -123,12 +126,12 @@ class NodeTransport:
             return None if kind in (Kind.DATA, Kind.MPYC, Kind.END) else memoryview(bytearray(length))
         if run is not self.current:
             kept = sum(early.peers[peer].box.kept_bytes for early in self._early.values())
-            if kept + length + FRAME_BYTES > self._limit:
-                raise PeerFlooding(peer, f"party {peer} sent more than {self._limit} bytes for programs still to come")
+            if kept + length + FRAME_BYTES > self.limit:
+                raise PeerFlooding(peer, f"party {peer} sent more than {self.limit} bytes for programs still to come")
         if kind == Kind.DATA:
             return run.peers[peer].box.place(label, stamp, depth, length)
         if kind == Kind.MPYC:
-            return run.peers[peer].place_message(peer, pc_of_label(label), length)
+            return run.peers[peer].place_message(pc_of_label(label), depth, length)
         return memoryview(bytearray(length))
 
     def complete(self, peer: int, header: Header, payload: memoryview) -> None:
@@ -167,7 +170,7 @@ class NodeTransport:
                 traffic.rounds = depth
             part.box.complete(label, stamp, depth)
         else:
-            part.complete_message(pc_of_label(label), payload)
+            part.complete_message(pc_of_label(label), depth, payload)
 
     def fail(self, error: PeerError) -> None:
         """A peer is at fault, for good: every run ends in ``error``; the other peers hear that this party failed."""
@@ -228,7 +231,7 @@ class NodeTransport:
         if ahead > _AHEAD:
             raise PeerFlooding(peer, f"party {peer} is more than {_AHEAD} programs ahead")
         if number not in self._early:
-            self._early[number] = Run(number, self.m, self._limit)
+            self._early[number] = Run(number, self.m, self.limit)
         return self._early[number]
 
     def _fail_run(self, run: Run, error: AccordError) -> None:
@@ -279,32 +282,6 @@ class _PeerSink:
 
     def lost(self, connection: Connection, error: PeerError | None) -> None:
         self._owner.on_leaving(connection, error)
-
-
-class MpycChannel:
-    """A connection as MPyC's runtime knows it (the protocol attribute of its parties)."""
-
-    def __init__(self, transport: NodeTransport, peer: int) -> None:
-        self._transport = transport
-        self._peer = peer
-        self.nbytes_sent = 0
-
-    def send(self, pc: int, payload: bytes) -> None:
-        """Send a message, labelled by MPyC's program counter."""
-        run = self._transport.current
-        run.peers[self._peer].sent += 1
-        run.traffic.frames_sent += 1
-        run.traffic.bytes_sent += len(payload)
-        self.nbytes_sent += len(payload)
-        self._transport.connections[self._peer].send(Kind.MPYC, run.number, 0, 0, label_of_pc(pc), payload)
-
-    def receive(self, pc: int) -> memoryview | asyncio.Future[memoryview]:
-        """The message with that label, or a future of it."""
-        return self._transport.current.peers[self._peer].message(pc)
-
-    def close_connection(self) -> None:
-        """Close, after what is queued was written."""
-        self._transport.connections[self._peer].close()
 
 
 def _class_of(error: BaseException) -> str:

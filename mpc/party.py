@@ -183,13 +183,14 @@ class Party:
     def send(self, peer: int, label: bytes, payload: Any) -> None:
         """Send a contiguous array, in several frames if it is large; it must not change afterwards."""
         scope = _scope.get()
-        for name, piece in frames(label, payload):
+        for name, piece in frames(label, payload, self.transport.max_frame):
             self.transport.send(peer, name, scope.stamp, scope.depth + 1, piece)
 
     def receive(self, peer: int, label: bytes, into: Any) -> Awaitable[int]:
         """Ask for an array; await what this gives through :meth:`arrived`."""
         stamp = _scope.get().stamp
-        receipts = [self.transport.receive(peer, name, stamp, piece) for name, piece in frames(label, into)]
+        pieces = frames(label, into, self.transport.max_frame)
+        receipts = [self.transport.receive(peer, name, stamp, piece) for name, piece in pieces]
         return receipts[0] if len(receipts) == 1 else deepest(receipts)
 
     @staticmethod

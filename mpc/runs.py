@@ -16,6 +16,16 @@ from mpc.transport import Traffic
 __all__ = ["PeerRun", "Run"]
 
 
+class _Partial:
+    """A message of which some frames are here, and ``follow`` are still to come."""
+
+    __slots__ = ("follow", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[memoryview] = []
+        self.follow = 0
+
+
 class PeerRun:
     """One peer's part in one run: its frames, kept or awaited."""
 
@@ -23,6 +33,7 @@ class PeerRun:
         self.box = Mailbox(peer, limit)
         self.messages: dict[int, memoryview] = {}  # of MPyC, by program counter
         self.awaited: dict[int, asyncio.Future[memoryview]] = {}
+        self._partial: dict[int, _Partial] = {}
         self.sent = 0  # frames; these two are for the detection of stalls
         self.received = 0
         self.ended = False
@@ -40,15 +51,39 @@ class PeerRun:
             self.awaited[pc] = future
         return future
 
-    def place_message(self, peer: int, pc: int, length: int) -> memoryview:
-        if pc not in self.awaited:
-            if pc in self.messages:
-                raise FrameInvalid(peer, f"party {peer} sent two messages for one place of the program")
-            if self.box.kept_bytes + length + FRAME_BYTES > self.box.limit:
-                raise PeerFlooding(peer, f"party {peer} sent more than {self.box.limit} bytes that were not asked for")
+    def place_message(self, pc: int, follow: int, length: int) -> memoryview:
+        """Memory for a frame of a message of MPyC, ``follow`` more of which are to come.
+
+        Raises PeerFlooding when it does not fit under the limit. What is awaited counts too while it is in pieces,
+        since a peer chooses the number of them. Raises FrameInvalid for a message that is here already, or whose
+        frames do not follow each other.
+        """
+        peer, partial = self.box.peer, self._partial.get(pc)
+        if pc in self.messages:
+            raise FrameInvalid(peer, f"party {peer} sent two messages for one place of the program")
+        if partial is not None and partial.follow != follow + 1:
+            raise FrameInvalid(peer, f"party {peer} sent the pieces of a message out of order")
+        awaited = pc in self.awaited and partial is None and not follow
+        if not awaited and self.box.kept_bytes + length + FRAME_BYTES > self.box.limit:
+            raise PeerFlooding(
+                peer,
+                f"party {peer} sent more than {self.box.limit} bytes that were not asked for, or not complete yet: "
+                "raise mailbox_limit if its program honestly does that",
+            )
         return memoryview(bytearray(length))
 
-    def complete_message(self, pc: int, payload: memoryview) -> None:
+    def complete_message(self, pc: int, follow: int, payload: memoryview) -> None:
+        """All bytes of the frame are in the memory :meth:`place_message` gave."""
+        if follow or pc in self._partial:
+            partial = self._partial.setdefault(pc, _Partial())
+            partial.parts.append(payload)
+            partial.follow = follow
+            self.box.kept_bytes += len(payload) + FRAME_BYTES
+            if follow:
+                return
+            del self._partial[pc]
+            payload = memoryview(bytearray().join(partial.parts))
+            self.box.kept_bytes -= len(payload) + len(partial.parts) * FRAME_BYTES
         future = self.awaited.pop(pc, None)
         if future is None:
             self.messages[pc] = payload
@@ -59,6 +94,7 @@ class PeerRun:
     def fail(self, error: AccordError) -> None:
         """Whatever is awaited, now and later, ends in ``error``."""
         self.box.fail(error)
+        self._partial.clear()
         awaited, self.awaited = self.awaited, {}
         for future in awaited.values():
             if not future.done():

@@ -46,7 +46,8 @@ class NodeConfig:
         farewell_deadline: seconds in which the others must have said farewell, when closing.
         max_frame: most payload bytes of one frame, 4,096 to 2^32 - 1; what is larger travels in several.
         mailbox_limit: most bytes kept of one peer that this party's program has not asked for yet, 600 for each
-            frame included; as many again for programs this party has not begun yet.
+            frame included; as many again for programs this party has not begun yet. Also the most a message of
+            MPyC may have that is larger than a frame.
         rtt: round-trip time in milliseconds to inject, for measuring.
         sec_param: MPyC's statistical security parameter, in bits.
         unsafe_peek: allow MPyC's ``peek``, which logs secrets.

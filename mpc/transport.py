@@ -36,11 +36,12 @@ class Traffic:
 class Transport(Protocol):
     """What a Party needs of the network. Implementations: MemoryTransport, and MPyCNode's.
 
-    All calls are made on the event loop's thread.
+    All calls are made on the event loop's thread. ``max_frame`` is the most bytes of one payload, equal at all parties.
     """
 
     index: int
     m: int
+    max_frame: int
     traffic: Traffic
 
     def begin(self, run: int) -> None:
@@ -89,6 +90,7 @@ class MemoryHub:
         tap: called with every frame; see :data:`Tap`. None delivers everything.
         delay: seconds every frame takes (an injected one-way latency).
         keep: remember every delivered frame in ``log``.
+        max_frame: most bytes of one payload.
     """
 
     m: int
@@ -96,6 +98,7 @@ class MemoryHub:
     delay: float = 0.0
     keep: bool = False
     mailbox_limit: int = 1 << 32
+    max_frame: int = 1 << 26
     log: list[Frame] = field(default_factory=list)
     transports: list[MemoryTransport] = field(init=False)
 
@@ -178,6 +181,7 @@ class MemoryTransport:
     def __init__(self, index: int, hub: MemoryHub) -> None:
         self.index = index
         self.m = hub.m
+        self.max_frame = hub.max_frame
         self.hub = hub
         self.traffic = Traffic()
         self.in_flight: dict[int, object] = {}  # frames of this party that a delay or a tap holds back

@@ -16,7 +16,7 @@ LIMIT = 100 * FRAME_BYTES
 
 def comes(transport: NodeTransport, peer: int, kind: Kind, run: int, place: int, payload: bytes = b"") -> None:
     """A frame of ``peer`` comes in."""
-    header = unpack(pack(kind, run, 1, 1, label_of_pc(place), len(payload)))
+    header = unpack(pack(kind, run, 1, 0, label_of_pc(place), len(payload)))
     memory = transport.place(peer, header)
     if memory is not None:
         memory[:] = payload
@@ -24,7 +24,7 @@ def comes(transport: NodeTransport, peer: int, kind: Kind, run: int, place: int,
 
 
 def node(run: int = 1) -> NodeTransport:
-    transport = NodeTransport(0, 3, LIMIT)
+    transport = NodeTransport(0, 3, 1 << 20, LIMIT)
     transport.begin(run)
     return transport
 
@@ -80,7 +80,7 @@ async def test_runs_to_come_are_told_from_runs_that_are_over_across_the_wrap(now
     comes(transport, 1, Kind.DATA, (now + 1) % (1 << 16), 0, b"news")
     transport.begin(now + 1)
     memory = bytearray(4)
-    assert await transport.receive(1, label_of_pc(0), 1, memoryview(memory)) == 1
+    assert await transport.receive(1, label_of_pc(0), 1, memoryview(memory)) == 0
     assert memory == b"news"
 
 
