@@ -131,8 +131,35 @@ def is_promise(future: Future[Any]) -> bool:
     return future in _promises or isinstance(future, asyncoro._SharesTallier)
 
 
+class _Adopted:
+    """What MPyC's global object ``mpc`` becomes: another name of the node that was adopted.
+
+    Programs have it from ``from mpyc.runtime import mpc``, maybe long before there was a node, so the object itself has
+    to change. Left as it was it is a runtime of one party, that computes alone.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__"):
+            return object.__getattribute__(self, name)
+        return getattr(asyncoro.runtime, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(asyncoro.runtime, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _global_object, ()
+
+
+def _global_object() -> Any:
+    """This process's ``mpyc.runtime.mpc``."""
+    return runtime.mpc
+
+
 def point_to(node: Any) -> None:
-    """Make ``node`` the runtime MPyC's secure types compute with: they find it in module globals."""
+    """Make ``node`` the runtime MPyC's secure types compute with: they find it in module globals.
+
+    Programs that use MPyC's global object ``mpc`` compute with it as well.
+    """
     import mpyc.mpctools
     import mpyc.random
     import mpyc.secgroups
@@ -152,6 +179,7 @@ def point_to(node: Any) -> None:
         mpyc.statistics,
     ):
         module.runtime = node
+    object.__setattr__(runtime.mpc, "__class__", _Adopted)
 
 
 with _shielded():

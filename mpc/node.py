@@ -93,7 +93,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         return [j for j in range(self.m) if j != self.index]
 
     def adopt(self) -> None:
-        """Make MPyC's secure types compute on this node. They know one runtime per process only."""
+        """Make MPyC's secure types, and its global object ``mpc``, this node. They know one per process only."""
         _mpyc.point_to(self)
 
     # --- start -----------------------------------------------------------------------------------
