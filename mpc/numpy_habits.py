@@ -34,10 +34,6 @@ def _truth(x: Any) -> Any:
     return x if isinstance(x, SecretBits) else np.asarray(x) != 0
 
 
-def _not_less(x: Any, y: Any) -> Any:
-    return ~relations.less(x, y)
-
-
 def _equal(x: Any, y: Any) -> Any:
     return x == y if isinstance(x, Secret) else y == x
 
@@ -102,8 +98,8 @@ UFUNCS: Mapping[Any, Function] = {
     np.minimum: reductions.minimum,
     np.less: relations.less,
     np.greater: lambda x, y: relations.less(y, x),
-    np.less_equal: lambda x, y: _not_less(y, x),
-    np.greater_equal: _not_less,
+    np.less_equal: relations.less_equal,
+    np.greater_equal: lambda x, y: relations.less_equal(y, x),
     np.equal: _equal,
     np.not_equal: _not_equal,
     np.logical_and: lambda x, y: _and(_truth(x), _truth(y)),

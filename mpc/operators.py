@@ -107,10 +107,10 @@ class Operators(NumpyArray):
         return mpc.relations.less(other, self)
 
     def __le__(self, other: Any) -> SecretBits:
-        return ~mpc.relations.less(other, self)
+        return mpc.relations.less_equal(self, other)
 
     def __ge__(self, other: Any) -> SecretBits:
-        return ~mpc.relations.less(self, other)
+        return mpc.relations.less_equal(other, self)
 
     def min(self, axis: Axes = None, keepdims: bool = False) -> Self:
         """Smallest over axes; see reductions.minimum_of. Of bits: whether all are set."""

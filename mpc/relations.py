@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc import bits, compare, encoding
+from mpc import bits, compare, encoding, publics
 from mpc.arrays import SecretArray, SecretBits
 from mpc.boolean import and_
 from mpc.convert import bits_to_words
@@ -15,6 +16,7 @@ from mpc.elementwise import multiply
 from mpc.errors import WrongType
 from mpc.exchange import public_share
 from mpc.operands import are_bits, as_numbers, broadcast, expand, linear, shape_of
+from mpc.party import Party
 from mpc.secret import Secret, Shape, local, operation
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "invert",
     "invert_public",
     "less",
+    "less_equal",
     "logical_and",
     "logical_xor",
     "where",
@@ -40,30 +43,61 @@ NUMBERS_ARE_NO_BITS = (
 def less(x: Any, y: Any) -> SecretBits:
     """x < y. 6 rounds, 16 bytes an element and party (m = 3). |x - y| < 2^63 holds for numbers in range.
 
-    Of two SecretBits, or public booleans, it is ~x & y, as logical_and.
+    A public operand is compared exactly, whatever its size; with NaN it is False. Of two SecretBits, or public
+    booleans, it is ~x & y, as logical_and.
     """
+    x, y = _exact(x), _exact(y)
     if (isinstance(x, SecretBits) or isinstance(y, SecretBits)) and are_bits(x, y):
         return logical_and(invert_public(x), y)
     return _less(*as_numbers(broadcast, x, y))
 
 
+def less_equal(x: Any, y: Any) -> SecretBits:
+    """x <= y, as less."""
+    x, y = _exact(x), _exact(y)
+    result = invert(less(y, x))
+    for nan in (publics.is_nan(x), publics.is_nan(y)):
+        if nan is not None:
+            result = logical_and(result, ~nan)
+    return result
+
+
 def equal(x: Any, y: Any) -> SecretBits:
-    """x == y. 6 rounds, 13.3 bytes an element and party (m = 3)."""
-    return _equal(*as_numbers(broadcast, x, y))
+    """x == y. 6 rounds, 13.3 bytes an element and party (m = 3). A public operand is compared exactly, as in less."""
+    return _equal(*as_numbers(broadcast, _exact(x), _exact(y)))
+
+
+def _exact(x: Any) -> Any:
+    return x if isinstance(x, Secret) else publics.public_array(x)
+
+
+Bound = Callable[[npt.NDArray[Any], int], Words]
+
+
+def _difference(x: Any, y: Any, left: Bound, right: Bound) -> tuple[Party, Words, Shape]:
+    """Words (k, n) that are negative, or zero, as x - y is, and its shape; a bound stands in for a public operand."""
+    shape = broadcast(x, y)
+    if isinstance(x, Secret) and isinstance(y, Secret):
+        party, share = x.party, linear(x, y, -1).share
+    elif isinstance(x, SecretArray):
+        party = x.party
+        share = expand(x.share, shape) - expand(public_share(party, right(y, x.frac)), shape)
+    else:
+        party = y.party
+        share = expand(public_share(party, left(x, y.frac)), shape) - expand(y.share, shape)
+    return party, share.reshape(party.layout.k, -1), shape
 
 
 @operation(SecretBits, broadcast)
 async def _less(x: Any, y: Any) -> SecretBits:
-    difference = linear(x, y, -1)
-    share = difference.share.reshape(difference.party.layout.k, -1)
-    return SecretBits(difference.party, await compare.sign_bit(difference.party, share), difference.shape)
+    party, words, shape = _difference(x, y, publics.above, publics.below)
+    return SecretBits(party, await compare.sign_bit(party, words), shape)
 
 
 @operation(SecretBits, broadcast)
 async def _equal(x: Any, y: Any) -> SecretBits:
-    difference = linear(x, y, -1)
-    share = difference.share.reshape(difference.party.layout.k, -1)
-    return SecretBits(difference.party, await compare.is_zero(difference.party, share), difference.shape)
+    party, words, shape = _difference(x, y, publics.at, publics.at)
+    return SecretBits(party, await compare.is_zero(party, words), shape)
 
 
 def _public_bits(x: Any) -> npt.NDArray[np.bool_]:

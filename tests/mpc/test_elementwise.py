@@ -455,10 +455,11 @@ def test_operands_of_other_kinds_are_refused() -> None:
             for other in ("a", None, 1j, np.array(["a"]), np.datetime64("2020-01-01"), [[1], [1, 2]], object()):
                 with pytest.raises(WrongType):
                     f(x, other)
-        for f in (operator.add, operator.mul, operator.lt):
+        for f in (operator.add, operator.mul):
             for other in (np.nan, np.inf, 1 << 62, -(1 << 62), np.array([1 << 63], np.uint64), 2.0**62):
                 with pytest.raises(OutOfRange):
                     f(x, other)
+        for f in (operator.add, operator.mul, operator.lt):
             for other in (np.zeros(3), np.zeros((3, 2), int), [1, 2, 3], x[:, :1].reshape(1, 1, 2)[..., [0, 0, 0]]):
                 with pytest.raises(ShapeMismatch):
                     f(x, other)
