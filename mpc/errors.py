@@ -31,6 +31,7 @@ __all__ = [
     "ShapePending",
     "ThresholdTooLarge",
     "TooFewParties",
+    "TooManyParties",
     "UnknownParty",
     "UsageError",
     "WrongType",
@@ -75,6 +76,10 @@ class UnknownParty(UsageError):
 
 class TooFewParties(UsageError):
     """Fewer than three parties: an honest majority does not exist."""
+
+
+class TooManyParties(UsageError):
+    """So many parties with such a threshold that every secret would have more than 126 components."""
 
 
 class ThresholdTooLarge(UsageError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mpc.errors import OutOfRange, ThresholdTooLarge, TooFewParties, UnknownParty
+from mpc.sharing import check_components
 
 __all__ = ["NodeConfig", "Peer", "read_pem"]
 
@@ -81,6 +82,7 @@ class NodeConfig:
             raise ThresholdTooLarge(
                 f"threshold {self.t} with {self.m} parties: at most {(self.m - 1) // 2} may collude, and at least 0"
             )
+        check_components(self.m, self.t)
         if [peer.index for peer in self.roster] != list(range(self.m)):
             raise UnknownParty(f"the roster must list the parties 0..{self.m - 1} in order")
         if not 0 <= self.index < self.m:

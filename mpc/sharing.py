@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc.errors import ThresholdTooLarge, TooFewParties
+from mpc.errors import ThresholdTooLarge, TooFewParties, TooManyParties
 
-__all__ = ["Holders", "Layout", "ResharePlan", "default_threshold", "reconstruct", "split"]
+__all__ = ["Holders", "Layout", "ResharePlan", "check_components", "default_threshold", "reconstruct", "split"]
 
 Holders = tuple[int, ...]
 Words = npt.NDArray[np.uint64]
@@ -29,6 +30,18 @@ Words = npt.NDArray[np.uint64]
 def default_threshold(m: int) -> int:
     """The largest t with t < m/2."""
     return (m - 1) // 2
+
+
+_MOST_COMPONENTS = 126  # C(9, 4)
+
+
+def check_components(m: int, t: int) -> None:
+    """TooManyParties if C(m, t) > 126: 9 parties at the largest threshold, for t = 2 up to 16, for t = 1 up to 126."""
+    if t > 0 and (m > _MOST_COMPONENTS or math.comb(m, t) > _MOST_COMPONENTS):
+        raise TooManyParties(
+            f"{m} parties of which {t} may collude: every secret would have C({m}, {t}) components, more than "
+            f"{_MOST_COMPONENTS}; let 3 or 5 of them compute and the others give inputs through these"
+        )
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ class ResharePlan:
 class Layout:
     """The fixed tables for (m, t).
 
-    Raises TooFewParties for m < 3 and ThresholdTooLarge unless 1 <= t < m/2.
+    Raises TooFewParties for m < 3, ThresholdTooLarge unless 1 <= t < m/2, TooManyParties for C(m, t) > 126.
     """
 
     def __init__(self, m: int, t: int | None = None) -> None:
@@ -62,6 +75,7 @@ class Layout:
             raise ThresholdTooLarge(
                 f"threshold {self.t} with {m} parties: 1 <= t < m/2 is needed, at most {default_threshold(m)}"
             )
+        check_components(m, self.t)
         size = m - self.t
         self.components: tuple[Holders, ...] = tuple(itertools.combinations(range(m), size))
         self.target: tuple[Holders, ...] = tuple(tuple(sorted((i + j) % m for j in range(size))) for i in range(m))

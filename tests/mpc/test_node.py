@@ -25,6 +25,7 @@ from mpc.errors import (
     ProgramDiverged,
     ThresholdTooLarge,
     TooFewParties,
+    TooManyParties,
     UnknownParty,
     UsageError,
 )
@@ -81,6 +82,14 @@ def test_settings_are_checked_before_anything_is_sent(change: dict[str, Any], er
 def test_two_parties_are_too_few() -> None:
     with pytest.raises(TooFewParties):
         World.make(2).config(0)
+
+
+def test_too_many_parties_for_their_threshold() -> None:
+    config = World.make(3).config(0)
+    roster = tuple(dataclasses.replace(config.roster[0], index=i, fingerprint=f"{i:064x}") for i in range(10))
+    with pytest.raises(TooManyParties, match="let 3 or 5"):
+        dataclasses.replace(config, roster=roster)
+    assert dataclasses.replace(config, roster=roster, threshold=3).t == 3
 
 
 def test_a_roster_in_disorder_or_with_a_certificate_twice() -> None:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from mpc.errors import ThresholdTooLarge, TooFewParties
+from mpc.errors import ThresholdTooLarge, TooFewParties, TooManyParties
 from mpc.sharing import Layout, default_threshold, reconstruct, split
 from tests.mpc.helpers import shares_of
 
@@ -26,6 +26,17 @@ def test_fewer_than_three_parties_are_refused(m: int) -> None:
 def test_a_threshold_without_honest_majority_is_refused(m: int, t: int) -> None:
     with pytest.raises(ThresholdTooLarge, match=str(t)):
         Layout(m, t)
+
+
+@pytest.mark.parametrize(("m", "t"), [(10, None), (10, 4), (11, 3), (17, 2), (127, 1), (1000, None), (10**6, 400_000)])
+def test_so_many_parties_that_components_abound_are_refused(m: int, t: int | None) -> None:
+    with pytest.raises(TooManyParties, match=f"^{m} parties.*126.*let 3 or 5 of them compute"):
+        Layout(m, t)
+
+
+@pytest.mark.parametrize(("m", "t"), [(9, 4), (10, 3), (16, 2), (126, 1)])
+def test_up_to_126_components_are_taken(m: int, t: int) -> None:
+    assert len(Layout(m, t).components) == math.comb(m, t) <= 126
 
 
 @pytest.mark.parametrize(("m", "t"), [(3, 1), (4, 1), (5, 2), (6, 2), (7, 3), (8, 3)])
