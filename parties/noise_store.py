@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mpc.errors import WrongType
 from protocols.errors import StockInvalid
-from protocols.stock import Batch
+from protocols.stock import Batch, check_claim
 
 __all__ = ["NoiseStore"]
 
@@ -55,6 +55,7 @@ class NoiseStore:
         self._path = str(path)
         self._sealing = AESGCM(key)
         self._owner: tuple[int, int, int] | None = None
+        self._claims = 0
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = sqlite3.connect(self._path, isolation_level=None, timeout=0.2)
         try:
@@ -81,8 +82,8 @@ class NoiseStore:
         """Let go of the file."""
         self._db.close()
 
-    def claim(self, index: int, m: int, t: int) -> None:
-        """Make it this party's, or StockInvalid if it is another's."""
+    def claim(self, index: int, m: int, t: int) -> int:
+        """Make it this party's, or StockInvalid if it is another's. Gives the number of the claim."""
         found = self._one("SELECT version, party, m, t FROM owner")
         if found is None:
             self._do("INSERT INTO owner VALUES (?, ?, ?, ?)", _VERSION, index, m, t)
@@ -92,6 +93,8 @@ class NoiseStore:
                 f"party {index} of {m}, t={t}: give another file"
             )
         self._owner = (index, m, t)
+        self._claims += 1
+        return self._claims
 
     def batches(self) -> list[Batch]:
         """What is kept, and how far it is spent."""
@@ -106,8 +109,9 @@ class NoiseStore:
                 sealed = self._seal(batch.name, low, block)
                 self._do("INSERT INTO block VALUES (?, ?, ?)", batch.name, low, sealed)
 
-    def spend(self, name: int, upto: int) -> None:
-        """Never again hand out a sample below ``upto`` after the store was opened anew."""
+    def spend(self, name: int, upto: int, claim: int) -> None:
+        """Never again hand out a sample below ``upto``; StockInvalid if ``claim`` is not the latest."""
+        check_claim(claim, self._claims)
         self._do("UPDATE batch SET spent = max(spent, ?) WHERE name = ?", upto, name)
 
     def read(self, name: int, low: int, high: int) -> Words:

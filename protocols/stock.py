@@ -25,7 +25,7 @@ from protocols.exact import is_whole
 from protocols.law import Law
 from protocols.noise import sample
 
-__all__ = ["Batch", "MemoryStore", "NoiseStock", "Store"]
+__all__ = ["Batch", "MemoryStore", "NoiseStock", "Store", "check_claim"]
 
 Words = npt.NDArray[np.uint64]
 Shape = tuple[int, ...]
@@ -53,8 +53,11 @@ class Batch:
 class Store(Protocol):
     """Where one party keeps its shares. What it is told to keep or to spend is safe when the call returns."""
 
-    def claim(self, index: int, m: int, t: int) -> None:
-        """Make it this party's, or StockInvalid if it is another's."""
+    def claim(self, index: int, m: int, t: int) -> int:
+        """Make it this party's, or StockInvalid if it is another's or cannot be read.
+
+        Gives the number of the claim. Only the latest may spend: two stocks of one store would use samples twice.
+        """
 
     def batches(self) -> list[Batch]:
         """What is kept, and how far it is spent."""
@@ -62,8 +65,11 @@ class Store(Protocol):
     def add(self, batch: Batch, words: Words) -> None:
         """Keep the shares (k, size) of a new batch."""
 
-    def spend(self, name: int, upto: int) -> None:
-        """Never again hand out a sample below ``upto`` after the store was opened anew."""
+    def spend(self, name: int, upto: int, claim: int) -> None:
+        """Never again hand out a sample below ``upto`` after the store was opened anew.
+
+        StockInvalid if ``claim`` is not the latest.
+        """
 
     def read(self, name: int, low: int, high: int) -> Words:
         """The shares (k, high - low) of these samples; StockInvalid if they cannot be read."""
@@ -77,13 +83,16 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._owner: tuple[int, int, int] | None = None
+        self._claims = 0
         self._kept: dict[int, tuple[Batch, Words]] = {}
 
-    def claim(self, index: int, m: int, t: int) -> None:
+    def claim(self, index: int, m: int, t: int) -> int:
         """See Store."""
         if self._owner is not None and self._owner != (index, m, t):
             raise StockInvalid(f"this stock of noise is party {self._owner[0]}'s: each party needs its own")
         self._owner = (index, m, t)
+        self._claims += 1
+        return self._claims
 
     def batches(self) -> list[Batch]:
         """See Store."""
@@ -93,8 +102,9 @@ class MemoryStore:
         """See Store."""
         self._kept[batch.name] = (batch, words)
 
-    def spend(self, name: int, upto: int) -> None:
+    def spend(self, name: int, upto: int, claim: int) -> None:
         """See Store."""
+        check_claim(claim, self._claims)
         batch, words = self._kept[name]
         self._kept[name] = (replace(batch, spent=max(batch.spent, upto)), words)
 
@@ -105,6 +115,12 @@ class MemoryStore:
     def discard(self, name: int) -> None:
         """See Store."""
         del self._kept[name]
+
+
+def check_claim(claim: int, latest: int) -> None:
+    """StockInvalid unless it is the latest claim of a store."""
+    if claim != latest:
+        raise StockInvalid("this stock of noise was opened anew since: the one opened last has the samples, use that")
 
 
 @dataclass
@@ -121,12 +137,14 @@ class _Shelf:
 class NoiseStock:
     """One party's stock in one run. Make it with :meth:`open`; fill it, and give it to ``release(stock=...)``.
 
-    Call ``fill`` and ``take`` from one task of the program: what is in stock follows from their order.
+    Call ``fill`` and ``take`` from one task of the program: what is in stock follows from their order. When a store is
+    opened anew, what ``take`` of an earlier stock gave and had not handed out yet ends in StockInvalid.
     """
 
-    def __init__(self, party: Party, store: Store, shelves: list[_Shelf]) -> None:
+    def __init__(self, party: Party, store: Store, claim: int, shelves: list[_Shelf]) -> None:
         self._party = party
         self._store = store
+        self._claim = claim
         self._shelves = shelves
 
     def __repr__(self) -> str:
@@ -141,7 +159,7 @@ class NoiseStock:
         Rounds: 2. Sends: 40 bytes a batch, input and revealed. Leaks: names, laws and levels of the batches, to all.
         Raises StockInvalid for a store that is another party's or cannot be read.
         """
-        store.claim(party.index, party.m, party.t)
+        claim = store.claim(party.index, party.m, party.t)
         mine = store.batches()
         told = np.array([[b.name, *_halves(b.law), b.size, b.spent] for b in mine], np.int64).reshape(-1, 5)
         opened = [party.reveal(party.input(told, owner)) for owner in range(party.m)]
@@ -154,13 +172,13 @@ class NoiseStock:
             batch = own[key]
             spent = max(c[key] for c in common)
             if spent < batch.size:
-                store.spend(batch.name, spent)
+                store.spend(batch.name, spent, claim)
                 kept.add(batch.name)
                 shelves.append(_Shelf(batch.law, batch.size, spent, None, batch.name))
         for batch in mine:
             if batch.name not in kept:
                 store.discard(batch.name)
-        return cls(party, store, shelves)
+        return cls(party, store, claim, shelves)
 
     def left(self, law: Law) -> int:
         """How many samples of a law are in stock, those under way included; the same number at all parties."""
@@ -200,7 +218,7 @@ class NoiseStock:
             for shelf, low, high in pieces:
                 if shelf.made is not None:
                     await shelf.made
-                self._store.spend(shelf.name, high)  # before anybody can see what it is used for
+                self._store.spend(shelf.name, high, self._claim)  # before anybody can see what it is used for
                 parts.append(self._store.read(shelf.name, low, high))
             words = np.concatenate(parts, axis=1)
             return SecretArray(self._party, words.reshape(words.shape[0], *shape), frac)

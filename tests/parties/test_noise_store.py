@@ -33,12 +33,12 @@ def test_what_is_kept_is_read_back_from_any_place(tmp_path: Path) -> None:
         store.claim(1, 3, 1)
         store.add(Batch(7, LAW.digest(), 10_000), kept)
     with NoiseStore(tmp_path / "stock", KEY) as store:
-        store.claim(1, 3, 1)
+        claim = store.claim(1, 3, 1)
         assert store.batches() == [Batch(7, LAW.digest(), 10_000, 0)]
         for low, high in ((0, 10_000), (0, 1), (4095, 4097), (5000, 5000), (9_999, 10_000)):
             assert np.array_equal(store.read(7, low, high), kept[:, low:high])
-        store.spend(7, 9_000)
-        store.spend(7, 10)
+        store.spend(7, 9_000, claim)
+        store.spend(7, 10, claim)
     with NoiseStore(tmp_path / "stock", KEY) as store:
         store.claim(1, 3, 1)
         assert store.batches()[0].spent == 9_000
@@ -98,13 +98,23 @@ def test_one_party_one_file_one_process(tmp_path: Path) -> None:
         NoiseStore(tmp_path / "other", KEY)
 
 
+def test_only_who_claimed_it_last_may_spend(tmp_path: Path) -> None:
+    with NoiseStore(tmp_path / "stock", KEY) as store:
+        old = store.claim(1, 3, 1)
+        store.add(Batch(7, LAW.digest(), 100), words(2, 100))
+        new = store.claim(1, 3, 1)
+        with pytest.raises(StockInvalid, match="opened anew since"):
+            store.spend(7, 10, old)
+        store.spend(7, 20, new)
+        assert store.batches()[0].spent == 20
+
+
 CRASH = """
 import os, signal, sys
 import numpy as np
 from parties.noise_store import NoiseStore
 store = NoiseStore(sys.argv[1], bytes(range(32)))
-store.claim(0, 3, 1)
-store.spend(7, 1234)
+store.spend(7, 1234, store.claim(0, 3, 1))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -140,7 +140,7 @@ def test_after_a_crash_the_farthest_party_counts(behind: int) -> None:
 
     one = MemoryCluster(3).run(first, kept)[0]
     batch = kept[behind].batches()[0]
-    kept[behind].spend(batch.name, 25)
+    kept[behind].spend(batch.name, 25, kept[behind].claim(behind, 3, 1))
     left, two = MemoryCluster(3, seed=1).run(second, kept)[0]
     assert left == 15
     assert not set(one) & set(two)
@@ -179,11 +179,27 @@ def test_a_batch_of_another_sampling_is_not_mixed_in() -> None:
     assert MemoryCluster(3).run(look, [one[0], one[1], other[2]]) == [0, 0, 0]
 
 
+@pytest.mark.parametrize("m", PARTIES)
+def test_two_stocks_of_one_store_never_give_the_same_sample(m: int) -> None:
+    async def program(party: Any, store: Any) -> Any:
+        old = await NoiseStock.open(party, store)
+        await old.fill(LAW, 40)
+        first = await party.reveal(old.take(LAW, (10,)))
+        new = await NoiseStock.open(party, store)
+        assert (old.left(LAW), new.left(LAW)) == (30, 30)
+        with pytest.raises(StockInvalid, match="opened anew since"):
+            await old.take(LAW, (10,))
+        return first, await party.reveal(new.take(LAW, (30,)))
+
+    first, second = MemoryCluster(m).run(program, stores(m))[0]
+    assert np.unique(np.concatenate([first, second])).size >= 38
+
+
 def test_it_is_written_down_before_it_is_handed_out() -> None:
     """A store that fails at spend: the run ends, and nobody got the samples."""
 
     class Failing(MemoryStore):
-        def spend(self, name: int, upto: int) -> None:
+        def spend(self, name: int, upto: int, claim: int) -> None:
             raise OSError("disk full")
 
         def read(self, name: int, low: int, high: int) -> Any:
