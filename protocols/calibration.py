@@ -30,11 +30,23 @@ from protocols.gaussian import discrete_gaussian_law, rounded_gaussian_law, smoo
 from protocols.law import Law
 from protocols.sensitivity import Change
 
-__all__ = ["DISCRETE", "ROUNDED", "Family", "by_table", "continuous_delta", "epsilon_of", "ideal_delta", "sigma_for"]
+__all__ = [
+    "DISCRETE",
+    "LAMBDAS",
+    "ROUNDED",
+    "Family",
+    "by_table",
+    "continuous_delta",
+    "epsilon_of",
+    "ideal_delta",
+    "sigma_for",
+]
+
+LAMBDAS = (20, 30, 42, 60, 85)
+"""Of the smoothing in an account, not of the sampler: each gives an account that holds, so the best may be taken."""
 
 _TABLE_SIGMA = 32  # steps up to which a single change is accounted by the table: whatever lambda, its law is one
 _TABLE_SHIFT = 512
-_LAMBDAS = (20, 30, 42, 60, 85)  # of the smoothing in the account, not of the sampler
 _RESOLUTION = 12  # sigma is found to one part in 2^12
 _EPSILON_BITS = 20
 _MARGIN = Fraction(1, 1 << 41)  # of delta, left to finite precision
@@ -77,7 +89,7 @@ def continuous_delta(family: Family, sigma: Fraction, epsilon: Fraction, change:
     It holds for every r; the least is given. The larger r, the smaller the mechanism's variance, and the closer it is.
     """
     least = Fraction(1)
-    for lambda_ in _LAMBDAS if family.smoothed else _LAMBDAS[:1]:
+    for lambda_ in LAMBDAS if family.smoothed else LAMBDAS[:1]:
         variance = family.variance(sigma, lambda_)
         if variance > 0:
             away = (1 + exp_above(epsilon)) * family.smoothing(coordinates, lambda_)

@@ -8,69 +8,81 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from dp_accounting.pld import privacy_loss_distribution as pld
+from dp_accounting.pld.common import DifferentialPrivacyParameters
 
 from protocols.accounting import Event
-from protocols.calibration import Family
-from protocols.exact import check_delta, check_epsilon
+from protocols.calibration import LAMBDAS, Family
+from protocols.divergence import gaussian_delta, hockey_stick
+from protocols.exact import check_delta, check_epsilon, exp_above, round_up
 from protocols.laplace import LaplaceLaw
-from protocols.law import Law, Pmf
+from protocols.law import Pmf
 
 __all__ = ["composed_delta", "composed_epsilon"]
 
 _LISTED = 1 << 12
 _LUMPS = 1 << 11
 _POINTS = 1 << 20
-_LAMBDA = 60  # of the smoothing (calibration.py)
 
 
 def composed_epsilon(events: Iterable[Event], delta: float) -> float:
     """The least epsilon (to about one part in 1,000, from above) at which all the releases together keep this delta.
 
-    Infinite if there is none: where finite precision alone costs more. 0 for no events. Raises DeltaInvalid.
+    Not above the sum of what they promise, where their deltas sum up to no more than this one. Infinite if there is
+    none: where finite precision alone costs more. 0 for no events. Raises DeltaInvalid.
     """
-    check_delta(delta)
+    most = check_delta(delta)
     counted = Counter(events)
     if not counted:
         return 0.0
-    whole, off = _composed(counted)
-    epsilon = float(whole.get_epsilon_for_delta(delta))
-    for _ in range(8):  # what finite precision adds depends on epsilon, so a few steps to the fixed point
-        left = delta - (1 + math.exp(min(epsilon, 700.0))) * off
-        if left <= 0:
-            return math.inf
-        larger = float(whole.get_epsilon_for_delta(left))
-        if larger <= epsilon * (1 + 1e-12):
-            return epsilon
-        epsilon = larger * (1 + 1e-9)
-    return math.inf
+    epsilon, deltas = _summed(counted)
+    simple = round_up(epsilon) if deltas <= most else math.inf
+    return min([simple, *(float(whole.get_epsilon_for_delta(delta)) for whole in _composed(counted))])
 
 
 def composed_delta(events: Iterable[Event], epsilon: float) -> float:
     """The least delta (from above) that all the releases together keep at this epsilon. Raises EpsilonInvalid."""
-    check_epsilon(epsilon)
+    exact = check_epsilon(epsilon)
     counted = Counter(events)
     if not counted:
         return 0.0
-    whole, off = _composed(counted)
-    return min(1.0, float(whole.get_delta_for_epsilon(epsilon)) + (1 + math.exp(epsilon)) * off)
+    epsilons, delta = _summed(counted)
+    simple = round_up(delta) if epsilons <= exact else 1.0
+    return min([simple, *(float(whole.get_delta_for_epsilon(epsilon)) for whole in _composed(counted))])
 
 
-def _composed(counted: Counter[Event]) -> tuple[Any, float]:
-    """(loss distribution of all together, distance of all the noise from what that is of)."""
+def _summed(counted: Counter[Event]) -> tuple[Fraction, Fraction]:
+    """(epsilon, delta) by simple composition, exact."""
+    epsilon = sum((times * event.promise[0] for event, times in counted.items()), Fraction(0))
+    return epsilon, sum((times * max(e.promise[1], e.delta) for e, times in counted.items()), Fraction(0))
+
+
+def _composed(counted: Counter[Event]) -> Iterator[Any]:
+    """Loss distributions that dominate that of all together.
+
+    Where noise is accounted as a continuous Gaussian's, smoothed, there is one for each lambda of the smoothing
+    (calibration.py): the larger, the smaller that one's variance and the distance from it.
+    """
     interval = _interval(counted)
-    whole: Any = None
-    off = 0.0
-    for event, times in counted.items():
-        for one, columns in _parts(event, interval):
-            many = one.self_compose(times * columns)
-            whole = many if whole is None else whole.compose(many)
-        off += times * _unlisted(event)
-    return whole, off
+    smoothed = {event: times for event, times in counted.items() if _is_smoothed(event)}
+    parts = [(_account(event, None, interval), times) for event, times in counted.items() if event not in smoothed]
+    for lambda_ in LAMBDAS if smoothed else LAMBDAS[:1]:
+        more = [(_account(event, lambda_, interval), times) for event, times in smoothed.items()]
+        yield _together([*parts, *more], interval)
+
+
+def _together(accounts: list[tuple[_Account, int]], interval: float) -> Any:
+    told = float(sum(account.told * times for account, times in accounts)) * (1 + 1e-12)
+    whole = _disclosure(0.0, min(1.0, told), interval)
+    for account, times in accounts:
+        for one, columns in account.parts:
+            whole = whole.compose(one.self_compose(times * columns))
+    return whole
 
 
 def _interval(counted: Counter[Event]) -> float:
@@ -87,38 +99,96 @@ def _interval(counted: Counter[Event]) -> float:
 # -- one release -------------------------------------------------------------------------------
 
 
-def _parts(event: Event, interval: float) -> list[tuple[Any, int]]:
-    """(loss distribution, how often) whose composition is that of the release, or dominates it."""
-    law, change = event.law, event.change
-    if not change.spread and _is_listed(law):
+@dataclass(frozen=True)
+class _Account:
+    """What dominates one release: ``parts`` (loss distribution, how often), and everything told with chance ``told``.
+
+    The parts are those of an ideal mechanism (P, Q); with what is sampled, at a distance D from it, no event at any
+    epsilon is worth more than H(P, Q) + (1 + e^epsilon) D. That grows with epsilon; of composed releases it would make
+    nonsense. Instead let the mechanism tell everything with chance c, which makes H + (1 - H) c of H. It is enough that
+
+        c = (G + (1 + e^a) D) / (1 - G),  G = H(P, Q) at a, for any a > 0:
+
+    - |epsilon| <= a: what gives away (a, G) gives away no more than randomised response that tells all with chance G
+      (Kairouz, Oh, Viswanath 2015): 1 - H >= (1 - G) (1 + e^epsilon) / (1 + e^a), so (1 - H) c >= (1 + e^epsilon) D.
+    - epsilon > a: what is sampled gives away no more than at a, which is at most G + (1 + e^a) D <= c.
+    - epsilon < -a: by H(P, Q) at epsilon = 1 - e^epsilon + e^epsilon H(Q, P) at -epsilon, from the case before.
+    """
+
+    parts: list[tuple[Any, int]]
+    told: Fraction
+
+
+def _account(event: Event, lambda_: int | None, interval: float) -> _Account:
+    """lambda: of the smoothing, where there is one."""
+    law, change, start = event.law, event.change, event.promise[0]
+    if _is_listed(event):
         pmf = law.pmf()
         assert pmf is not None
-        return [(_of_pmf(pmf, shift, interval), n) for shift, n in Counter(change.columns).items()]
+        shifts = Counter(change.columns)
+        told = sum((n * _told_by_smaller(pmf, shift, law.distance, start) for shift, n in shifts.items()), Fraction(0))
+        return _Account([(_of_pmf(pmf, shift, interval), n) for shift, n in shifts.items()], told)
     if isinstance(law, LaplaceLaw):
         scale = law.sensitivity / law.epsilon
-        if change.spread:  # any pure mechanism is dominated by randomised response (Kairouz, Oh, Viswanath 2015)
-            return [(_of_lumps(scale, change.l1, 1, interval), 1)]
-        return [(_of_lumps(scale, shift, _LUMPS, interval), n) for shift, n in Counter(change.columns).items()]
+        told = (1 + exp_above(start * (1 + Fraction(2, _LUMPS)))) * event.distance  # pure, but for shifts rounded up
+        if change.spread:  # any pure mechanism is dominated by randomised response
+            return _Account([(_of_lumps(scale, change.l1, 1, interval), 1)], told)
+        shifts = Counter(change.columns)
+        return _Account([(_of_lumps(scale, shift, _LUMPS, interval), n) for shift, n in shifts.items()], told)
+    return _of_gaussian(event, lambda_, interval)
+
+
+def _of_gaussian(event: Event, lambda_: int | None, interval: float) -> _Account:
+    """By the continuous mechanism it is like; where sigma is too small for one, by no more than its promise."""
     family: Family = event.mechanism.family  # type: ignore[attr-defined]
-    sigma = event.mechanism.sigma_steps(change, event.coordinates, event.frac)  # type: ignore[attr-defined]
-    variance = family.variance(sigma, _LAMBDA)
-    ratio = math.sqrt(change.l2_squared / variance) * (1 + 1e-12)
-    return [(pld.from_gaussian_mechanism(1.0, sensitivity=ratio, value_discretization_interval=interval), 1)]
+    sigma = event.mechanism.sigma_steps(event.change, event.coordinates, event.frac)  # type: ignore[attr-defined]
+    epsilon, delta = event.promise
+    variance = sigma * sigma if lambda_ is None else family.variance(sigma, lambda_)
+    if variance > 0:
+        ratio = event.change.l2_squared / variance
+        away = event.distance + (0 if lambda_ is None else family.smoothing(event.coordinates, lambda_))
+        told = _told(lambda a: gaussian_delta(a, ratio), away, epsilon)
+        if told < 1:
+            root = math.sqrt(ratio) * (1 + 1e-12)
+            loss = pld.from_gaussian_mechanism(1.0, sensitivity=root, value_discretization_interval=interval)
+            return _Account([(loss, 1)], told)
+    loss = _disclosure(round_up(epsilon), round_up(max(delta, event.delta)), interval)
+    return _Account([(loss, 1)], Fraction(0))
 
 
-def _is_listed(law: Law) -> bool:
-    pmf = law.pmf()
-    return pmf is not None and len(pmf.numerators) <= _LISTED
+def _told(given: Callable[[Fraction], Fraction], distance: Fraction, start: Fraction) -> Fraction:
+    """The least c of _Account over some a, G = given(a); at most 1."""
+    least = Fraction(1)
+    for factor in (1, Fraction(5, 4), Fraction(3, 2), 2, 3, 4):
+        a = min(start * factor, Fraction(128))
+        g = given(a)
+        if g < 1:
+            least = min(least, (g + (1 + exp_above(a)) * distance) / (1 - g))
+    return least
 
 
-def _unlisted(event: Event) -> float:
-    """Distance of the release's noise from the law its loss distribution is of; 0 where that is the law itself."""
-    if not event.change.spread and _is_listed(event.law):
-        return 0.0
-    off = event.distance
-    if not isinstance(event.law, LaplaceLaw):
-        off += event.mechanism.family.smoothing(event.coordinates, _LAMBDA)  # type: ignore[attr-defined]
-    return float(off)
+def _told_by_smaller(pmf: Pmf, shift: int, distance: Fraction, start: Fraction) -> Fraction:
+    """The largest change is worst for the ideal law; a smaller one is off by its distance, there and back."""
+    if shift == 1 or not distance:
+        return Fraction(0)
+    return _told(lambda a: hockey_stick(pmf, a, shift), 2 * distance, start)
+
+
+def _is_listed(event: Event) -> bool:
+    """Whether it is accounted by all the values of its law: of Laplace noise with many, some are joined."""
+    pmf = None if event.change.spread else event.law.pmf()
+    return pmf is not None and (not isinstance(event.law, LaplaceLaw) or len(pmf.numerators) <= _LISTED)
+
+
+def _is_smoothed(event: Event) -> bool:
+    family: Family | None = getattr(event.mechanism, "family", None)
+    return family is not None and family.smoothed and not _is_listed(event)
+
+
+def _disclosure(epsilon: float, delta: float, interval: float) -> Any:
+    """Randomised response that tells all with chance delta: it dominates whatever keeps (epsilon, delta)."""
+    promise = DifferentialPrivacyParameters(epsilon, delta)
+    return pld.from_privacy_parameters(promise, value_discretization_interval=interval)
 
 
 def _of_pmf(pmf: Pmf, shift: int, interval: float) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,7 @@ from prv_accountant import GaussianMechanism, LaplaceMechanism, PrivacyRandomVar
 from protocols.accounting import Event
 from protocols.composition import composed_delta, composed_epsilon
 from protocols.errors import DeltaInvalid, EpsilonInvalid
+from protocols.laplace import laplace_law
 from protocols.law import Pmf
 from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, RoundedGaussian
 from protocols.sensitivity import Change
@@ -148,6 +150,98 @@ def test_more_never_costs_less() -> None:
     assert composed_epsilon(events, 1e-9) > composed_epsilon(events, 1e-6)
     assert composed_delta(events, 2.0) < composed_delta(events, 1.0)
     assert costs[-1] <= sum(float(e.promise[0]) for e in events) * 1.001
+
+
+@pytest.mark.parametrize("shift", [1, 5, 8, 10])
+def test_binomial_noise_of_any_number_of_coins_is_composed(shift: int) -> None:
+    event = Event(Binomial(1.0, 1e-6), Change((shift,), False))
+    assert composed_epsilon([event], 1e-6) <= 1.0
+    assert 1.5 < composed_epsilon([event] * 3, 1e-5) < 1.65
+
+
+@pytest.mark.parametrize("epsilon", [2.0, 6.0, 10.0, 16.0])
+def test_little_gaussian_noise_that_a_person_may_spread_costs_no_more_than_promised(epsilon: float) -> None:
+    """A sigma of few steps: the continuous mechanism it is like is much worse, or there is none."""
+    event = Event(DiscreteGaussian(epsilon, 1e-6), Change((2,), True), 4)
+    assert composed_epsilon([event], 1e-6) <= epsilon
+    assert composed_delta([event], epsilon) <= 1e-6
+    three = composed_epsilon([event] * 3, 3e-6)
+    assert epsilon < three <= 3 * epsilon
+    assert three <= composed_epsilon([event, event, event, laplace(0.5)], 3e-6) <= three + 0.51
+
+
+def test_the_composed_cost_covers_what_is_sampled_however_a_change_is_spread() -> None:
+    """Two releases of three figures, a person changes one by two or two by one: the exact delta, outcome by outcome."""
+    event = Event(DiscreteGaussian(sigma=3.0, delta=1e-5), Change((2,), True), 3)
+    for epsilon in (0.5, 1.0, 2.0):
+        found = composed_delta([event] * 2, epsilon)
+        for shifts in ([2], [1, 1]):
+            exact = _exact_delta([(event.law.pmf(), s) for s in shifts * 2], epsilon)  # type: ignore[misc]
+            assert exact <= found
+            assert exact > 0.4 * found or shifts != [2]
+
+
+def test_the_composed_cost_covers_smaller_changes_either_way() -> None:
+    one, two = Event(DiscreteGaussian(1.0, 1e-4), Change((3,), False)), laplace(0.7, Change((2,), False))
+    for epsilon in (0.3, 1.0, 2.0):
+        found = composed_delta([one, two], epsilon)
+        for a, b in itertools.product((1, 2, 3, -3), (1, 2, -2)):
+            exact = _exact_delta([(one.law.pmf(), a), (two.law.pmf(), b)], epsilon)  # type: ignore[list-item]
+            assert exact <= found
+            assert abs(a) < 3 or abs(b) < 2 or exact > 0.98 * found
+
+
+def _exact_delta(parts: list[tuple[Pmf, int]], epsilon: float) -> float:
+    """By brute force: of independent noises, each shifted; outcomes of equal likelihood ratio joined."""
+    losses, chances, outside = np.zeros(1), np.ones(1), 0.0
+    for pmf, shift in parts:
+        p = np.array([n / (1 << pmf.bits) for n in pmf.numerators])
+        here, there = (np.pad(p, ends) for ends in ((0, abs(shift)), (abs(shift), 0)))
+        here, there = (here, there) if shift > 0 else (there, here)
+        both = (here > 1e-20) & (there > 0)
+        outside += here[(here > 0) & (there == 0)].sum()
+        ratios = np.round(np.add.outer(losses, np.log(here[both] / there[both])).ravel(), 10)
+        losses, where = np.unique(ratios, return_inverse=True)
+        chances = np.bincount(where, np.multiply.outer(chances, here[both]).ravel())
+    return float(outside + np.maximum(0, 1 - np.exp(epsilon - losses)) @ chances)
+
+
+@pytest.mark.parametrize(("times", "epsilon"), [(20, 1.0), (100, 0.5), (100, 0.3)])
+def test_finite_precision_costs_next_to_nothing_at_a_large_epsilon_too(times: int, epsilon: float) -> None:
+    """Laws that are not listed are off by their distance; not times e to what all the releases cost together."""
+    counts = composed_epsilon([laplace(epsilon)] * times, 1e-6)
+    reals = composed_epsilon([laplace(epsilon, FINE, 16)] * times, 1e-6)
+    assert 0.9 * counts < reals < counts
+    spread = Event(DiscreteLaplace(epsilon), Change((2,), True), 100)
+    assert composed_epsilon([spread] * times, 1e-6) == pytest.approx(counts, rel=1e-4)
+    few, many = (Event(DiscreteGaussian(3.0, 1e-6), FINE, n, 16) for n in (1, 1000))
+    assert composed_epsilon([few] * 20, 1e-4) == pytest.approx(composed_epsilon([many] * 20, 1e-4), rel=1e-3)
+
+
+@pytest.mark.parametrize("coarse", [8, 12])
+def test_a_law_off_by_its_distance_is_covered_at_every_epsilon(coarse: int) -> None:
+    """Coins of few bits, so that the distance shows: the exact delta of two releases against their account."""
+    law = laplace_law(1.0, 4, coarse)
+    event = laplace(1.0, Change((4,), False))
+    for taken in (Change((4,), True), Change((4,), False)):
+        sampled = Event(_Coarse(1.0, coarse), taken)
+        assert sampled.law == law
+        for epsilon in (0.1, 0.5, 1.0, 1.5, 1.9, 2.0, 2.5, 4.0, 8.0):
+            exact = max(_exact_delta([(law.pmf(), a), (law.pmf(), b)], epsilon) for a in (4, 3, 1) for b in (4, -2))  # type: ignore[list-item]
+            found = composed_delta([sampled] * 2, epsilon)
+            assert exact <= found
+            assert found > composed_delta([event] * 2, epsilon)
+    assert exact > 1e-7
+
+
+@dataclass(frozen=True)
+class _Coarse(DiscreteLaplace):
+    """Laplace noise of a precision that no release would take."""
+
+    coarse: int = 8
+
+    def law(self, change: Change, coordinates: int = 1, frac: int = 0) -> Any:
+        return laplace_law(self.epsilon, change.l1, self.coarse)
 
 
 def test_finite_precision_is_counted() -> None:
