@@ -85,7 +85,8 @@ def grid_sensitivity(sensitivity: float | Fraction | Sensitivity, frac: int = 0)
 def grid_change(sensitivity: Any, frac: int, coordinates: int) -> Change:
     """What one person can change among so many figures on the grid 2^-frac, or SensitivityInvalid.
 
-    A change of one step is never spread, nor is one of a single figure, nor that of a person with one row.
+    A change of one step is never spread, nor is one of a single figure, nor that of a person with one row. More columns
+    than figures are taken as one, the sum of them all, spread.
     """
     if isinstance(sensitivity, Sensitivity):
         columns = tuple(c for c in sensitivity.columns(frac) if c)
@@ -101,6 +102,8 @@ def grid_change(sensitivity: Any, frac: int, coordinates: int) -> Change:
             f"sensitivity {sensitivity!r}: a number above 0, the most by which one person can change the figures "
             "(the sum of the changes, where there are several), or aggregate.sensitivity_of; clip the values to get one"
         )
+    if len(columns) > coordinates:  # so what changes two columns may change one figure twice
+        columns, spread = (sum(columns),), True
     if coordinates == 1:
-        columns, spread = (sum(columns),), False
+        spread = False
     return Change(columns, spread)

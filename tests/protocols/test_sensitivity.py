@@ -21,7 +21,7 @@ from protocols.exact import round_up
 from protocols.means import _centre, release_mean
 from protocols.mechanisms import DiscreteLaplace
 from protocols.release import release
-from protocols.sensitivity import Sensitivity, grid_sensitivity
+from protocols.sensitivity import Change, Sensitivity, grid_change, grid_sensitivity
 
 BOUNDS = st.tuples(st.floats(-1000, 1000), st.floats(-1000, 1000)).map(sorted)
 NUMBERS = st.lists(st.floats(-2000, 2000) | st.sampled_from([-2000.0, 2000.0]), min_size=1, max_size=20)
@@ -42,6 +42,17 @@ def test_columns_are_rounded_up_one_by_one() -> None:
     columns = sensitivity_of(0, 0.13) + sensitivity_of(-0.3, 0.1, rows=2) + sensitivity_of(0, 4)
     assert grid_sensitivity(columns, 2) == 1 + 2 * 2 + 16
     assert grid_sensitivity(columns, 0) == 1 + 2 * 1 + 4
+
+
+def test_more_columns_than_figures_may_meet_in_one() -> None:
+    """Three columns of two figures: one figure may change by two of them, and 2^2 + 1 is more than 3."""
+    columns = sensitivity_of(0, 1) + sensitivity_of(0, 1) + sensitivity_of(0, 1)
+    assert grid_change(columns, 0, 3) == Change((1, 1, 1), False)
+    assert grid_change(columns, 0, 2) == Change((3,), True)
+    assert grid_change(columns, 0, 1) == Change((3,), False)
+    assert grid_change(sensitivity_of(0, 1, rows=3), 0, 1) == Change((3,), False)
+    assert grid_change(sensitivity_of(0, 1, rows=3), 0, 2) == Change((3,), True)
+    assert grid_change(3, 0, 2) == Change((3,), True)
 
 
 def test_sensitivity_of_bounds_is_exact() -> None:
