@@ -86,11 +86,12 @@ class Event:
         """The event stored, or EventInvalid if it is none, or if its law would be another one today."""
         try:
             event, digest = cls._read(json.loads(text))
+            found = event.law.digest()
         except EventInvalid:
             raise
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
+        except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError, UsageError) as error:
             raise EventInvalid(f"not an event: {type(error).__name__}") from None
-        if event.law.digest() != digest:
+        if found != digest:
             raise EventInvalid(f"{event!r}: its noise would be drawn by another law today; charge what was stored then")
         return event
 
