@@ -23,8 +23,8 @@ from mpc.party import Party
 from mpc.secret import Secret
 from mpc.shapes import broadcast_to
 from protocols.accounting import Event, check_event
-from protocols.errors import GridOverflow
-from protocols.exact import is_whole, round_up
+from protocols.errors import EpsilonInvalid, GridOverflow
+from protocols.exact import as_exact, is_whole, round_up
 from protocols.law import Law
 from protocols.mechanisms import DiscreteLaplace, Mechanism
 from protocols.noise import sample
@@ -65,7 +65,8 @@ class Released:
         standard_error: of each figure's noise: exact standard deviation of the law sampled, or, for a mean,
             estimated from the values released. The clipping of the values before is not in it.
         interval95: lower and upper ends that hold the figure without noise with a probability of 95% each; NaN where
-            not shown.
+            not shown. With a minimum that looks at the figure itself, those just above it are rather too high: the 95%
+            are of all, before some are hidden.
         shown: False where the group was too small; None without a minimum.
         epsilon: charged for this release, the minimum's part included; rounded up to a float.
         delta: likewise; for discrete Laplace noise what finite precision costs, below 2^-40 for each part.
@@ -171,6 +172,8 @@ async def release(
         raise WrongType(f"release takes a SecretArray, not {type(figures).__name__}{way}")
     check_mechanism(mechanism)
     _check_minimum(minimum)
+    if stock is not None and not isinstance(stock, NoiseStock):
+        raise WrongType(f"stock {stock!r}: what NoiseStock.open gives, not the store")
     receivers = _receivers(party, to)
     try:
         shape, frac = figures.shape, figures.frac
@@ -241,11 +244,12 @@ def _check_room(law: Law, magnitude: float | Fraction | None, frac: int) -> None
     room = LIMIT - law.reach
     if magnitude is None:
         return  # the law itself leaves room for 2^61 steps
-    if not math.isfinite(magnitude) or magnitude < 0:
+    most = as_exact(magnitude)
+    if most is None or most < 0:
         raise OutOfRange(f"magnitude {magnitude!r}: a finite number, not negative")
-    if math.ceil(Fraction(magnitude) * (1 << frac)) >= room:
+    if math.ceil(most * (1 << frac)) >= room:
         raise GridOverflow(
-            f"figures up to {float(magnitude):g} with noise up to {law.reach / (1 << frac):g} leave the range of "
+            f"figures up to {magnitude} with noise up to {law.reach / (1 << frac):g} leave the range of "
             f"{frac} fractional bits: use fewer of them, or a larger epsilon"
         )
 
@@ -271,8 +275,8 @@ class _Gate:
     @classmethod
     def of(cls, minimum: MinimumGroup, figures: SecretArray) -> _Gate:
         """Checks sizes, shapes and epsilon."""
-        if not is_whole(minimum.size) or minimum.size < 1:
-            raise OutOfRange(f"minimum group size {minimum.size!r}: a positive whole number")
+        if not is_whole(minimum.size) or not 1 <= minimum.size < LIMIT:
+            raise OutOfRange(f"minimum group size {minimum.size!r}: a positive whole number, below 2^62")
         if minimum.counts is None:
             if figures.ndim not in (1, 2) or figures.frac:
                 raise ShapeMismatch(
@@ -285,7 +289,9 @@ class _Gate:
                 f"counts of shape {minimum.counts.shape}, figures of shape {figures.shape}: one integer count for "
                 "each group, on the figures' last axis"
             )
-        mechanism = DiscreteLaplace(minimum.epsilon)  # type: ignore[arg-type]  # None is refused there
+        if minimum.epsilon is None:
+            raise EpsilonInvalid("a minimum group size with counts of its own: give epsilon, for the noise on them")
+        mechanism = DiscreteLaplace(minimum.epsilon)
         size = max(1, minimum.counts.size)
         event = check_event(Event(mechanism, grid_change(minimum.sensitivity, 0, size), size))
         return cls(minimum.size, figures.shape, minimum.counts, event)

@@ -18,6 +18,7 @@ from protocols.means import release_mean
 from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, RoundedGaussian
 from protocols.release import MinimumGroup, Released, release, total_cost, total_epsilon
 from protocols.sensitivity import Change
+from protocols.stock import MemoryStore
 
 PARTIES = (3, 4, 5)
 HUGE = DiscreteLaplace(100.0)
@@ -334,7 +335,12 @@ def test_bad_means(sums: Any, counts: Any, bounds: Any, rows: Any, fault: type) 
         ({"magnitude": math.nan}, OutOfRange),
         ({"minimum": MinimumGroup(0)}, OutOfRange),
         ({"minimum": MinimumGroup(True)}, OutOfRange),
+        ({"minimum": MinimumGroup(1 << 62)}, OutOfRange),
+        ({"minimum": MinimumGroup(1 << 70)}, OutOfRange),
         ({"minimum": 50}, WrongType),
+        ({"magnitude": "9"}, OutOfRange),
+        ({"magnitude": Fraction(10**400)}, GridOverflow),
+        ({"stock": MemoryStore()}, WrongType),
         ({"minimum": MinimumGroup(5, [1, 2, 3], 1.0)}, WrongType),  # type: ignore[arg-type]
         ({"mechanism": 1.0}, WrongType),
         ({"mechanism": DiscreteLaplace}, WrongType),
@@ -359,7 +365,7 @@ def test_a_minimum_with_counts_needs_an_epsilon(epsilon: float | None) -> None:
         x = await party.input([1, 2, 3], 0)
         await release(party, x, HUGE, sensitivity=1, to=0, minimum=MinimumGroup(5, x, epsilon))
 
-    with pytest.raises(EpsilonInvalid):
+    with pytest.raises(EpsilonInvalid, match="give epsilon" if epsilon is None else "above 0"):
         run(3, program)
 
 
