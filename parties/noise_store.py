@@ -45,18 +45,22 @@ class NoiseStore:
         path: the file; made with mode 0600 if it does not exist.
         key: 32 bytes.
 
-    Raises WrongType for a key of another length; StockInvalid if the file is no such store, or another process has it,
-    later if it cannot be written.
+    Raises WrongType for a key that is not 32 bytes; StockInvalid if the file is no such store, cannot be made, or
+    another process has it, later if it cannot be written. That the key is another one is found at ``claim``.
     """
 
     def __init__(self, path: str | Path, key: bytes) -> None:
-        if len(key) != 32:
-            raise WrongType(f"the key of a stock of noise: 32 bytes, not {len(key)}")
+        if not isinstance(key, bytes) or len(key) != 32:
+            what = f"{len(key)}" if isinstance(key, bytes) else type(key).__name__
+            raise WrongType(f"the key of a stock of noise: 32 bytes, not {what}")
         self._path = str(path)
         self._sealing = AESGCM(key)
         self._owner: tuple[int, int, int] | None = None
         self._claims = 0
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StockInvalid(f"{self._path}: {error.strerror}") from None
         self._db = sqlite3.connect(self._path, isolation_level=None, timeout=0.2)
         try:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
@@ -83,7 +87,7 @@ class NoiseStore:
         self._db.close()
 
     def claim(self, index: int, m: int, t: int) -> int:
-        """Make it this party's, or StockInvalid if it is another's. Gives the number of the claim."""
+        """Make it this party's; gives the number of the claim. StockInvalid if it is another's, or with another key."""
         found = self._one("SELECT version, party, m, t FROM owner")
         if found is None:
             self._do("INSERT INTO owner VALUES (?, ?, ?, ?)", _VERSION, index, m, t)
@@ -93,6 +97,8 @@ class NoiseStore:
                 f"party {index} of {m}, t={t}: give another file"
             )
         self._owner = (index, m, t)
+        for block in self._do("SELECT name, low FROM block LIMIT 1"):
+            self._open(*block)  # with another key no block opens: better now than in the midst of a release
         self._claims += 1
         return self._claims
 

@@ -67,10 +67,8 @@ def test_another_key_or_a_changed_block_is_refused(tmp_path: Path) -> None:
     with NoiseStore(path, KEY) as store:
         store.claim(0, 3, 1)
         store.add(Batch(7, LAW.digest(), 5000), words(2, 5000))
-    with NoiseStore(path, bytes(32)) as store:
+    with NoiseStore(path, bytes(32)) as store, pytest.raises(StockInvalid, match="key is another"):
         store.claim(0, 3, 1)
-        with pytest.raises(StockInvalid, match="key is another"):
-            store.read(7, 0, 5)
     with NoiseStore(path, KEY) as store:
         store.claim(0, 3, 1)
         store._db.execute("UPDATE block SET sealed = (SELECT sealed FROM block WHERE low = 4096) WHERE low = 0")
@@ -78,10 +76,33 @@ def test_another_key_or_a_changed_block_is_refused(tmp_path: Path) -> None:
             store.read(7, 0, 5)
 
 
+@pytest.mark.parametrize("spoil", ["UPDATE batch SET name = 8", "UPDATE owner SET party = 1"])
+def test_a_block_is_bound_to_its_batch_and_its_owner(tmp_path: Path, spoil: str) -> None:
+    with NoiseStore(tmp_path / "stock", KEY) as store:
+        store.claim(0, 3, 1)
+        store.add(Batch(7, LAW.digest(), 50), words(2, 50))
+        store._db.execute(spoil)
+        store._db.execute("UPDATE block SET name = (SELECT name FROM batch)")
+    with NoiseStore(tmp_path / "stock", KEY) as store, pytest.raises(StockInvalid, match="was changed"):
+        store.claim(store._one("SELECT party FROM owner")[0], 3, 1)  # type: ignore[index]
+
+
+def test_what_is_spent_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "stock"
+    with NoiseStore(path, KEY) as store:
+        claim = store.claim(0, 3, 1)
+        store.add(Batch(7, LAW.digest(), 12_000), words(2, 12_000))
+        sealed = [row[0] for row in store._do("SELECT sealed FROM block ORDER BY low")]
+        store.spend(7, 9000, claim)
+    assert all(block[-64:] in path.read_bytes() for block in sealed)
+    NoiseStore(path, KEY).close()
+    assert [block[-64:] in path.read_bytes() for block in sealed] == [False, False, True]
+
+
 def test_a_key_has_32_bytes(tmp_path: Path) -> None:
-    for key in (b"", bytes(16), bytes(33)):
+    for key in (b"", bytes(16), bytes(33), "0" * 32, None):
         with pytest.raises(WrongType, match="32 bytes"):
-            NoiseStore(tmp_path / "stock", key)
+            NoiseStore(tmp_path / "stock", key)  # type: ignore[arg-type]
     assert not (tmp_path / "stock").exists()
 
 
@@ -93,6 +114,9 @@ def test_one_party_one_file_one_process(tmp_path: Path) -> None:
             NoiseStore(path, KEY)
     with NoiseStore(path, KEY) as store, pytest.raises(StockInvalid, match="party 0 of 3"):
         store.claim(1, 3, 1)
+    for nowhere in (tmp_path, tmp_path / "none" / "stock"):
+        with pytest.raises(StockInvalid, match="directory"):
+            NoiseStore(nowhere, KEY)
     (tmp_path / "other").write_text("this is no database, but long enough to be taken for one, if nobody looks" * 9)
     with pytest.raises(StockInvalid, match="is it a stock of noise"):
         NoiseStore(tmp_path / "other", KEY)
