@@ -90,12 +90,17 @@ def parties(indexes: Sequence[int], m: int) -> str:
 
 def noted(cause: BaseException, errors: Mapping[int, BaseException], m: int) -> BaseException:
     """The error to raise, its first note saying at which of the m parties the same was raised."""
-    same = [i for i, e in errors.items() if i >= 0 and _signature(e) == _signature(cause)]
-    told = isinstance(cause, PartyFailed)
-    if same and not (told and len(same) == 1):
+    same = [i for i, e in errors.items() if i >= 0 and _is_own(e, i) and _signature(e) == _signature(cause)]
+    says_where = isinstance(cause, PartyFailed) and same == [cause.index]
+    if same and not says_where:
         notes = getattr(cause, "__notes__", [])
         cause.__notes__ = [f"at {parties(same, m)}", *notes]
     return cause
+
+
+def _is_own(error: BaseException, index: int) -> bool:
+    """Was it raised at that party? A PartyFailed of another index is what it heard of that one."""
+    return not isinstance(error, PartyFailed) or error.index == index
 
 
 def _signature(error: BaseException) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from mpc import Party
+from mpc.errors import WrongType
 
 
 async def product_and_less(party: Party, mine: Any) -> Any:
@@ -129,6 +130,18 @@ async def out_of_range(party: Party) -> Any:
 async def exits(party: Party) -> None:
     if party.index == 1:
         sys.exit(3)
+
+
+async def raises_without_a_message(party: Party) -> Any:
+    if party.index == 1:
+        raise ValueError
+    return await party.reveal(party.random_integers((3,), 8))
+
+
+async def raises_the_engines_without_a_message(party: Party) -> Any:
+    if party.index == 1:
+        raise WrongType
+    return await party.reveal(party.random_integers((3,), 8))
 
 
 async def answers_a_secret(party: Party) -> Any:

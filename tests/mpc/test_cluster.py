@@ -206,6 +206,15 @@ def test_errors_of_the_engine_come_as_themselves(cluster: LocalCluster) -> None:
     assert works(cluster)
 
 
+def test_an_error_without_a_message_is_noted_at_the_party_that_raised_it(cluster: LocalCluster) -> None:
+    with pytest.raises(PartyFailed) as failed:
+        cluster.run(programs.raises_without_a_message)
+    assert failed.value.index == 1 and not hasattr(failed.value, "__notes__")  # its text names the party
+    with pytest.raises(WrongType) as raised:
+        cluster.run(programs.raises_the_engines_without_a_message)
+    assert raised.value.__notes__[0] == "at party 1"
+
+
 def test_exit_of_a_program_is_an_error_not_the_end_of_its_process(cluster: LocalCluster) -> None:
     with pytest.raises(PartyFailed, match=r"SystemExit\(3\)"):
         cluster.run(programs.exits)
