@@ -10,7 +10,6 @@ key only, and its own input only.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import threading
@@ -20,11 +19,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from mpc.collect import ParentRun, death, messages
+from mpc.collect import ParentRun
+from mpc.crew import Crew, sees_stops
 from mpc.errors import NotTransferable, OutOfRange, PartyFailed, PeerLost, PeerMissing, UsageError
-from mpc.launch import Launched, launch, stop
+from mpc.launch import launch
 from mpc.outcomes import ClusterBroken, check_inputs, first_cause, named, noted, number_of
-from mpc.pipe import freeze, thaw
+from mpc.pipe import Frozen, freeze, thaw
 from mpc.sharing import Layout
 from mpc.transport import Traffic
 
@@ -33,6 +33,8 @@ __all__ = ["LocalCluster"]
 T = TypeVar("T")
 
 _FAREWELL = 5.0
+_MUTE = 60.0  # seconds the nodes bear a peer's silence
+_MUTE_TOO_LONG = 10.0  # the same where the parent is not told of stops
 
 
 class LocalCluster:
@@ -44,7 +46,8 @@ class LocalCluster:
         rtt: round-trip time in milliseconds to inject between the parties, to see what rounds cost.
         start_deadline: seconds in which all parties must be up and connected.
         heartbeat: seconds between checks whether all parties wait for each other (two or three are needed).
-        silence: seconds without a sign of life after which a stopped party is given up. A dead one is noticed at once.
+        silence: seconds a process may be stopped before it is given up; never less for a long computation. A dead one
+            is noticed at once.
         progress: called in ``run`` as ``progress(party_index, text)`` for every ``party.report(text)``.
         settings: further settings of the nodes, see mpc.settings.NodeConfig.
 
@@ -62,7 +65,7 @@ class LocalCluster:
         rtt: float = 0.0,
         start_deadline: float = 60.0,
         heartbeat: float = 0.5,
-        silence: float = 10.0,
+        silence: float = 1.0,
         progress: Callable[[int, str], None] | None = None,
         **settings: Any,
     ) -> None:
@@ -79,24 +82,27 @@ class LocalCluster:
             "rtt": rtt,
             "start_deadline": start_deadline,
             "heartbeat": heartbeat,
-            "silence": silence,
+            # It is the parent that tells who was stopped. Nodes that see only that a peer is mute would take a kernel
+            # that holds the interpreter for a stop: to them silence is the last resort.
+            "silence": max(silence, _MUTE if sees_stops() else _MUTE_TOO_LONG),
             **settings,
         }
+        self._silence = silence
         self._start_deadline = start_deadline
-        self._workers: list[Launched] = []
+        self._crew: Crew | None = None
         self._cleanup: weakref.finalize[Any, Any] | None = None
         self._runs = 0
         self._why_not = "it was not started"
         self._busy = threading.Lock()
 
     def __repr__(self) -> str:
-        state = "ready" if self._workers else self._why_not
+        state = "ready" if self._crew else self._why_not
         return f"<LocalCluster of {self.m} parties, t={self.layout.t}: {state}>"
 
     @property
     def processes(self) -> list[int]:
         """Process ids, by party; empty when the cluster is not running."""
-        return [w.process.pid for w in self._workers]
+        return [w.process.pid for w in self._crew.workers] if self._crew else []
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -105,14 +111,15 @@ class LocalCluster:
 
         Raises PeerMissing when the start deadline passes, PeerLost when a process ends, whatever a node raised.
         """
-        if self._workers:
+        if self._crew is not None:
             raise UsageError("this cluster is running already")
         session = secrets.token_bytes(16)
-        self._workers = launch(self.m, {**self._settings, "session": session})
-        self._cleanup = weakref.finalize(self, _forsaken, os.getpid(), list(self._workers))
+        crew = Crew(launch(self.m, {**self._settings, "session": session}), self._silence)
+        self._crew = crew
+        self._cleanup = weakref.finalize(self, _forsaken, os.getpid(), crew)
         self._runs = 0
         try:
-            self._await_ready(time.monotonic() + self._start_deadline + 1.0)
+            self._await_ready(crew, time.monotonic() + self._start_deadline + 1.0)
         except BaseException as error:
             self._end(f"it did not start: {error}", 0.0)
             raise
@@ -120,46 +127,47 @@ class LocalCluster:
 
     def close(self) -> None:
         """Let the parties say farewell, and end their processes. Does nothing the second time."""
-        if self._workers:
-            for worker in self._workers:
-                with contextlib.suppress(OSError):
-                    worker.pipe.send("close")
+        if self._crew is not None:
+            for i in range(self.m):
+                self._crew.tell(i, "close")
             self._end("it is closed", _FAREWELL)
 
     def __enter__(self) -> LocalCluster:
-        return self if self._workers else self.start()
+        return self if self._crew is not None else self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if kind is None:
             self.close()
-        elif self._workers:
+        elif self._crew is not None:
             self._end("it is closed", 0.0)
 
     def _end(self, why: str, patience: float) -> None:
-        workers, self._workers = self._workers, []
+        crew, self._crew = self._crew, None
         self._why_not = why
-        stop(workers, patience)
+        if crew is not None:
+            crew.stop(patience)
         if self._cleanup is not None:
             self._cleanup.detach()
 
-    def _await_ready(self, deadline: float) -> None:
+    def _await_ready(self, crew: Crew, deadline: float) -> None:
         missing = set(range(self.m))
         failures: dict[int, BaseException] = {}
         while missing:
-            for i, message in messages(self._workers, missing, deadline):
+            for i, news in crew.hear(deadline):
                 missing.discard(i)
-                if message is None:
-                    failures[i] = death(self._workers[i], i, "while the cluster was starting, see its stderr")
-                elif message[0] == "failed":
-                    told = thaw(message[1][0])
-                    failures[i] = told or PartyFailed(i, "Exception", bytes(message[1][1]).decode())
+                if isinstance(news, PeerLost):
+                    failures.setdefault(i, news)  # after it told why, its end is no news
+                elif news.kind == "failed":
+                    told = thaw(news.bodies[0])
+                    failures[i] = told or PartyFailed(i, "Exception", news.fields[0])
             if failures:
                 # a death is the reason why the others miss someone
-                i = min(failures, key=lambda i: not isinstance(failures[i], PeerLost))
+                i = min(failures, key=lambda i: failures[i] is not crew.lost.get(i))
                 raise named(failures[i], i)
             if missing and time.monotonic() >= deadline:
                 first = min(missing)
                 raise PeerMissing(first, f"party {first} was not ready within {self._start_deadline:g} s")
+        crew.when = "during the run"
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -181,7 +189,7 @@ class LocalCluster:
                 itself as ``__cause__`` if it can be pickled.
             AccordError: what the engine raised comes as itself (ProgramDiverged, OutOfRange, ...), with a note that
                 names the party.
-            PeerLost: a process died.
+            PeerLost: a process died; PeerSilent, which is one, if it was stopped for too long.
             RunTimedOut: the timeout passed.
             NotTransferable: program, input or answer cannot be pickled.
             ClusterBroken: the cluster is closed, or lost a party before.
@@ -193,12 +201,12 @@ class LocalCluster:
         if not self._busy.acquire(blocking=False):
             raise UsageError("this cluster runs a program already: runs follow one another")
         try:
-            if not self._workers:
+            if self._crew is None:
                 raise ClusterBroken(f"nothing can run on this cluster, {self._why_not}: start() it anew")
             frozen = _frozen(program, "the program")
             mine = [] if inputs is None else [_frozen(x, f"the input of party {i}") for i, x in enumerate(inputs)]
             self._runs += 1
-            run = ParentRun(self._runs, self._workers, self.progress)
+            run = ParentRun(self._runs, self._crew, self.progress)
             try:
                 run.order(frozen, mine)
                 run.collect(timeout)
@@ -217,13 +225,13 @@ class LocalCluster:
         return [run.answers[i] for i in range(self.m)]
 
 
-def _forsaken(owner: int, workers: list[Launched]) -> None:
+def _forsaken(owner: int, crew: Crew) -> None:
     """The cluster was dropped, or the interpreter ends; in a forked copy of it the workers are not ours."""
     if os.getpid() == owner:
-        stop(workers, 0.0)
+        crew.stop(0.0)
 
 
-def _frozen(value: object, what: str) -> bytes:
+def _frozen(value: object, what: str) -> Frozen:
     try:
         return freeze(value)
     except Exception as error:

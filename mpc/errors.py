@@ -139,8 +139,8 @@ class PeerLost(PeerError):
     """The connection to a peer broke without a farewell: it died, or the network did."""
 
 
-class PeerSilent(PeerError):
-    """The connection stands but nothing, not even a heartbeat, came for the allowed time."""
+class PeerSilent(PeerLost):
+    """Nothing, not even a heartbeat, came for the allowed time: it was stopped, or cut off without a word."""
 
 
 class PeerMissing(PeerError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpc.certificates import Authority, fingerprint
-from mpc.pipe import Pipe, freeze
+from mpc.pipe import ParentEnd
 from mpc.settings import Peer
 
 __all__ = ["Launched", "launch", "stop"]
@@ -29,7 +30,6 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
     "MALLOC_TOP_PAD_": str(1 << 24),
 }
-_STUCK = 60.0  # seconds a worker may leave the pipe unread, or a message half sent
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Launched:
     """A worker as the parent knows it."""
 
     process: subprocess.Popen[bytes]
-    pipe: Pipe
+    pipe: ParentEnd
 
 
 def launch(m: int, settings: dict[str, Any]) -> list[Launched]:
@@ -66,8 +66,7 @@ def launch(m: int, settings: dict[str, Any]) -> list[Launched]:
                 "authority": authority.certificate,
                 **settings,
             }
-            with contextlib.suppress(OSError):  # dead already: found out when it is waited for
-                worker.pipe.send("setup", freeze((config, path)))
+            worker.pipe.put("setup", config, path)  # dead already: found out when it is waited for
     except BaseException:
         stop(workers, 0.0)
         raise
@@ -91,8 +90,7 @@ def _start(listener: socket.socket, path: list[str]) -> Launched:
         raise
     finally:
         theirs.close()
-    ours.settimeout(_STUCK)
-    return Launched(process, Pipe(ours))
+    return Launched(process, ParentEnd(ours))
 
 
 def stop(workers: Sequence[Launched], patience: float) -> None:
@@ -105,6 +103,7 @@ def stop(workers: Sequence[Launched], patience: float) -> None:
         worker.pipe.close()
         if worker.process.poll() is None:
             worker.process.terminate()
+            worker.process.send_signal(signal.SIGCONT)  # one that was stopped must get to that
     for worker in workers:
         try:
             worker.process.wait(0.5)

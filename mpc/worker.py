@@ -3,12 +3,12 @@
 It is told who it is through a private pipe (pipe.py), connects to the other parties, then serves runs one after
 another over the same connections:
 
-    parent -> worker   setup | run number program input | cancel number | close
-    worker -> parent   ready | failed error | report text | answer number traffic seconds value
-                       | error number traffic seconds broken kind detail traceback error
-                       | waits parties, one byte each, when told to cancel
+    parent -> worker   setup config path | run number (program, input) | cancel number | close
+    worker -> parent   ready | failed text (error) | report text | answer traffic seconds (value)
+                       | error traffic seconds broken kind detail traceback (error)
+                       | waits parties, when told to cancel
 
-It exits when the pipe closes, whatever it is doing: a thread listens to the pipe.
+Frozen objects in brackets. It exits when the pipe closes, whatever it is doing: a thread listens to the pipe.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mpc.errors import AccordError, NotTransferable, PartyFailed, PeerError
 from mpc.node import MPyCNode, NodeConfig
 from mpc.outcomes import call, shown_traceback
 from mpc.party import Party, current_scope, task_factory
-from mpc.pipe import Pipe, freeze, thaw
+from mpc.pipe import Frozen, Message, WorkerEnd, freeze, thaw
 from mpc.prss import Prss
 from mpc.sharing import Layout
 
@@ -44,12 +44,12 @@ _PARENT_CHECK = 2.0  # seconds between looks whether the parent is still the par
 class Worker:
     """Serves runs on one node."""
 
-    def __init__(self, pipe: Pipe, config: NodeConfig) -> None:
+    def __init__(self, pipe: WorkerEnd, config: NodeConfig) -> None:
         self.pipe = pipe
         self.node = MPyCNode(config)
         self.layout = Layout(config.m, config.t)
         self.session = config.session
-        self.inbox: asyncio.Queue[tuple[str, list[bytearray]]] = asyncio.Queue()
+        self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._left_over: set[asyncio.Task[Any]] = set()
 
     async def serve(self) -> None:
@@ -62,7 +62,8 @@ class Worker:
         try:
             await self.node.start()
         except Exception as error:
-            self.pipe.send("failed", freeze(error if isinstance(error, AccordError) else None), _text(error))
+            known = freeze(error if isinstance(error, AccordError) else None)
+            self.pipe.send("failed", _text(error), bodies=[known])
             return
         self.node.adopt()
         index, components, pairs = self.node.index, self.node.component_keys, self.node.pair_keys
@@ -73,25 +74,25 @@ class Worker:
         running: asyncio.Task[None] | None = None
         number = 0
         while True:
-            kind, parts = await self.inbox.get()
+            kind, fields, bodies = await self.inbox.get()
             if kind == "close":
                 break
             if kind == "run":
-                number = int(parts[0])
-                running = loop.create_task(self._serve_run(number, parts[1], parts[2] if len(parts) > 2 else None))
-            elif kind == "cancel" and running is not None and int(parts[0]) == number:
+                number = fields[0]
+                running = loop.create_task(self._serve_run(number, bodies))
+            elif kind == "cancel" and running is not None and fields[0] == number:
                 self.pipe.send("waits", self._waits_for())
                 running.cancel()
         await self.node.shutdown()
 
-    def _waits_for(self) -> bytes:
-        """The parties whose messages, or whose end, the run awaits, a byte each."""
+    def _waits_for(self) -> list[int]:
+        """The parties whose messages, or whose end, the run awaits."""
         run, me = self.node.transport.current, self.node.index
-        return bytes(
+        return [
             peer.box.peer
             for peer in run.peers
             if peer.box.peer != me and (peer.box.waiting or peer.awaited or (run.finishing and not peer.ended))
-        )
+        ]
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """Tasks as the engine wants them; those a program starts are remembered, and end with it."""
@@ -109,39 +110,39 @@ class Worker:
             if os.getppid() != parent:
                 os._exit(1)
 
-        self.pipe.sock.settimeout(_PARENT_CHECK)
         while True:
             try:
-                message = self.pipe.receive(look)
+                message = self.pipe.receive(look, _PARENT_CHECK)
             except (EOFError, OSError):
                 os._exit(1)
             with contextlib.suppress(RuntimeError):  # the loop is closed: we are leaving anyway
                 loop.call_soon_threadsafe(self.inbox.put_nowait, message)
 
-    async def _serve_run(self, number: int, program: bytearray, mine: bytearray | None) -> None:
+    async def _serve_run(self, number: int, bodies: list[Frozen]) -> None:
         """One run: its answer, or what it failed with, goes to the parent."""
         transport = self.node.transport
         transport.begin(number)
         root = self.session + b" run %d" % number
         party = Party(self.layout, self.prss.for_run(b"%d" % number), transport, root)
         party.runtime = self.node
-        party.on_report = lambda text: self.pipe.send("report", text.encode())
+        party.on_report = lambda text: self.pipe.send("report", text)
         started = time.perf_counter()
         failure: BaseException | None = None
-        answer = b""
+        answer: Frozen = []
         try:
-            value = await self.node.run_program(party.run(lambda: _program(party, program, mine)))
+            value = await self.node.run_program(party.run(lambda: _program(party, bodies)))
             seconds = time.perf_counter() - started
             answer = _frozen_answer(value, party.index)
         except BaseException as error:
             seconds = time.perf_counter() - started
             failure = error
         await self._stop_left_over()
-        facts = (b"%d" % number, freeze((transport.traffic.copy(), seconds)))
+        traffic = transport.traffic.copy()
         if failure is None:
-            self.pipe.send("answer", *facts, answer)
+            self.pipe.send("answer", traffic, seconds, bodies=[answer])
         else:
-            self.pipe.send("error", *facts, *self._told(failure))
+            told, frozen = self._told(failure)
+            self.pipe.send("error", traffic, seconds, *told, bodies=frozen)
 
     async def _stop_left_over(self) -> None:
         """What a program left running ends with it, and sends nothing into the next run."""
@@ -151,22 +152,20 @@ class Worker:
         if left:
             await asyncio.wait(left, timeout=1.0)
 
-    def _told(self, error: BaseException) -> tuple[bytes, ...]:
-        broken = b"1" if self.node.failure is not None else b""
-        kind, detail = type(error).__name__, _text(error)
-        try:
-            frozen = freeze(error)
-            thaw(frozen)
-        except Exception:
-            frozen = b""
+    def _told(self, error: BaseException) -> tuple[tuple[bool, str, str, str], list[Frozen]]:
+        broken = self.node.failure is not None
+        frozen: list[Frozen] = []
+        with contextlib.suppress(Exception):
+            thaw(whole := freeze(error))
+            frozen = [whole]
         shown = "" if isinstance(error, (PartyFailed, PeerError)) else shown_traceback(error)
-        return broken, kind.encode(), detail, shown.encode("utf-8", "replace"), frozen
+        return (broken, type(error).__name__, _text(error), shown), frozen
 
 
-async def _program(party: Party, program: bytearray, mine: bytearray | None) -> Any:
-    arguments = (party,) if mine is None else (party, thaw(mine))
+async def _program(party: Party, bodies: list[Frozen]) -> Any:
+    program, *mine = map(thaw, bodies)
     try:
-        return await call(thaw(program), *arguments)
+        return await call(program, party, *mine)
     except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop, and this process with it
         raise RuntimeError(f"the program raised {error!r}") from error
 
@@ -177,7 +176,7 @@ def _only_news(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
         loop.default_exception_handler(context)
 
 
-def _frozen_answer(value: object, index: int) -> bytes:
+def _frozen_answer(value: object, index: int) -> Frozen:
     try:
         return freeze(value)
     except Exception as error:
@@ -187,24 +186,25 @@ def _frozen_answer(value: object, index: int) -> bytes:
         ) from None
 
 
-def _text(error: BaseException) -> bytes:
+def _text(error: BaseException) -> str:
     try:
-        return str(error).encode("utf-8", "replace")
+        return str(error)
     except Exception:
-        return b""
+        return ""
 
 
 def main() -> None:
     """Arguments: file descriptors of the pipe and of the listening socket."""
     logging.getLogger("accord").addHandler(logging.NullHandler())  # what goes wrong is told to the parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which decides
-    pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
+    pipe = WorkerEnd(socket.socket(fileno=int(sys.argv[1])), lambda: os._exit(1))
     listener = socket.socket(fileno=int(sys.argv[2]))
     listener.setblocking(False)
-    settings, sys.path[:] = thaw(pipe.receive()[1][0])
+    settings, sys.path[:] = pipe.receive().fields
     config = NodeConfig(**settings, listener=listener)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Worker(pipe, config).serve())
+    pipe.flush()
     sys.stdout.flush()
     os._exit(0)  # the thread at the pipe, and whatever a program left behind, need not be waited for
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -32,7 +33,6 @@ from mpc.errors import (
     WrongType,
 )
 from mpc.outcomes import ClusterBroken, RunTimedOut
-from mpc.pipe import thaw
 from tests.mpc import programs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -315,25 +315,68 @@ def test_a_party_that_died_between_runs(cluster: LocalCluster) -> None:
 
 
 def test_a_stopped_party_is_named() -> None:
-    with LocalCluster(silence=1.0) as cluster:
-        cluster.progress = lambda i, text: os.kill(cluster.processes[1], signal.SIGSTOP)
+    with LocalCluster() as cluster:
+        stopped = 0.0
+
+        def stop(i: int, text: str) -> None:
+            nonlocal stopped
+            os.kill(cluster.processes[1], signal.SIGSTOP)
+            stopped = time.monotonic()
+
+        cluster.progress = stop
         pids = cluster.processes
-        with pytest.raises(PeerSilent) as caught:
+        with pytest.raises(PeerSilent, match="party 1 was stopped by a signal") as caught:
             cluster.run(programs.waits_for_party_1)
-        assert caught.value.peer == 1
+        assert time.monotonic() - stopped < 5
+        assert caught.value.peer == 1 and isinstance(caught.value, PeerLost)
         assert gone(pids, 0.0)
+
+
+@pytest.mark.parametrize(("how", "error"), [(signal.SIGSTOP, PeerSilent), (signal.SIGKILL, PeerLost)])
+def test_a_party_that_does_not_take_its_input_is_named(
+    cluster: LocalCluster, how: signal.Signals, error: type[PeerLost]
+) -> None:
+    """Whatever is on its way to it, and to the others."""
+    inputs = [np.full(1 << 24, i) for i in range(3)]
+    os.kill(cluster.processes[1], how)
+    start = time.monotonic()
+    with pytest.raises(error) as caught:
+        cluster.run(programs.echo, inputs)
+    assert caught.value.peer == 1
+    assert time.monotonic() - start < 8
+
+
+def test_a_long_computation_that_holds_the_interpreter_is_not_silence() -> None:
+    """No thread of the process gets a turn meanwhile, that of its heartbeats neither."""
+    with LocalCluster(heartbeat=0.2, silence=0.5) as cluster:
+        held = cluster.run(programs.holds_the_interpreter)
+    assert held[1] > 1.5
+
+
+def test_a_caller_that_is_busy_while_large_answers_wait() -> None:
+    """They are longer than any pipe keeps, and no party waits for them."""
+
+    async def program(party: Any) -> Any:
+        if party.index == 0:
+            party.report("soon")
+        return np.full(1 << 23, party.index)
+
+    with LocalCluster(progress=lambda i, text: time.sleep(3)) as cluster:
+        for i, answer in enumerate(cluster.run(program)):
+            assert np.array_equal(answer, np.full(1 << 23, i))
+            answer += 1  # the caller's own
 
 
 def test_a_worker_is_told_its_own_private_key_only(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[bytes] = []
 
     class Recorder:
-        def send(self, kind: str, part: bytes) -> None:
-            told.append(part)
+        def put(self, kind: str, *fields: Any) -> None:
+            told.append(pickle.dumps(fields))
 
     monkeypatch.setattr(launch, "_start", lambda listener, path: launch.Launched(None, Recorder()))  # type: ignore[arg-type]
     launch.launch(3, {"session": b"s"})
-    keys = [thaw(part)[0]["key"] for part in told]
+    keys = [pickle.loads(part)[0]["key"] for part in told]
     assert len(set(keys)) == 3
     assert [[key in part for key in keys] for part in told] == np.eye(3, dtype=bool).tolist()
     assert not any(b"PRIVATE KEY" in part.replace(key, b"") for part, key in zip(told, keys, strict=True))
