@@ -13,6 +13,7 @@ from mpc.errors import AccordError, PartyFailed, PeerError, UsageError, WrongTyp
 
 __all__ = [
     "ClusterBroken",
+    "ExitRaised",
     "RunTimedOut",
     "call",
     "check_inputs",
@@ -34,6 +35,18 @@ class RunTimedOut(AccordError, TimeoutError):
 
 class ClusterBroken(UsageError):
     """The cluster is closed, or lost a party: nothing can run on it until it is started again."""
+
+
+class ExitRaised(Exception):
+    """The program called for the end of its process (SystemExit, KeyboardInterrupt): only its run ends.
+
+    Its traceback is that of the exit, from the program's own first line on.
+    """
+
+    def __init__(self, error: BaseException | str) -> None:
+        super().__init__(error if isinstance(error, str) else f"the program raised {error!r}")
+        if isinstance(error, BaseException):
+            self.__traceback__ = _from_the_program_on(error.__traceback__)
 
 
 def check_inputs(inputs: Sequence[Any] | None, m: int) -> None:
@@ -126,11 +139,17 @@ def shown_traceback(error: BaseException) -> str:
         lines = traceback.extract_tb(error.__traceback__)
         own = [line for line, f in zip(lines, steps, strict=True) if not _is_engine(f.f_globals.get("__name__"))]
         return "".join(traceback.format_list(own))[-_LONGEST_TRACEBACK:].rstrip("\n")
-    start: TracebackType | None = error.__traceback__
-    while start is not None and _is_engine(start.tb_frame.f_globals.get("__name__")) and start.tb_next is not None:
-        start = start.tb_next
-    text = "".join(traceback.format_exception(type(error), error, start))
+    text = "".join(traceback.format_exception(type(error), error, _from_the_program_on(error.__traceback__)))
     return text[-_LONGEST_TRACEBACK:].rstrip("\n")
+
+
+def _from_the_program_on(start: TracebackType | None) -> TracebackType | None:
+    while start is not None and start.tb_next is not None:
+        module = start.tb_frame.f_globals.get("__name__")
+        if not _is_engine(module) and str(module).split(".")[0] not in ("asyncio", "uvloop"):
+            break
+        start = start.tb_next
+    return start
 
 
 def _is_engine(module: object) -> bool:

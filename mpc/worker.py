@@ -30,7 +30,7 @@ import uvloop
 
 from mpc.errors import AccordError, NotTransferable, PartyFailed, PeerError
 from mpc.node import MPyCNode, NodeConfig
-from mpc.outcomes import call, shown_traceback
+from mpc.outcomes import ExitRaised, call, shown_traceback
 from mpc.party import Party, current_scope, task_factory
 from mpc.pipe import Frozen, Message, WorkerEnd, freeze, thaw
 from mpc.prss import Prss
@@ -51,6 +51,7 @@ class Worker:
         self.session = config.session
         self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._left_over: set[asyncio.Task[Any]] = set()
+        self._exit: ExitRaised | None = None
 
     async def serve(self) -> None:
         """From the connections to the farewell."""
@@ -79,11 +80,17 @@ class Worker:
                 break
             if kind == "run":
                 number = fields[0]
+                self._exit = None
                 running = loop.create_task(self._serve_run(number, bodies))
             elif kind == "cancel" and running is not None and fields[0] == number:
                 self.pipe.send("waits", self._waits_for())
                 running.cancel()
         await self.node.shutdown()
+
+    def escaped(self, error: SystemExit | KeyboardInterrupt) -> None:
+        """A task or a callback of the program raised what ends an event loop: it ends this run only."""
+        self._exit = self._exit or ExitRaised(error)
+        self.node.transport.abort(self._exit)
 
     def _waits_for(self) -> list[int]:
         """The parties whose messages, or whose end, the run awaits."""
@@ -137,6 +144,7 @@ class Worker:
             seconds = time.perf_counter() - started
             failure = error
         await self._stop_left_over()
+        failure = self._exit or failure
         traffic = transport.traffic.copy()
         if failure is None:
             self.pipe.send("answer", traffic, seconds, bodies=[answer])
@@ -167,7 +175,7 @@ async def _program(party: Party, bodies: list[Frozen]) -> Any:
     try:
         return await call(program, party, *mine)
     except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop, and this process with it
-        raise RuntimeError(f"the program raised {error!r}") from error
+        raise ExitRaised(error) from None
 
 
 def _only_news(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -202,8 +210,15 @@ def main() -> None:
     listener.setblocking(False)
     settings, sys.path[:] = pipe.receive().fields
     config = NodeConfig(**settings, listener=listener)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Worker(pipe, config).serve())
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(pipe, config)
+    serving = loop.create_task(worker.serve())
+    while not serving.done():
+        try:
+            loop.run_until_complete(serving)
+        except (SystemExit, KeyboardInterrupt) as error:
+            loop.call_soon(worker.escaped, error)
     pipe.flush()
     sys.stdout.flush()
     os._exit(0)  # the thread at the pipe, and whatever a program left behind, need not be waited for

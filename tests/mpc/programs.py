@@ -132,6 +132,65 @@ async def exits(party: Party) -> None:
         sys.exit(3)
 
 
+def _exit_at_1(party: Party) -> None:
+    if party.index == 1:
+        sys.exit(3)
+
+
+async def _exit_soon(party: Party) -> None:
+    await asyncio.sleep(0)
+    _exit_at_1(party)
+
+
+async def exits_in_a_task(party: Party) -> None:
+    await asyncio.ensure_future(_exit_soon(party))
+
+
+async def exits_in_a_group(party: Party) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_exit_soon(party))
+
+
+async def exits_in_a_gathering(party: Party) -> None:
+    await asyncio.gather(_exit_soon(party), asyncio.sleep(1000))
+
+
+async def exits_in_a_task_nobody_awaits(party: Party) -> Any:
+    party.left = asyncio.ensure_future(_exit_soon(party))  # type: ignore[attr-defined]
+    await asyncio.sleep(1000)
+
+
+async def exits_in_a_callback(party: Party) -> Any:
+    asyncio.get_running_loop().call_soon(_exit_at_1, party)
+    await asyncio.sleep(1000)
+
+
+async def exits_in_a_thread(party: Party) -> None:
+    await asyncio.to_thread(_exit_at_1, party)
+    await asyncio.sleep(1000)
+
+
+async def interrupts_in_a_task(party: Party) -> None:
+    async def interrupt() -> None:
+        if party.index == 1:
+            raise KeyboardInterrupt
+
+    await asyncio.ensure_future(interrupt())
+    await asyncio.sleep(1000)
+
+
+EXITS = [
+    exits,
+    exits_in_a_task,
+    exits_in_a_group,
+    exits_in_a_gathering,
+    exits_in_a_task_nobody_awaits,
+    exits_in_a_callback,
+    exits_in_a_thread,
+    interrupts_in_a_task,
+]
+
+
 async def raises_without_a_message(party: Party) -> Any:
     if party.index == 1:
         raise ValueError

@@ -215,10 +215,16 @@ def test_an_error_without_a_message_is_noted_at_the_party_that_raised_it(cluster
     assert raised.value.__notes__[0] == "at party 1"
 
 
-def test_exit_of_a_program_is_an_error_not_the_end_of_its_process(cluster: LocalCluster) -> None:
-    with pytest.raises(PartyFailed, match=r"SystemExit\(3\)"):
-        cluster.run(programs.exits)
-    assert works(cluster)
+@pytest.mark.parametrize("program", programs.EXITS, ids=lambda p: p.__name__)
+def test_exit_of_a_program_is_an_error_not_the_end_of_its_process(
+    cluster: LocalCluster, program: Callable[..., Any]
+) -> None:
+    pids = cluster.processes
+    with pytest.raises(PartyFailed, match=r"the program raised (SystemExit\(3\)|KeyboardInterrupt\(\))") as caught:
+        cluster.run(program, timeout=20)
+    assert (caught.value.index, caught.value.kind) == (1, "ExitRaised")
+    assert "programs.py" in caught.value.traceback.splitlines()[1]
+    assert works(cluster) and cluster.processes == pids
 
 
 def test_what_cannot_be_pickled_is_said_before_anything_runs(cluster: LocalCluster) -> None:
