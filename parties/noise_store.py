@@ -50,8 +50,9 @@ class NoiseStore:
     """
 
     def __init__(self, path: str | Path, key: bytes) -> None:
-        if not isinstance(key, bytes) or len(key) != 32:
-            what = f"{len(key)}" if isinstance(key, bytes) else type(key).__name__
+        given: object = key
+        if not isinstance(given, bytes) or len(given) != 32:
+            what = f"{len(given)}" if isinstance(given, bytes) else type(given).__name__
             raise WrongType(f"the key of a stock of noise: 32 bytes, not {what}")
         self._path = str(path)
         self._sealing = AESGCM(key)

@@ -6,6 +6,7 @@ from mpc.errors import OutOfRange, UsageError
 
 __all__ = [
     "CapacityExceeded",
+    "ColumnUnfit",
     "DeltaInvalid",
     "DuplicateKeys",
     "EpsilonInvalid",
@@ -17,6 +18,7 @@ __all__ = [
     "SensitivityInvalid",
     "SigmaInvalid",
     "StockInvalid",
+    "TableChanged",
 ]
 
 
@@ -66,3 +68,11 @@ class KeyInvalid(UsageError):
 
 class DuplicateKeys(UsageError):
     """Two rows of one owner have equal keys where one row a key was promised; nothing was sent."""
+
+
+class ColumnUnfit(UsageError):
+    """A column that is not there, has a length of its own, or a name or profile that does not fit the other sources."""
+
+
+class TableChanged(UsageError):
+    """An owner's table was changed while it was being read; nothing was sent."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 
+@runtime_checkable
 class Profile(Protocol):
     """One way to write a key. ``name`` is part of the hash, so two profiles never meet by accident."""
 

@@ -1,0 +1,259 @@
+"""What a party brings into a join: what everybody knows of it, and its own rows, read and checked. Nothing is sent.
+
+An error here ends the computation for everybody and may be shown to others, so none carries a value, a number of rows
+or a place: it names the party, the column and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc import permutation
+from mpc.encoding import check_frac, encode
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.party import Party
+from mpc.permutation import Index
+from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
+from protocols.exact import is_whole
+from protocols.keys import check_unique, digests
+from protocols.own_rows import check_bounds
+from protocols.profiles import Profile
+
+__all__ = ["Column", "OwnRows", "Source", "check_sources", "read"]
+
+Words = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers that goes along with a key. Public: every party gives the same.
+
+    Args:
+        low, high: bounds of the values, both or neither: a value outside is an error at the owner (to cut it instead,
+            use clip_rows before). They are what a sensitivity is made of, aggregate.sensitivity_of(low, high).
+        frac: fractional bits, 0 for integers.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    frac: int = 0
+
+    def __post_init__(self) -> None:
+        check_frac(self.frac)
+        if (self.low is None) != (self.high is None):
+            raise OutOfRange(f"bounds {self.low!r} to {self.high!r} of a column: give both or neither")
+        if self.low is not None:
+            check_bounds(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One party's table in a join. Public: every party gives the same.
+
+    Args:
+        owner: the party that has the rows.
+        key: name of each key column at the owner, with the profile that makes it comparable. Rows whose key is missing
+            in any part never match.
+        columns: the columns of numbers that go along.
+        rows: a public number of rows to fill up to, so that not even how many there are is told. None tells it.
+        many: several rows may have one key. Of the sources of a join one may have that, the first.
+    """
+
+    owner: int
+    key: Mapping[str, Profile]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    rows: int | None = None
+    many: bool = False
+
+    def __post_init__(self) -> None:
+        key: object = self.key
+        if not isinstance(key, Mapping) or not key:
+            raise WrongType("key of a source: a mapping from column names to profiles, such as {'email': EMAIL}")
+        for name, profile in self.key.items():
+            if not isinstance(profile, Profile):
+                raise WrongType(f"key column {name!r}: one of the profiles of protocols.keys, not {profile!r}")
+        for name, column in self.columns.items():
+            if not isinstance(column, Column):
+                raise WrongType(f"column {name!r} of a source: a Column, not {type(column).__name__}")
+        if self.rows is not None and (not is_whole(self.rows) or self.rows < 1):
+            raise OutOfRange(f"rows={self.rows!r} of a source: a positive whole number, or None")
+
+    def public(self) -> str:
+        """All of it in words, to be compared between parties."""
+        key = [(name, str(profile)) for name, profile in self.key.items()]
+        columns = [(name, c.low, c.high, c.frac) for name, c in self.columns.items()]
+        return repr((self.owner, key, columns, self.rows, self.many))
+
+
+def check_sources(party: Party, sources: Sequence[Source]) -> None:
+    """UnknownParty, OutOfRange, WrongType, ColumnUnfit unless these sources can be joined."""
+    if len(sources) < 2:
+        raise OutOfRange(f"a join of {len(sources)} sources: at least two")
+    for s in sources:
+        if not isinstance(s, Source):
+            raise WrongType(f"sources of a join: a list of Source, not of {type(s).__name__}")
+        party.check_index(s.owner, "owner")
+    owners = [s.owner for s in sources]
+    if len(set(owners)) != len(owners):
+        raise OutOfRange(f"owners {owners}: each once; a party joins tables of its own by itself, in the open")
+    profiles = [list(s.key.values()) for s in sources]
+    for s, p in zip(sources, profiles, strict=True):
+        if p != profiles[0]:
+            raise ColumnUnfit(
+                f"the key of party {s.owner} has profiles {[str(x) for x in p]}, that of party {sources[0].owner} "
+                f"{[str(x) for x in profiles[0]]}: keys are equal only under the same profiles in the same order"
+            )
+    names = [name for s in sources for name in s.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ColumnUnfit(
+            f"columns {twice} are in several sources: rename them, a joined column needs a name of its own"
+        )
+    if any(s.many for s in sources[1:]):
+        raise OutOfRange(
+            "many=True: only the first source of a join may repeat keys; use aggregate_rows for the others"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class OwnRows:
+    """A party's own rows as the protocols take them, fillers among them. Plaintext.
+
+    Attributes:
+        tags: (n, 2) digests of keys that are distinct; a missing key, a filler, or (with ``many``) a repeat has a
+            random one, equal to no other.
+        words: (n, columns) the values, in the order of ``source``.
+        real: (n,) whether it is a row and no filler.
+        source: with ``many``: (n,) which of ``tags`` each row has, equal ones neighbours. Else None: row i has tag i.
+        spare: the tags of the fillers that were asked for beyond the rows.
+    """
+
+    tags: Words
+    words: Words
+    real: Bools
+    source: Index | None
+    spare: Index
+
+    def shuffled(self, party: Party, label: bytes) -> OwnRows:
+        """The same with tags and rows in a random order that only this party knows; ``spare`` keeps the old places."""
+        n = len(self.tags)
+        p = permutation.draw(party.prss.private, label, n)
+        if self.source is None:
+            return replace(self, tags=rows_in(self.tags, p), words=rows_in(self.words, p), real=self.real[p])
+        source = permutation.inverse(p)[self.source]
+        order = np.argsort(source, kind="stable").astype(np.int32)
+        return OwnRows(rows_in(self.tags, p), rows_in(self.words, order), self.real[order], source[order], self.spare)
+
+
+def rows_in(x: Words, p: Index) -> Words:
+    """x[p]."""
+    out = np.empty((p.size, x.shape[1]), x.dtype)
+    if x.shape[1]:
+        permutation.gather(x, p, out)
+    return out
+
+
+def read(source: Source, mine: Any, salt: bytes, extra: int, uniform: Callable[[int], Words]) -> OwnRows:
+    """The owner's rows, checked and encoded, with ``extra`` fillers.
+
+    Args:
+        mine: a DataFrame, or a mapping from column names to arrays.
+        salt: of the digests, the same at all owners.
+        uniform: so many words that nobody else knows, for the tags that shall match nothing.
+
+    Raises: ColumnUnfit (no such column, a length of its own), KeyInvalid, DuplicateKeys, OutOfRange (missing, infinite,
+    outside the bounds), WrongType, CapacityExceeded, TableChanged.
+    """
+    what = f"the table of party {source.owner}"
+    columns = {name: _column(mine, name, what) for name in (*source.key, *source.columns)}
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise ColumnUnfit(f"{what}: columns {sorted(columns)} differ in length")
+    n = lengths.pop()
+    capacity = n if source.rows is None else source.rows
+    if n > capacity:
+        raise CapacityExceeded(f"{what}: more rows than the capacity of {capacity}; agree on a larger one")
+    keys = [columns[name] for name in source.key]
+    key = f"key {', '.join(map(repr, source.key))} of party {source.owner}"
+    tags, missing = digests(keys, list(source.key.values()), salt, what=key)
+    if not source.many:
+        check_unique(tags, missing, what=key)
+    words = np.zeros((capacity + extra, len(source.columns)), np.uint64)
+    for c, (name, column) in enumerate(source.columns.items()):
+        words[:n, c] = _encoded(columns[name], column, f"column {name!r} of party {source.owner}")
+    for name, before in columns.items():
+        if not _same(before, _column(mine, name, what)):
+            raise TableChanged(f"{what}: column {name!r} changed while it was read; join a copy that stands still")
+    total = capacity + extra
+    random = uniform(2 * total).reshape(total, 2)
+    real = np.arange(total) < n
+    known = np.flatnonzero(~missing)
+    if not source.many:
+        random[known] = tags[known]
+        return OwnRows(random, words, real, None, np.arange(capacity, total, dtype=np.int32))
+    return _grouped(random, tags, known, words, real, extra)
+
+
+def _grouped(random: Words, tags: Words, known: npt.NDArray[np.intp], words: Words, real: Bools, extra: int) -> OwnRows:
+    """Rows sorted so that equal keys are neighbours; each key once among the tags."""
+    pairs = np.ascontiguousarray(tags[known]).view([("a", np.uint64), ("b", np.uint64)]).reshape(-1)
+    distinct, which = np.unique(pairs, return_inverse=True)
+    source = np.full(len(real), -1, np.int32)
+    source[known] = which
+    random[: len(distinct)] = distinct.view(np.uint64).reshape(-1, 2)
+    others = np.flatnonzero(source < 0)
+    source[others] = len(distinct) + np.arange(others.size)
+    order = np.argsort(source, kind="stable").astype(np.int32)
+    spare = source[len(real) - extra :].copy()
+    return OwnRows(random, rows_in(words, order), real[order], source[order], spare)
+
+
+def _column(mine: Any, name: str, what: str) -> Any:
+    if mine is None:
+        raise WrongType(f"{what}: none given by its owner; a table without rows says it has none")
+    try:
+        column = mine[name]
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise ColumnUnfit(f"{what}: no column {name!r}; give a DataFrame or a mapping with the names agreed") from None
+    copy = getattr(column, "copy", None)
+    if not hasattr(column, "__len__") or isinstance(column, (str, bytes)):
+        raise WrongType(f"{what}: column {name!r} is no array or list")
+    return copy() if callable(copy) else list(column)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal in every row; what is missing in both is equal."""
+    import pandas
+
+    return len(a) == len(b) and pandas.Series(a).equals(pandas.Series(b))
+
+
+def _encoded(values: Any, column: Column, what: str) -> Words:
+    """OutOfRange or WrongType, that carry no value and no place."""
+    try:
+        words, _ = encode(values, column.frac, what=what)
+    except OutOfRange:
+        raise OutOfRange(
+            f"{what}: a value is missing, infinite or too large; clip_rows with bounds and missing= makes them fit"
+        ) from None
+    except WrongType:
+        raise WrongType(
+            f"{what}: not numbers, or some are missing, or reals where the column has no fractional bits (frac=16); "
+            "clip_rows and encode_categories make numbers"
+        ) from None
+    if words.ndim != 1:
+        raise ShapeMismatch(f"{what}: {words.ndim} dimensions, one is needed")
+    if column.low is not None:
+        low, high = check_bounds(column.low, column.high)
+        signed, scale = words.view(np.int64), 1 << column.frac
+        if signed.size and not round(low * scale) <= int(signed.min()) <= int(signed.max()) <= round(high * scale):
+            raise OutOfRange(
+                f"{what}: a value outside {column.low!r} to {column.high!r}; clip_rows with these bounds makes them fit"
+            )
+    return words
