@@ -13,7 +13,8 @@ from mpc import MemoryCluster, Party
 from mpc.errors import OutOfRange, UnknownParty, WrongType
 from protocols.errors import CapacityExceeded, ColumnUnfit, DuplicateKeys, KeyInvalid, TableChanged
 from protocols.join import AtLeast, Column, Joined, Source, join
-from protocols.profiles import DATE, INTEGERS, NAME, TEXT
+from protocols.people import DATE, NAME
+from protocols.profiles import INTEGERS, TEXT
 
 Table = dict[str, Any]
 Row = tuple[float, ...]
