@@ -37,9 +37,8 @@ class Name:
 def _plain_name(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().translate(_PLAIN_ASCII).split())
-    for _ in range(2):  # a compatibility form may hold a capital, a folded one a compatibility form
-        text = unicodedata.normalize("NFKD", text).casefold()
-    return " ".join("".join(map(_plain, unicodedata.normalize("NFKD", text))).split())
+    folded = unicodedata.normalize("NFKD", text).casefold()  # in this order: a compatibility form may hold a capital
+    return " ".join("".join(map(_plain, unicodedata.normalize("NFKD", folded))).split())
 
 
 def _plain(character: str) -> str:

@@ -85,6 +85,12 @@ def test_a_canonical_name_stays_as_it_is(name: str) -> None:
     assert form is None or NAME.canonical([form.decode()], "key") == [form]
 
 
+def test_every_character_of_a_name_stays_as_it_became() -> None:
+    once = NAME.canonical([chr(code) for code in range(0x20000) if not 0xD800 <= code < 0xE000], "key")
+    forms = [form for form in once if form is not None]
+    assert NAME.canonical([form.decode() for form in forms], "key") == forms
+
+
 @given(st.text(st.characters(max_codepoint=127), max_size=12))
 def test_plain_names_take_the_short_way_to_the_same_end(name: str) -> None:
     """An accent sends a name the long way and is then dropped."""
