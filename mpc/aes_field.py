@@ -51,7 +51,12 @@ def multiply(a: int, b: int) -> int:
 
 def power(a: int, exponent: int) -> int:
     """a^exponent, exponent >= 0."""
-    return functools.reduce(multiply, [a] * exponent, 1)
+    result = 1
+    for digit in f"{exponent:b}":
+        result = multiply(result, result)
+        if digit == "1":
+            result = multiply(result, a)
+    return result
 
 
 # -- the tower -----------------------------------------------------------------------------------
@@ -174,9 +179,9 @@ def _quotient(count: int) -> Form:
     """s x^q, of s in the field of q elements and x in that of q^2 = 2^count: two products in the smaller field."""
     half = count // 2
     masks = _karatsuba(half)
-    points = [(s, x) for s in range(1 << half) for x in range(1 << count)]
-    conjugate = [power(e, 1 << half) for e in _elements(count)]
-    outputs = [_coordinates(count, multiply(_elements(half)[s], conjugate[x])) for s, x in points]
+    pairs = [(s, x) for s in range(half) for x in range(count)]  # of the bases: enough for a map that is bilinear
+    outputs = [_coordinates(count, multiply(basis(half)[s], power(basis(count)[x], 1 << half))) for s, x in pairs]
+    points = [(1 << s, 1 << x) for s, x in pairs]
     return _form([*masks, *masks], [*masks, *(m << half for m in masks)], points, outputs, count)
 
 
