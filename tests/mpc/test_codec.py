@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mpc import codec_read
 from mpc._mpyc import runtime
 from mpc.codec import dumps, loads
 from mpc.errors import NotTransferable
@@ -127,6 +128,72 @@ def test_pickle_would_have_run_the_peers_code(tmp_path: Path) -> None:
 def test_other_objects_are_refused_by_the_sender(value: object) -> None:
     with pytest.raises(NotTransferable):
         dumps(value)
+
+
+PRIME = 2**61 - 1  # Python's hash of an integer is its rest modulo this
+
+
+def crafted(keys: list[Any]) -> bytes:
+    """A dict with these keys as a peer may send it, whatever our own sender would say."""
+    return b"d" + len(keys).to_bytes(4, "little") + b"".join(dumps(key) + b"N" for key in keys)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        lambda k: k * PRIME,
+        lambda k: (k * PRIME,),
+        lambda k: (7, "text", k * PRIME),
+        float,
+        F,
+        np.int64,
+    ],
+)
+def test_keys_that_may_all_have_one_hash_are_few(key: Any) -> None:
+    """A million of them would be looked up in a million steps each."""
+    keys = [key(k) for k in range(1025)]
+    assert list(loads(crafted(keys[:1024]))) == keys[:1024] == list(loads(dumps(dict.fromkeys(keys[:1024]))))
+    with pytest.raises(NotTransferable, match="keys"):
+        loads(crafted(keys))
+    with pytest.raises(NotTransferable, match="keys"):
+        dumps(dict.fromkeys(keys))
+
+
+def test_one_key_many_times_is_counted_as_many() -> None:
+    with pytest.raises(NotTransferable, match="keys"):
+        loads(crafted([7] * 1025))
+
+
+def test_many_dicts_share_one_limit() -> None:
+    small = {k: None for k in range(32)}
+    assert loads(dumps([small] * 1024)) == [small] * 1024
+    with pytest.raises(NotTransferable, match="keys"):
+        dumps([small] * 1025)
+    with pytest.raises(NotTransferable, match="keys"):
+        loads(b"l" + (1025).to_bytes(4, "little") + crafted(list(small)) * 1025)
+
+
+@pytest.mark.parametrize("key", [str, lambda k: str(k).encode()])
+def test_keys_that_are_text_or_bytes_are_many(key: Any) -> None:
+    value = {key(k): k for k in range(5000)} | {key(-1) * 1000: 0}
+    assert loads(dumps(value)) == value
+
+
+@pytest.mark.parametrize("key", [256**300, ("x" * 300,), tuple(range(100)), (b"y" * 120,) * 3], ids=range(4))
+def test_other_keys_are_short(key: Any) -> None:
+    """Keys of one hash are compared in full."""
+    with pytest.raises(NotTransferable, match="key"):
+        dumps({key: 1})
+    with pytest.raises(NotTransferable, match="key"):
+        loads(crafted([key]))
+
+
+@pytest.mark.parametrize("values", [[F(k) for k in range(50)], [AES(k).value for k in range(50)]])
+def test_a_field_is_looked_for_once_in_a_message(values: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, found = dumps(values), []
+    in_use = codec_read._in_use
+    monkeypatch.setattr(codec_read, "_in_use", lambda *which: found.append(1) or in_use(*which))
+    assert loads(data) == values and len(found) == 1
 
 
 def nested(depth: int) -> Any:
