@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc import arithmetic, encoding, ring
+from mpc import arithmetic, encoding, publics, ring
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch
-from mpc.operands import as_numbers, broadcast, expand, linear, numbers, shape_of
+from mpc.operands import admit, broadcast, expand, linear, numbers, shape_of
 from mpc.party import Party
 from mpc.scaling import pieces_of, times
 from mpc.secret import Shape, local, operation
@@ -26,12 +26,12 @@ _MOST_FRAC = 60
 
 def add(x: Any, y: Any) -> SecretArray:
     """x + y. Local."""
-    return _add(*as_numbers(broadcast, x, y))
+    return _add(*admit(broadcast, x, y))
 
 
 def subtract(x: Any, y: Any) -> SecretArray:
     """x - y. Local."""
-    return _subtract(*as_numbers(broadcast, x, y))
+    return _subtract(*admit(broadcast, x, y))
 
 
 @local(SecretArray, broadcast)
@@ -58,7 +58,7 @@ def multiply(x: Any, y: Any) -> SecretArray:
     |x y| < 2^(62 - frac x - frac y), 2^30 for two of 16 bits. By public integers: local. By public reals: wherever the
     product is in range, relative error 2^-24 (scaling.py).
     """
-    return _multiply(*as_numbers(broadcast, x, y))
+    return _multiply(*admit(broadcast, x, y))
 
 
 @operation(SecretArray, broadcast)
@@ -90,18 +90,27 @@ async def _cut(party: Party, product: Words, f: int, g: int) -> SecretArray:
 
 async def _scale(x: SecretArray, by: Any) -> SecretArray:
     """Secret times public: by integers local, by reals scaling.py."""
-    by = encoding.as_array(by, "public factor")
+    by, frac = _factor(by, x.frac)
     share = expand(x.share, broadcast(x, by))
-    if not encoding.natural_frac(by):
-        return SecretArray(x.party, share * encoding.encode(by, 0, what="public factor")[0], x.frac)
-    frac = x.frac or encoding.FRAC
+    if by.dtype.kind != "f":
+        return SecretArray(x.party, share * encoding.encode(by, 0, what="public factor")[0], frac)
     product = await times(x.party, share, pieces_of(by), frac - x.frac, np.multiply)
     return SecretArray(x.party, product, frac)
 
 
+def _factor(by: Any, frac: int) -> tuple[npt.NDArray[Any], int]:
+    """A public factor of a secret with so many fractional bits, and the fractional bits of the product.
+
+    OutOfRange for factors that would bring any secret but 0 out of range.
+    """
+    by = publics.public_array(by, "public factor")
+    gain = encoding.FRAC if by.dtype.kind == "f" and not frac else 0
+    return publics.within(by, 62 - gain, "public factor"), frac + gain
+
+
 def matmul(x: Any, y: Any) -> SecretArray:
     """x @ y, as numpy.matmul for one and more dimensions. 1 round, 8 bytes a party for each element of the *result*."""
-    return _matmul(*as_numbers(_product_shape, x, y))
+    return _matmul(*admit(_product_shape, x, y))
 
 
 def _product_shape(x: Any, y: Any) -> Shape:
@@ -130,18 +139,18 @@ async def _matmul(x: Any, y: Any) -> SecretArray:
         product = await arithmetic.matmul(x.party, _matrix(x.share, True), _matrix(y.share, False))
         return await _cut(x.party, product.reshape(x.party.layout.k, *shape), x.frac, y.frac)
     secret, left = (x, True) if isinstance(x, SecretArray) else (y, False)
-    public = encoding.as_array(y if left else x, "public factor")
+    public, frac = _factor(y if left else x, secret.frac)
     share = _matrix(secret.share, left)
 
     def product_of(components: Words, words: Words) -> Words:
         other = _matrix(words[None], not left)[0]
         return np.stack([ring.matmul(c, other) if left else ring.matmul(other, c) for c in components])
 
-    if encoding.natural_frac(public):
-        frac, inner = secret.frac or encoding.FRAC, share.shape[-1 if left else -2]
+    if public.dtype.kind == "f":
+        inner = share.shape[-1 if left else -2]
         product = await times(secret.party, share, pieces_of(public), frac - secret.frac, product_of, max(1, inner))
     else:
-        frac, product = secret.frac, product_of(share, encoding.encode(public, 0, what="public factor")[0])
+        product = product_of(share, encoding.encode(public, 0, what="public factor")[0])
     return SecretArray(secret.party, product.reshape(secret.party.layout.k, *shape), frac)
 
 
@@ -150,7 +159,7 @@ def dot(x: Any, y: Any) -> SecretArray:
 
     The result has the other axes of x, then those of y. Costs: as matmul, of a number as multiply.
     """
-    return _dot(*as_numbers(_dot_shape, x, y))
+    return _dot(*admit(_dot_shape, x, y))
 
 
 def _dot_shape(x: Any, y: Any) -> Shape:

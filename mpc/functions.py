@@ -23,8 +23,9 @@ from mpc.coefficients import INVERSE_ROOT, LOG, POWER, ROOT, SIGMOID, SIGMOID_LI
 from mpc.compare import sign_bit
 from mpc.convert import bits_to_words
 from mpc.decompose import to_bits
-from mpc.division import divide, fixed_words, floor_divide, only_secret, reciprocal
+from mpc.division import divide, fixed_words, only_secret, reciprocal
 from mpc.exchange import public_share
+from mpc.floor import floor_divide
 from mpc.normalise import in_pieces, normalise, powers
 from mpc.operands import shape_of
 from mpc.party import Party

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc import elementwise, encoding, quotients
+from mpc import elementwise, encoding, floor
 from mpc.arithmetic import row_dots
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, WrongType
 from mpc.exchange import public_share
-from mpc.operands import as_numbers, broadcast, numbers, shape_of
+from mpc.operands import admit, as_numbers, broadcast, numbers, shape_of
 from mpc.scaling import pieces_of, times
 from mpc.secret import Secret, Shape, operation
 from mpc.shapes import last_axis, reduced
@@ -150,8 +150,9 @@ def remainder(x: Any, y: Any) -> SecretArray:
 
 def divide_with_remainder(x: Any, y: Any) -> tuple[SecretArray, SecretArray]:
     """(x // y, x % y) of integers, for one quotient."""
-    x, y = as_numbers(broadcast, x, y)
-    quotient = quotients.floor_divide(x, y)
+    floor.whole_operands(x, y)
+    x, y = admit(broadcast, x, y)
+    quotient = floor.floor_divide(x, y)
     return quotient, elementwise.subtract(x, elementwise.multiply(quotient, y))
 
 

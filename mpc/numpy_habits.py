@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc import elementwise, functions, quotients, reductions, relations, shapes
+from mpc import elementwise, floor, functions, quotients, reductions, relations, shapes
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import WrongType
 from mpc.moments import divide_with_remainder, remainder
@@ -76,7 +76,7 @@ UFUNCS: Mapping[Any, Function] = {
     np.multiply: elementwise.multiply,
     np.matmul: elementwise.matmul,
     np.divide: quotients.divide,
-    np.floor_divide: quotients.floor_divide,
+    np.floor_divide: floor.floor_divide,
     np.remainder: remainder,
     np.divmod: divide_with_remainder,
     np.power: _power,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc import encoding
+from mpc import encoding, publics
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import ShapeMismatch, WrongType
 from mpc.exchange import public_share
@@ -16,27 +16,28 @@ from mpc.party import Party
 from mpc.secret import Secret, Shape
 
 __all__ = [
+    "admit",
     "align",
     "are_bits",
     "broadcast",
+    "common_frac",
     "expand",
     "linear",
     "numbers",
     "one_secret",
+    "public_words",
     "shape_of",
     "share_of",
 ]
 
 Words = npt.NDArray[np.uint64]
 
+_BITS = encoding.LIMIT.bit_length() - 1
+
 
 def shape_of(x: Any) -> Shape:
     """The shape of an operand; WrongType for a public one that is no number."""
-    if isinstance(x, Secret):
-        return x.shape
-    array = encoding.as_array(x, "public operand")
-    encoding.natural_frac(array, what="public operand")
-    return array.shape
+    return x.shape if isinstance(x, Secret) else publics.public_array(x).shape
 
 
 def broadcast(*operands: Any) -> Shape:
@@ -53,22 +54,29 @@ def share_of(party: Party, x: Any, frac: int) -> Words:
     """Components of an operand with so many fractional bits."""
     if isinstance(x, SecretArray):
         return x.share << np.uint64(frac - x.frac) if x.frac < frac else x.share
-    words, _ = encoding.encode(x, frac, what="public operand")
-    return public_share(party, words)
+    return public_share(party, public_words(x, frac))
+
+
+def public_words(x: Any, frac: int) -> Words:
+    """A public operand with so many fractional bits."""
+    way_out = "scale it, or use fewer fractional bits" if frac else "scale it"
+    array = publics.within(x, _BITS - frac, f"public operand beside {frac} fractional bits", way_out)
+    return encoding.encode(array, frac, what="public operand")[0]
 
 
 def align(x: Any, y: Any) -> tuple[Party, int]:
     """The party and the common fractional bits of two operands, one of them secret."""
-    party = x.party if isinstance(x, Secret) else y.party
-    fracs = [
-        o.frac if isinstance(o, SecretArray) else encoding.natural_frac(encoding.as_array(o, "public operand"))
-        for o in (x, y)
-    ]
-    if not isinstance(x, Secret) and fracs[0] and fracs[1]:
-        fracs[0] = fracs[1]
-    if not isinstance(y, Secret) and fracs[0] and fracs[1]:
-        fracs[1] = fracs[0]
-    return party, max(fracs)
+    return x.party if isinstance(x, Secret) else y.party, common_frac(x, y)
+
+
+def common_frac(*operands: Any) -> int:
+    """The most fractional bits a secret has, 16 where none has any but a public operand is real."""
+    most = max((o.frac for o in operands if isinstance(o, SecretArray)), default=0)
+    return most or max((_natural(o) for o in operands if not isinstance(o, Secret)), default=0)
+
+
+def _natural(x: Any) -> int:
+    return encoding.natural_frac(publics.public_array(x))
 
 
 def expand(share: Words, shape: Shape) -> Words:
@@ -112,8 +120,21 @@ def as_numbers(fits: Callable[..., Shape], *operands: Any) -> Sequence[Any]:
     return [numbers(o) for o in operands]
 
 
+def admit(fits: Callable[..., Shape], *operands: Any) -> Sequence[Any]:
+    """as_numbers for arithmetic, with public operands as arrays. Those out of range go first, with OutOfRange."""
+    given = [o if o is None or isinstance(o, Secret) else publics.within(o, _BITS) for o in operands]
+    if any(isinstance(o, SecretBits) for o in given) and all(
+        o._frac is not None for o in given if isinstance(o, SecretArray)
+    ):
+        frac = common_frac(*(o for o in given if o is not None))
+        for o in given:
+            if isinstance(o, np.ndarray):
+                public_words(o, frac)
+    return as_numbers(fits, *given)
+
+
 def are_bits(*operands: Any) -> bool:
     """Whether all are SecretBits or public booleans."""
     return not any(isinstance(x, SecretArray) for x in operands) and all(
-        isinstance(x, SecretBits) or encoding.as_array(x, "public operand").dtype == np.bool_ for x in operands
+        isinstance(x, SecretBits) or publics.public_array(x).dtype == np.bool_ for x in operands
     )

@@ -13,6 +13,7 @@ from mpc.numpy_array import NumpyArray, named_refusals
 
 if TYPE_CHECKING:
     import mpc.elementwise
+    import mpc.floor
     import mpc.moments
     import mpc.quotients
     import mpc.reductions
@@ -62,10 +63,10 @@ class Operators(NumpyArray):
         return mpc.quotients.divide(other, self)
 
     def __floordiv__(self, other: Any) -> SecretArray:
-        return mpc.quotients.floor_divide(self, other)
+        return mpc.floor.floor_divide(self, other)
 
     def __rfloordiv__(self, other: Any) -> SecretArray:
-        return mpc.quotients.floor_divide(other, self)
+        return mpc.floor.floor_divide(other, self)
 
     def __mod__(self, other: Any) -> SecretArray:
         return mpc.moments.remainder(self, other)

@@ -1,4 +1,4 @@
-"""Public numbers beside secrets: as arrays, and as exact bounds in comparisons.
+"""Public numbers beside secrets: out of range they are refused; in comparisons they are exact bounds.
 
 A secret is X 2^-f for an integer X, |X| < 2^62. X 2^-f < c holds just where X < ceil(c 2^f), c < X 2^-f just where
 floor(c 2^f) < X, and they are equal just where X is c 2^f, if that is whole. So a comparison needs no rounding of c: it
@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.encoding import LIMIT, as_array, natural_frac
+from mpc.errors import OutOfRange
+from mpc.refusals import place
 
-__all__ = ["above", "at", "below", "is_nan", "public_array"]
+__all__ = ["above", "at", "below", "is_nan", "public_array", "refuse", "within"]
 
 Words = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[Any]
@@ -46,6 +48,28 @@ def _all_whole(objects: npt.NDArray[np.object_]) -> bool:
     if all(issubclass(k, (bool, np.bool_)) for k in kinds):
         return False
     return all(issubclass(k, (int, np.integer, np.bool_)) for k in kinds)
+
+
+def within(values: Any, bits: int, what: str = "public operand", way_out: str = "scale it") -> Numbers:
+    """public_array; OutOfRange, with the value and the way out, for NaN and infinity, and unless |value| < 2^bits."""
+    array, limit = public_array(values, what), 1 << bits
+    if array.dtype.kind == "f":
+        good = np.abs(array.astype(np.result_type(array.dtype, np.float64), copy=False)) < float(limit)
+    elif array.dtype.kind == "b" or np.iinfo(array.dtype).max + 1 < limit:
+        return array
+    else:
+        good = (array < limit) & (array > -limit)
+    refuse(values, array, ~np.asarray(good), what, f"|value| < 2^{bits} is needed: {way_out}")
+    return array
+
+
+def refuse(values: Any, array: Numbers, bad: npt.NDArray[np.bool_], what: str, needed: str) -> None:
+    """OutOfRange if any element is bad. It names the first, so the values must be public."""
+    if not bad.any():
+        return
+    value = np.asarray(values, object)[bad][0]
+    missing = " (fill or drop missing values first)" if array.dtype.kind == "f" and np.isnan(array[bad][0]) else ""
+    raise OutOfRange(f"{what}: {value} is out of range{place(values, array, bad)}{missing}: {needed}")
 
 
 def is_nan(c: Any) -> npt.NDArray[np.bool_] | None:

@@ -1,4 +1,4 @@
-"""Fractional bits and quotients by public numbers; quotients by secrets are in division.py."""
+"""Fractional bits and quotients by public numbers; quotients by secrets are in division.py, of integers in floor.py."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mpc import encoding
-from mpc.arrays import SecretArray
-from mpc.errors import OutOfRange, WrongType
-from mpc.operands import as_numbers, broadcast, expand, numbers, shape_of
+from mpc import encoding, publics
+from mpc.arrays import SecretArray, SecretBits
+from mpc.errors import WrongType
+from mpc.operands import as_numbers, broadcast, expand, shape_of
 from mpc.scaling import pieces_of, times
 from mpc.secret import Secret, operation
 from mpc.truncate import truncate
 
-__all__ = ["astype", "divide", "floor_divide", "rescale"]
+__all__ = ["astype", "divide", "floor_shift", "rescale"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -43,7 +43,7 @@ def astype(x: SecretArray, kind: Any, frac: int | None = None) -> SecretArray:
 async def _floor(x: SecretArray) -> SecretArray:
     if x.frac == 0:
         return x
-    return await _floor_shift(SecretArray(x.party, x.share), x.frac)
+    return await floor_shift(SecretArray(x.party, x.share), x.frac)
 
 
 def divide(x: Any, y: Any) -> SecretArray:
@@ -51,13 +51,18 @@ def divide(x: Any, y: Any) -> SecretArray:
     if isinstance(y, Secret):
         from mpc import functions
 
-        return functions.divide(*as_numbers(broadcast, x, y))
-    by = encoding.as_array(y, "public divisor")
-    encoding.natural_frac(by)
-    by = by.astype(np.float64)
-    if not np.isfinite(by).all() or (by == 0).any():
-        raise OutOfRange("division by zero, NaN or infinity in the public divisor")
+        return functions.divide(x, y)
+    by = publics.public_array(y, "public divisor")
+    by = _divisor(by.astype(np.float64), 0 if isinstance(x, SecretBits) else encoding.FRAC)
     return _divide_public(*as_numbers(broadcast, x, by))
+
+
+def _divisor(by: npt.NDArray[Any], frac: int) -> npt.NDArray[Any]:
+    """Public divisors of numbers with so many fractional bits, if not every secret but 0 would go out of range."""
+    bits = 62 if frac else 62 - encoding.FRAC
+    bad = ~(np.isfinite(by) & (np.abs(by) > 2.0**-bits))
+    publics.refuse(by, by, bad, "public divisor", f"it must be finite, not zero, and above 2^-{bits} in magnitude")
+    return by
 
 
 @operation(SecretArray, broadcast)
@@ -67,34 +72,12 @@ async def _divide_public(x: SecretArray, by: Any) -> SecretArray:
     Divisors of very different size: as much for each piece (scaling.py). Rounds: 4. Leaks nothing.
     """
     shape, frac = broadcast(x, by), x.frac or encoding.FRAC
-    share = await times(x.party, expand(x.share, shape), pieces_of(1.0 / by), frac - x.frac, np.multiply)
+    inverse = pieces_of(1.0 / _divisor(by, x.frac))
+    share = await times(x.party, expand(x.share, shape), inverse, frac - x.frac, np.multiply)
     return SecretArray(x.party, share, frac)
 
 
-def floor_divide(x: Any, y: Any) -> SecretArray:
-    """x // y on integers, exact. By a public power of two: truncation and a comparison; else functions.floor_divide."""
-    if not isinstance(y, Secret):
-        by = encoding.as_array(y, "public divisor")
-        if by.dtype.kind not in "iub":
-            raise WrongType(f"// by {by.dtype}: it is for integers; use / for reals")
-        if not by.ndim and by > 0 and int(by) & (int(by) - 1) == 0:
-            return _shift_down(numbers(x), int(by).bit_length() - 1)
-    from mpc import functions
-
-    return functions.floor_divide(x, y)
-
-
-@operation(SecretArray, lambda x, bits_: x.shape)
-async def _shift_down(x: SecretArray, bits_: int) -> SecretArray:
-    if x.frac:
-        raise WrongType("// is for integers: use / on fixed-point numbers, or astype(int) first")
-    bits_ = min(bits_, 62)
-    while x.party.t << bits_ >= encoding.LIMIT:  # in steps, so that _floor_shift's remainders stay in range
-        x, bits_ = await (await _floor_shift(x, 31)), bits_ - 31
-    return await _floor_shift(x, bits_) if bits_ else x
-
-
-async def _floor_shift(x: SecretArray, f: int) -> SecretArray:
+async def floor_shift(x: SecretArray, f: int) -> SecretArray:
     """Exact x >> f of integers: the truncation is up to t too low, so what is left over says how often to add one."""
     low = SecretArray(x.party, await truncate(x.party, x.share, f))
     rest = x - low * (1 << f)

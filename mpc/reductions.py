@@ -10,9 +10,9 @@ import numpy as np
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import OutOfRange, WrongType
 from mpc.numpy_array import NumpyArray
-from mpc.operands import are_bits, as_numbers, broadcast, one_secret
+from mpc.operands import admit, are_bits, as_numbers, broadcast, common_frac, one_secret, share_of
 from mpc.relations import invert, invert_public, less, logical_and, where
-from mpc.secret import Shape, local, operation
+from mpc.secret import Secret, Shape, local, operation
 from mpc.shapes import axes_of, check_axes, concatenate, last_axis, one_axis, reduced
 
 __all__ = [
@@ -105,8 +105,7 @@ def minimum(x: Any, y: Any) -> Any:
     one_secret("minimum", x, y)
     if are_bits(x, y):
         return logical_and(x, y)
-    x, y = as_numbers(broadcast, x, y)
-    return where(less(x, y), x, y)
+    return _extreme_of_two(*admit(broadcast, x, y), False)
 
 
 def maximum(x: Any, y: Any) -> Any:
@@ -114,8 +113,21 @@ def maximum(x: Any, y: Any) -> Any:
     one_secret("maximum", x, y)
     if are_bits(x, y):
         return invert(logical_and(invert_public(x), invert_public(y)))
-    x, y = as_numbers(broadcast, x, y)
-    return where(less(x, y), y, x)
+    return _extreme_of_two(*admit(broadcast, x, y), True)
+
+
+@operation(SecretArray, lambda x, y, larger: broadcast(x, y))
+async def _extreme_of_two(x: Any, y: Any, larger: bool) -> SecretArray:
+    a, b = _encoded(x, y)
+    chosen: SecretArray = where(less(x, y), b, a) if larger else where(less(x, y), a, b)
+    return chosen
+
+
+def _encoded(*operands: Any) -> list[Any]:
+    """The operands, public ones as shares of what they are rounded to: out of range they raise before a comparison."""
+    party = next(o.party for o in operands if isinstance(o, Secret))
+    frac = common_frac(*operands)
+    return [o if isinstance(o, Secret) else SecretArray(party, share_of(party, o, frac), frac) for o in operands]
 
 
 def clip(x: Any, low: Any, high: Any, least: Any = None, most: Any = None) -> SecretArray:
@@ -125,7 +137,7 @@ def clip(x: Any, low: Any, high: Any, least: Any = None, most: Any = None) -> Se
     """
     if (low is not None and least is not None) or (high is not None and most is not None):
         raise WrongType("clip: a bound given twice; min is another name for low, max for high")
-    return _clip(*as_numbers(_clipped, x, least if low is None else low, most if high is None else high))
+    return _clip(*admit(_clipped, x, least if low is None else low, most if high is None else high))
 
 
 def _clipped(x: Any, low: Any, high: Any) -> Shape:
@@ -137,11 +149,14 @@ async def _clip(x: SecretArray, low: Any, high: Any) -> SecretArray:
     if low is None and high is None:
         return x
     if low is None:
-        return where(x > high, high, x)
+        most = _encoded(x, high)[1]
+        return where(x > high, most, x)
     if high is None:
-        return where(x < low, low, x)
+        least = _encoded(x, low)[1]
+        return where(x < low, least, x)
+    _, least, most = _encoded(x, low, high)
     below, above = x < low, x > high
-    return where(above, high, where(below, low, x))
+    return where(above, most, where(below, least, x))
 
 
 # -- over axes -------------------------------------------------------------------------------

@@ -15,7 +15,17 @@ from mpc.convert import bits_to_words
 from mpc.elementwise import multiply
 from mpc.errors import WrongType
 from mpc.exchange import public_share
-from mpc.operands import are_bits, as_numbers, broadcast, expand, linear, shape_of
+from mpc.operands import (
+    admit,
+    are_bits,
+    as_numbers,
+    broadcast,
+    common_frac,
+    expand,
+    linear,
+    public_words,
+    shape_of,
+)
 from mpc.party import Party
 from mpc.secret import Secret, Shape, local, operation
 
@@ -197,7 +207,7 @@ def where(condition: SecretBits, x: Any, y: Any) -> SecretArray | SecretBits:
         )
     if are_bits(x, y):
         return _where_bits(condition, x, y)
-    return _where(condition, *as_numbers(broadcast, x, y))
+    return _where(condition, *admit(broadcast, x, y))
 
 
 @operation(SecretBits, broadcast)
@@ -209,15 +219,13 @@ async def _where_bits(condition: SecretBits, x: Any, y: Any) -> SecretBits:
 
 @operation(SecretArray, broadcast)
 async def _where(condition: SecretBits, x: Any, y: Any) -> SecretArray:
-    flags = condition.to_array()
     if not isinstance(x, Secret) and not isinstance(y, Secret):
-        frac = max(encoding.natural_frac(encoding.as_array(o, "public operand")) for o in (x, y))
-        a, _ = encoding.encode(x, frac, what="public operand")
-        b, _ = encoding.encode(y, frac, what="public operand")
-        await flags
+        frac = common_frac(x, y)
+        a, b = public_words(x, frac), public_words(y, frac)
+        flags = await condition.to_array()
         shape = broadcast(condition, x, y)
         share = expand(flags.share, shape) * (a - b) + expand(public_share(condition.party, b), shape)
         return SecretArray(condition.party, share, frac)
     difference = linear(x, y, -1)
-    chosen = await multiply(flags, difference)
+    chosen = await multiply(condition.to_array(), difference)
     return linear(chosen, y, +1)

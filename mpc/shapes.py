@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mpc import bits, encoding
+from mpc import bits, publics
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import ShapeMismatch, WrongType
 from mpc.exchange import public_share
 from mpc.numpy_array import NumpyArray
-from mpc.operands import share_of
+from mpc.operands import common_frac, share_of
 from mpc.secret import Secret, Shape, local
 
 __all__ = [
@@ -242,12 +242,10 @@ def _parts(parts: Any, name: str) -> tuple[list[Any], type[Any]]:
     if len(kinds) > 1:
         raise ShapeMismatch("arrays and bits cannot be joined: use .to_array() on the bits")
     kind = kinds.pop()
-    parts = [p if isinstance(p, Secret) else encoding.as_array(p, f"public part of {name}") for p in parts]
+    parts = [p if isinstance(p, Secret) else publics.within(p, 62, f"public part of {name}") for p in parts]
     for p in parts:
-        if not isinstance(p, Secret):
-            encoding.natural_frac(p, what=f"public part of {name}")
-            if kind is SecretBits and p.dtype != np.bool_:
-                raise WrongType(f"{name}: bits and public {p.dtype} cannot be joined: use .to_array() on the bits")
+        if not isinstance(p, Secret) and kind is SecretBits and p.dtype != np.bool_:
+            raise WrongType(f"{name}: bits and public {p.dtype} cannot be joined: use .to_array() on the bits")
     return parts, kind
 
 
@@ -275,9 +273,7 @@ def _join(parts: list[Any], axis: int | None, how: str, kind: type[Any]) -> Any:
         if kind is SecretBits:
             planes = [_planes(party, p) for p in parts]
             return SecretBits.packed(party, np.stack([join([p[c] for p in planes], axis=axis) for c in range(k)]))
-        secret = max(p.frac for p in parts if isinstance(p, SecretArray))
-        public = [encoding.natural_frac(p, secret or encoding.FRAC) for p in parts if not isinstance(p, Secret)]
-        frac = max([secret, *public])
+        frac = common_frac(*parts)
         shares = [share_of(party, p, frac) for p in parts]
         return SecretArray(party, np.stack([join([s[c] for s in shares], axis=axis) for c in range(k)]), frac)
 

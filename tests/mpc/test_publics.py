@@ -1,4 +1,4 @@
-"""Public numbers beside secrets: comparisons are exact, checked against fractions."""
+"""Public numbers beside secrets: comparisons are exact, checked against fractions; others are refused unsent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc import MemoryCluster, Party, publics
+from mpc import MemoryCluster, Party, concatenate, maximum, minimum, publics, stack, where
 from mpc.arrays import SecretArray
-from mpc.errors import ShapeMismatch, WrongType
+from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from tests.mpc.helpers import LARGEST, each_m, on_shares, same
 
 Relation = Callable[[Any, Any], Any]
@@ -147,3 +147,138 @@ def test_comparisons_refuse_what_is_no_number_and_send_nothing() -> None:
         assert party.transport.traffic.frames_sent == before
 
     MemoryCluster(3).run(program)
+
+
+# -- out of range ------------------------------------------------------------------------------
+
+BIG, REAL = 1 << 62, 2.0**46
+# of fixed point x, integers n and bits p, all of shape (2,): what the error says
+REFUSED: dict[str, list[tuple[Callable[[Any, Any, Any], Any], str]]] = {
+    "added": [
+        (lambda x, n, p: x + REAL, "70368744177664.0.*fewer fractional bits"),
+        (lambda x, n, p: x - (1 << 46), "70368744177664 "),
+        (lambda x, n, p: -REAL - n, "-70368744177664.0"),
+        (lambda x, n, p: n + BIG, r"4611686018427387904.*2\^62"),
+        (lambda x, n, p: n + (1 << 70), "1180591620717411303424"),
+        (lambda x, n, p: np.array([1, -(1 << 70)], object) + n, "-118059.* position 1"),
+        (lambda x, n, p: p + REAL, "70368744177664.0"),
+        (lambda x, n, p: p - BIG, "4611686018427387904"),
+        (lambda x, n, p: x + np.array([0.5, np.nan]), "nan.*position 1.*missing"),
+        (lambda x, n, p: p + np.inf, "inf"),
+        (lambda x, n, p: concatenate([x, [REAL]]), "70368744177664.0"),
+        (lambda x, n, p: stack([n, [1, BIG]]), "46116.*position 1"),
+    ],
+    "multiplied": [
+        (lambda x, n, p: n * REAL, "70368744177664.0"),
+        (lambda x, n, p: x * 2.0**62, "4.61168601842738"),
+        (lambda x, n, p: p * REAL, "70368744177664.0"),
+        (lambda x, n, p: n * -BIG, "-4611686018427387904"),
+        (lambda x, n, p: n @ [REAL, 1], "70368744177664.0.*position 0"),
+        (lambda x, n, p: [1, np.nan] @ x, "nan"),
+        (lambda x, n, p: x.dot([BIG, 1]), "4611686018427387904"),
+        (lambda x, n, p: p.dot(REAL), "70368744177664.0"),
+        (lambda x, n, p: np.dot(-np.inf, p), "-inf"),
+        (lambda x, n, p: p @ [REAL, 1.0], "70368744177664.0"),
+    ],
+    "divided": [
+        (lambda x, n, p: 2.0**45 / x, r"35184372088832.0.*2\^40"),
+        (lambda x, n, p: [1, 1 << 40] / n, "1099511627776.*position 1"),
+        (lambda x, n, p: 2.0**40 / p, "1099511627776.0"),
+        (lambda x, n, p: np.nan / p, "nan"),
+        (lambda x, n, p: (1 << 40) // n, r"1099511627776.*2\^36"),
+        (lambda x, n, p: -(1 << 36) // p, "-68719476736"),
+        (lambda x, n, p: n // [1, 1 << 36], "68719476736.*position 1"),
+        (lambda x, n, p: n // ((1 << 29) + 1), r"536870913.*2\^29"),
+        (lambda x, n, p: p // [1, 1 << 36], "68719476736"),
+        (lambda x, n, p: (1 << 70) % n, "1180591620717411303424"),
+        (lambda x, n, p: n % (1 << 70), "1180591620717411303424"),
+        (lambda x, n, p: divmod(1 << 50, p), "1125899906842624"),
+        (lambda x, n, p: p % 0, "zero"),
+        (lambda x, n, p: divmod(n, [1, 0]), "position 1.*zero"),
+        (lambda x, n, p: x / 1e-30, r"1e-30.*2\^-62"),
+        (lambda x, n, p: n / 1e-15, r"1e-15.*2\^-46"),
+        (lambda x, n, p: p / 1e-15, "1e-15"),
+        (lambda x, n, p: p / [1.0, 0.0], "0.0.*position 1"),
+        (lambda x, n, p: x / np.inf, "inf"),
+    ],
+    "chosen": [
+        (lambda x, n, p: where(p, x, np.nan), "nan"),
+        (lambda x, n, p: where(p, REAL, x), "70368744177664.0"),
+        (lambda x, n, p: where(p, n, BIG), "4611686018427387904"),
+        (lambda x, n, p: where(p, 0.0, [1.0, np.inf]), "inf.*position 1"),
+        (lambda x, n, p: where(p, REAL, 0.0), "70368744177664.0"),
+        (lambda x, n, p: where(p, p, REAL), "70368744177664.0"),
+        (lambda x, n, p: x.clip(0, np.nan), "nan"),
+        (lambda x, n, p: x.clip(-np.inf, 1), "-inf"),
+        (lambda x, n, p: x.clip(max=REAL), "70368744177664.0"),
+        (lambda x, n, p: n.clip(0, BIG), "4611686018427387904"),
+        (lambda x, n, p: n.clip(0.5, 1 << 46), "70368744177664 "),
+        (lambda x, n, p: p.clip(0, np.nan), "nan"),
+        (lambda x, n, p: maximum(x, REAL), "70368744177664.0"),
+        (lambda x, n, p: minimum(np.nan, n), "nan"),
+        (lambda x, n, p: maximum(p, REAL), "70368744177664.0"),
+        (lambda x, n, p: minimum(n, 1 << 70), "1180591620717411303424"),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_out_of_range_is_named_and_nothing_is_sent(kind: str) -> None:
+    async def program(party: Party) -> None:
+        x, n = await party.input([1.5, -2.5], owner=0), await party.input([3, -4], owner=1)
+        p = await (n > 0)
+        before = party.transport.traffic.frames_sent
+        for use, named in REFUSED[kind]:
+            with pytest.raises(OutOfRange, match=named):
+                pytest.fail(f"{named}: {use(x, n, p)}")
+        assert party.transport.traffic.frames_sent == before
+
+    MemoryCluster(3).run(program)
+
+
+def test_of_a_secret_under_way_what_its_bits_refuse_is_found_before_it_is_used() -> None:
+    """The fractional bits of a product that is not awaited are not known yet."""
+
+    async def program(party: Party, refused: bool) -> int:
+        x = await party.input([1.5, -2.5], owner=0)
+        positive = await (x > 0)
+        for use in (
+            lambda y: y.clip(0, REAL),
+            lambda y: maximum(y, REAL),
+            lambda y: where(positive, y, REAL),
+            lambda y: y + REAL,
+        ):
+            y = x * x
+            if refused:
+                with pytest.raises(OutOfRange, match=r"70368744177664\.0"):
+                    await use(y)
+                with pytest.raises(OutOfRange, match="nan"):
+                    maximum(y, np.nan)
+            await y
+        return party.transport.traffic.frames_sent
+
+    assert MemoryCluster(3).run(program, [True] * 3) == MemoryCluster(3).run(program, [False] * 3)
+
+
+@each_m
+def test_what_is_in_range_is_taken_up_to_its_end(m: int) -> None:
+    most = REAL - 2.0**-7
+    x, n = np.array([1.5, -2.5]), np.array([3, -4])
+    got = on_shares(
+        m,
+        lambda a, b: [
+            a.clip(-most, most), maximum(b, LARGEST), minimum(a, -most), where(a > 0, a, most), b.clip(-LARGEST, 2),
+            (2.0**40 - 1) / (a * 16384 - 4), ((1 << 36) - 1) // b, a / 2.0**70, b // (1 << 70), [(1 << 36) - 1, 1] // b,
+        ],
+        x, n,
+    )  # fmt: skip
+    expected = [
+        x, np.full(2, LARGEST), np.full(2, -most), np.where(x > 0, x, most), np.clip(n, -LARGEST, 2),
+        None, ((1 << 36) - 1) // n, x * 0, np.array([0, -1]), np.array([(1 << 36) - 1, 1]) // n,
+    ]  # fmt: skip
+    for result, wanted in zip(got, expected, strict=True):
+        if wanted is not None:
+            np.testing.assert_allclose(
+                result, wanted, rtol=0, atol=(m + 1) / 2 * 2.0**-16 if wanted is expected[7] else 0
+            )
+    np.testing.assert_allclose(got[5], (2.0**40 - 1) / (x * 16384 - 4), rtol=2.0**-16)
