@@ -115,8 +115,14 @@ class SecretArray(Operators):  # noqa: PLW1641 - a secret has no hash
     @overload
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray | SecretBits:
-        """To ``float`` (``frac`` bits, default 16), ``int`` (rounded down) or ``bool`` (x != 0)."""
-        return self != 0 if _m.is_boolean(kind) else _q.astype(self, kind, frac)
+        """To ``float`` (``frac`` bits, 1 to 40, default 16), ``int`` (rounded down) or ``bool`` (x != 0).
+
+        Raises WrongType for other types, those of other sizes too, and for ``frac`` beside int or bool, OutOfRange for
+        other ``frac``: before anything is sent. Rounds: none to float with as many bits or more; to fewer bits 2, an
+        error of t in the last place; to int or bool those of comparisons.
+        """
+        to = _q.kind_of(kind, frac)
+        return self != 0 if to == "b" else _q.astype(self, to, frac)
 
 
 @named_refusals
@@ -211,8 +217,9 @@ class SecretBits(Operators):  # noqa: PLW1641 - a secret has no hash
     @overload
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray | Self:
-        """To ``int``, ``float`` or ``bool``."""
-        return self if _m.is_boolean(kind) else _q.astype(self.to_array(), kind, frac)
+        """To ``int``, ``float`` or ``bool``, as SecretArray.astype."""
+        to = _q.kind_of(kind, frac)
+        return self if to == "b" else _q.astype(self.to_array(), to, frac)
 
 
 # The operators and the modules below need each other; the classes come first.

@@ -19,7 +19,7 @@ from mpc.secret import Secret, Shape, operation
 from mpc.shapes import last_axis, reduced
 from mpc.truncate import truncate
 
-__all__ = ["divide_with_remainder", "is_boolean", "power", "remainder", "round_", "std", "var"]
+__all__ = ["divide_with_remainder", "power", "remainder", "round_", "std", "var"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -115,14 +115,6 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Secr
 
 
 # -- rounding --------------------------------------------------------------------------------
-
-
-def is_boolean(kind: Any) -> bool:
-    """Whether a dtype is bool; WrongType if it is no dtype."""
-    try:
-        return bool(np.dtype(kind) == np.bool_)
-    except TypeError:
-        raise WrongType(f"astype({kind!r}): int, float and bool") from None
 
 
 def round_(x: Any, decimals: int = 0) -> SecretArray:

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from mpc import encoding, publics
 from mpc.arrays import SecretArray, SecretBits
-from mpc.errors import WrongType
+from mpc.errors import OutOfRange, WrongType
 from mpc.operands import as_numbers, broadcast, expand, shape_of
 from mpc.scaling import pieces_of, times
 from mpc.secret import Secret, operation
 from mpc.truncate import truncate
 
-__all__ = ["astype", "divide", "floor_shift", "rescale"]
+__all__ = ["astype", "divide", "floor_shift", "kind_of", "rescale"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -29,14 +29,24 @@ async def rescale(x: SecretArray, frac: int) -> SecretArray:
     return SecretArray(x.party, await truncate(x.party, x.share, x.frac - frac), frac)
 
 
-def astype(x: SecretArray, kind: Any, frac: int | None = None) -> SecretArray:
-    """See SecretArray.astype. To ``int`` a number is floored exactly."""
-    wanted = np.dtype(kind).kind
-    if wanted == "f":
-        return rescale(x, encoding.FRAC if frac is None else frac)
-    if wanted in "iu":
-        return _floor(x)
-    raise WrongType(f"astype({kind!r}): int and float; for booleans compare with 0")
+def kind_of(kind: Any, frac: int | None) -> str:
+    """The kind meant by ``astype(kind, frac)``: "b", "i" or "f"; WrongType, OutOfRange for what is none of ours."""
+    try:
+        dtype = np.dtype(kind)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype not in (np.bool_, np.int64, np.float64):
+        raise WrongType(f"astype({kind!r}): int, float and bool; secrets are 64-bit integers, fixed point or bits")
+    if frac is not None and dtype != np.float64:
+        raise WrongType(f"astype({kind!r}, frac={frac!r}): fractional bits go with float")
+    if frac is not None and encoding.check_frac(frac) == 0:
+        raise OutOfRange(f"astype({kind!r}, frac=0): 1 to 40 fractional bits; for integers use astype(int)")
+    return str(dtype.kind)
+
+
+def astype(x: SecretArray, kind: str, frac: int | None = None) -> SecretArray:
+    """See SecretArray.astype; ``kind`` is "i" or "f". To integers a number is floored exactly."""
+    return _floor(x) if kind == "i" else rescale(x, encoding.FRAC if frac is None else int(frac))
 
 
 @operation(SecretArray, shape_of)
