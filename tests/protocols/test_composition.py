@@ -14,6 +14,7 @@ from prv_accountant import GaussianMechanism, LaplaceMechanism, PrivacyRandomVar
 
 from protocols.accounting import Event
 from protocols.composition import composed_delta, composed_epsilon
+from protocols.divergence import gaussian_delta
 from protocols.errors import DeltaInvalid, EpsilonInvalid
 from protocols.laplace import laplace_law
 from protocols.law import Pmf
@@ -179,6 +180,16 @@ def test_the_composed_cost_covers_what_is_sampled_however_a_change_is_spread() -
             exact = _exact_delta([(event.law.pmf(), s) for s in shifts * 2], epsilon)  # type: ignore[misc]
             assert exact <= found
             assert exact > 0.4 * found or shifts != [2]
+
+
+def test_gaussian_noise_is_composed_by_the_smaller_variance_of_the_mechanism_it_is_like() -> None:
+    event = Event(DiscreteGaussian(sigma=4.0, delta=1e-5), Change((2,), True), 3)
+    for epsilon in (0.5, 1.0, 2.0):
+        least = min(
+            float(gaussian_delta(Fraction(epsilon), 4 / (16 - Fraction((bits + 6) * math.log(2) / (2 * math.pi**2)))))
+            for bits in (20, 30, 42, 60, 85)
+        )
+        assert 0.98 * least < composed_delta([event], epsilon) < 1.1 * least
 
 
 def test_the_composed_cost_covers_smaller_changes_either_way() -> None:

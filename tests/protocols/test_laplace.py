@@ -56,6 +56,23 @@ def test_exact_law_is_discrete_laplace(epsilon: float, sensitivity: int) -> None
     assert 0.9999999 < law.standard_deviation / (math.sqrt(2 * alpha) / (1 - alpha)) < 1.0000001
 
 
+@pytest.mark.parametrize("lambda_", [3, 6, 9])
+def test_the_distance_is_never_less_than_it_is(lambda_: int) -> None:
+    """With so few bits the distance is large, and what is cut off is much of it."""
+    close = 0
+    for scale in np.linspace(0.3, 9, 60):
+        law = laplace_law(1 / scale, 1, lambda_)
+        pmf = law.pmf()
+        assert pmf is not None
+        x = np.arange(-law.reach, law.reach + 1)
+        alpha = math.exp(-1 / scale)
+        ideal = (1 - alpha) / (1 + alpha) * alpha ** np.abs(x)
+        gap = np.abs(np.array([n / (1 << pmf.bits) for n in pmf.numerators]) - ideal).sum() / 2 + (1 - ideal.sum()) / 2
+        assert gap <= float(law.distance) + 1e-14
+        close += gap > 0.7 * float(law.distance)
+    assert close
+
+
 @pytest.mark.parametrize(("epsilon", "sensitivity"), GRID)
 def test_exact_delta_is_below_the_limit(epsilon: float, sensitivity: int) -> None:
     one = event(epsilon, sensitivity)

@@ -14,7 +14,7 @@ from scipy import stats
 from protocols import accounting
 from protocols.accounting import DELTA_LIMIT, Event, check_event, delta_at
 from protocols.calibration import DISCRETE, ROUNDED, ideal_delta
-from protocols.divergence import gaussian_delta, hockey_stick
+from protocols.divergence import gaussian_delta, hockey_stick, worst_hockey_stick
 from protocols.errors import (
     DeltaInvalid,
     EpsilonInvalid,
@@ -25,6 +25,7 @@ from protocols.errors import (
     SigmaInvalid,
 )
 from protocols.gaussian import discrete_gaussian_law
+from protocols.laplace import laplace_law
 from protocols.law import Pmf
 from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, RoundedGaussian
 from protocols.sensitivity import Change
@@ -145,6 +146,39 @@ def test_the_accounts_of_a_table_agree(sigma: float, shift: int) -> None:
         assert ideal <= float(spread) + 1e-15  # the account that holds for every vector is never smaller
         rounded = float(ideal_delta(ROUNDED, Fraction(sigma), epsilon, change, 1))
         assert rounded <= float(gaussian_delta(epsilon, Fraction(shift * shift) / Fraction(sigma) ** 2)) + 1e-15
+
+
+def test_the_divergence_is_the_worse_of_both_ways() -> None:
+    """A law that is not symmetric: now one way is worse, now the other."""
+    pmf = Pmf(-1, (3, 1, 8, 2, 2), 4)
+    for shift in (1, 2, 3):
+        found = hockey_stick(pmf, Fraction(1, 2), shift)
+        p = np.pad(np.array(pmf.numerators) / 16, (shift, shift))
+        ways = [np.maximum(0, p - math.exp(0.5) * np.roll(p, s)).sum() for s in (shift, -shift)]
+        assert abs(ways[0] - ways[1]) > 1e-3
+        assert float(found) == pytest.approx(max(ways))
+
+
+def test_a_smaller_change_than_the_largest_is_covered_where_the_law_is_off() -> None:
+    """That the largest is worst holds for the ideal law. This one has a hole where the ideal one has its peak."""
+    ideal, sampled = Pmf(-2, (4, 16, 24, 16, 4), 6), Pmf(-2, (4, 28, 0, 28, 4), 6)
+    distance = Fraction(sum(abs(a - b) for a, b in zip(ideal.numerators, sampled.numerators, strict=True)), 2 * 64)
+    for epsilon in (Fraction(1, 8), Fraction(1, 2), Fraction(1)):
+        assert hockey_stick(ideal, epsilon, 1) < hockey_stick(ideal, epsilon, 2)
+        assert hockey_stick(sampled, epsilon, 2) < hockey_stick(sampled, epsilon, 1)
+        assert hockey_stick(sampled, epsilon, 1) <= worst_hockey_stick(sampled, epsilon, 2, distance)
+
+
+def test_what_coins_are_off_adds_up_over_figures() -> None:
+    class Fixed(DiscreteLaplace):
+        def law(self, change: Change, coordinates: int = 1, frac: int = 0) -> Any:
+            return laplace_law(self.epsilon, change.l1, 40)
+
+    one, ten = (Event(Fixed(1.0), Change((2,), True), n).delta for n in (1, 10))
+    assert ten == 10 * one > 0
+    small = Change((2,), True)  # a sigma that needs much smoothing: which is off in each figure
+    few, many = (ideal_delta(DISCRETE, Fraction(2), Fraction(4), small, n) for n in (1, 10**9))
+    assert many > few
 
 
 def test_a_law_too_coarse_is_refused() -> None:

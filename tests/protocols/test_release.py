@@ -295,6 +295,23 @@ def test_mean_error_and_interval_hold() -> None:
     assert covered >= 0.95
 
 
+def test_the_interval_of_a_mean_spans_all_quotients_of_both_intervals() -> None:
+    counts = np.array([3, 20, 50, 400])
+
+    async def program(party: Any) -> Any:
+        sums = party.input(counts * np.array([39.0, 39.0, 1.0, 20.0]), 0, frac=4)
+        return await release_mean(party, sums, party.input(counts, 0), DiscreteLaplace(2.0), low=0, high=40, to=0)
+
+    answer = run(3, program)[0]
+    total, count = answer.parts
+    (s, ds), (n, dn) = ((p.values, p.half_width(0.975)) for p in (total, count))
+    for i in np.flatnonzero(n > dn):
+        ends = [20 + (s[i] + a * ds) / (n[i] + b * dn) for a in (-1, 1) for b in (-1, 1)]
+        assert answer.interval95[0][i] == pytest.approx(max(0, min(ends)))
+        assert answer.interval95[1][i] == pytest.approx(min(40, max(ends)))
+    assert (n > dn).sum() >= 3
+
+
 @pytest.mark.parametrize(
     ("sums", "counts", "bounds", "rows", "fault"),
     [
@@ -331,6 +348,7 @@ def test_bad_means(sums: Any, counts: Any, bounds: Any, rows: Any, fault: type) 
         ({"to": [3]}, UnknownParty),
         ({"to": -1}, UnknownParty),
         ({"magnitude": 2.0**62}, GridOverflow),
+        ({"magnitude": (1 << 62) - 5}, GridOverflow),
         ({"magnitude": -1}, OutOfRange),
         ({"magnitude": math.nan}, OutOfRange),
         ({"minimum": MinimumGroup(0)}, OutOfRange),

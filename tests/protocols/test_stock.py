@@ -107,6 +107,29 @@ def test_a_release_from_stock_takes_the_one_round_of_the_opening(pooled: bool) -
         assert (sent == 24) == pooled
 
 
+def test_what_is_released_from_stock_has_noise_of_the_law_the_minimum_too() -> None:
+    n, mechanism = 20_000, DiscreteLaplace(0.5)
+
+    async def program(party: Any, store: Any) -> Any:
+        stock = await NoiseStock.open(party, store)
+        law = mechanism.law(Change((1,), False), n)
+        stock.fill(law, 2 * n)
+        x = party.input(np.full(n, 7), 0)
+        plain = await release(party, x, mechanism, sensitivity=1, to=[0], stock=stock)
+        assert stock.left(law) == n
+        minimum = MinimumGroup(8, x, 0.5)
+        await stock.fill(law, n)
+        gated = await release(party, x, mechanism, sensitivity=1, to=[0], minimum=minimum, stock=stock)
+        assert stock.left(law) == 0
+        return plain, gated
+
+    plain, gated = MemoryCluster(3, seed=5).run(program, stores(3))[0]
+    assert 0.001 < p_value(plain.values - 7, plain.law) < 0.999
+    alpha = np.exp(-0.5)
+    assert gated.shown.mean() == pytest.approx(alpha / (1 + alpha), abs=0.02)  # P(X >= 1)
+    assert 0.001 < p_value(gated.values[gated.shown] - 7, plain.law) < 0.999  # independent of the minimum's noise
+
+
 def test_a_release_draws_what_the_stock_lacks() -> None:
     async def program(party: Any, store: Any) -> Any:
         stock = await NoiseStock.open(party, store)
