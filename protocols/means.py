@@ -17,6 +17,8 @@ from protocols.exact import check_rows, round_up
 from protocols.mechanisms import Mechanism
 from protocols.own_rows import check_bounds
 from protocols.release import Released, check_mechanism, interval, release, total_epsilon
+from protocols.sensitivity import Sensitivity
+from protocols.stock import NoiseStock
 
 __all__ = ["release_mean"]
 
@@ -31,6 +33,7 @@ async def release_mean(
     high: float,
     to: Sequence[int] | int,
     rows: int = 1,
+    stock: NoiseStock | None = None,
 ) -> Released:
     """Means of values clipped to [low, high]: a noised sum over a noised count, half of epsilon (and delta) for each.
 
@@ -43,6 +46,7 @@ async def release_mean(
         counts: how many values each sum has, integers, of the same shape; a person is in one group.
         mechanism: kind of noise, and what both together cost.
         rows: most rows a person has.
+        stock: as for release.
 
     The standard error is that of a quotient to first order, sqrt(e_sum^2 + (mean - c)^2 e_count^2) / count. The
     interval is rigorous: sum and count lie in their 97.5% intervals with at least 95% together, and it spans all
@@ -67,8 +71,8 @@ async def release_mean(
     centre, reach = _centre(bounds, sums.frac)
     centred = sums - _times(counts, centre, sums.frac)
     noised_sum, noised_count = await asyncio.gather(
-        release(party, centred, half, sensitivity=rows * reach, to=to),
-        release(party, counts, half, sensitivity=rows, to=to),
+        release(party, centred, half, sensitivity=Sensitivity(((reach, rows),)), to=to, stock=stock),
+        release(party, counts, half, sensitivity=Sensitivity(((Fraction(1), rows),)), to=to, stock=stock),
     )
     return _quotient(noised_sum, noised_count, float(centre), low, high)
 

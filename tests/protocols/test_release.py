@@ -18,7 +18,7 @@ from protocols.means import release_mean
 from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, RoundedGaussian
 from protocols.release import MinimumGroup, Released, release, total_cost, total_epsilon
 from protocols.sensitivity import Change
-from protocols.stock import MemoryStore
+from protocols.stock import MemoryStore, NoiseStock
 
 PARTIES = (3, 4, 5)
 HUGE = DiscreteLaplace(100.0)
@@ -293,6 +293,38 @@ def test_mean_error_and_interval_hold() -> None:
     assert error.std() == pytest.approx(np.median(answer.standard_error), rel=0.1)
     covered = ((answer.interval95[0] <= true) & (true <= answer.interval95[1])).mean()
     assert covered >= 0.95
+
+
+def test_means_of_groups_with_one_row_a_person() -> None:
+    """One row is in one group, so its change is not spread: any law will do, and many releases cost what they cost."""
+
+    async def program(party: Any) -> Any:
+        sums, counts = party.input(np.full(40, 200 * 7), 0), party.input(np.full(40, 200), 0)
+        binomial = await release_mean(party, sums, counts, Binomial(2.0, 1e-6), low=0, high=10, to=0)
+        one, three = [
+            await release_mean(party, sums, counts, DiscreteLaplace(0.2), low=0, high=10, to=0, rows=rows)
+            for rows in (1, 3)
+        ]
+        return binomial, one, three
+
+    binomial, one, three = run(3, program)[0]
+    assert np.abs(binomial.values - 7).std() < 3 * np.median(binomial.standard_error)
+    assert [p.events[0].change for p in one.parts] == [Change((5,), False), Change((1,), False)]
+    assert [p.events[0].change for p in three.parts] == [Change((15,), True), Change((3,), True)]
+
+
+def test_a_mean_from_stock() -> None:
+    async def program(party: Any, store: Any) -> Any:
+        sums, counts = await party.input([300.0], 0, frac=4), await party.input([100], 0)
+        stock = await NoiseStock.open(party, store)
+        half = DiscreteLaplace(1.0).split(2)
+        for change, frac in ((Change((5 << 4,), False), 4), (Change((1,), False), 0)):
+            await stock.fill(Event(half, change, 1, frac).law, 1)
+        before = party.transport.traffic.bytes_sent
+        await release_mean(party, sums, counts, DiscreteLaplace(1.0), low=0, high=10, to=0, stock=stock)
+        return party.transport.traffic.bytes_sent - before
+
+    assert max(MemoryCluster(3).run(program, [MemoryStore() for _ in range(3)])) <= 16  # the two openings
 
 
 def test_the_interval_of_a_mean_spans_all_quotients_of_both_intervals() -> None:
