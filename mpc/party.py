@@ -10,7 +10,7 @@ import contextvars
 import functools
 import hashlib
 import operator
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.errors import NotTransferable, UnknownParty, UsageError, WrongType
@@ -37,10 +37,22 @@ def _check_answer(answer: Any) -> None:
         raise NotTransferable(f"the program returned {kind}")
     if isinstance(answer, dict):
         answer = answer.values()
-    elif not isinstance(answer, (list, tuple)):
+    elif not isinstance(answer, (list, tuple, set, frozenset)):
         return
     for part in answer:
         _check_answer(part)
+
+
+def _one_or_more(to: Any) -> list[Any]:
+    """Indexes given as one or as several; an array of no dimensions is one."""
+    try:
+        return [operator.index(to)] if not isinstance(to, bool) else [to]
+    except TypeError:
+        pass
+    try:
+        return list(to)
+    except TypeError:
+        return [to]
 
 
 class Party:
@@ -241,7 +253,7 @@ class Party:
         scope.note(x.tag)
         receivers = list(range(self.m))
         if to is not None:
-            receivers = sorted({self.check_index(r, "receiver") for r in (to if isinstance(to, Iterable) else [to])})
+            receivers = sorted({self.check_index(r, "receiver") for r in _one_or_more(to)})
             for r in receivers:
                 scope.note(r)
         return reveal(self, twin(x), receivers)

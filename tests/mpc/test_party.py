@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from mpc import MemoryCluster, Party, where
-from mpc.errors import OutOfRange, PartyFailed, ProgramDiverged, ShapeMismatch, ShapePending, UnknownParty, UsageError
+from mpc.errors import (
+    NotTransferable,
+    OutOfRange,
+    PartyFailed,
+    ProgramDiverged,
+    ShapeMismatch,
+    ShapePending,
+    UnknownParty,
+    UsageError,
+)
 from mpc.party import Scope, current_scope, task_factory
 from tests.mpc.helpers import each_m
 
@@ -327,3 +336,32 @@ def test_in_chunks_covers_everything_once_and_fails_as_a_whole() -> None:
             await party.in_chunks("work", 10, 3, broken)
 
     MemoryCluster(3).run(program)
+
+
+@pytest.mark.parametrize(
+    ("to", "receivers"),
+    [(np.array(1), {1}), (np.int8(1), {1}), (np.array([1]), {1}), ((2, 0, 2), {0, 2}), ({1}, {1}), (range(2), {0, 1})],
+)
+def test_receivers_in_every_form(to: Any, receivers: set[int]) -> None:
+    async def program(party: Any) -> Any:
+        return await party.reveal(party.random_integers((), 8) * 0 + 5, to=to)
+
+    assert MemoryCluster().run(program) == [5 if i in receivers else None for i in range(3)]
+
+
+@pytest.mark.parametrize("to", [np.array(1.0), 1.0, "1", True, np.array(3), -1, [0, None], object()])
+def test_receivers_that_are_none(to: Any) -> None:
+    async def program(party: Any) -> Any:
+        return await party.reveal(party.random_integers((), 8), to=to)
+
+    with pytest.raises(UnknownParty, match="receiver"):
+        MemoryCluster().run(program)
+
+
+@pytest.mark.parametrize("made", [lambda x: {x}, lambda x: frozenset([x]), lambda x: {"a": [(x,)]}])
+def test_a_secret_is_no_answer_whatever_holds_it(made: Any) -> None:
+    async def program(party: Any) -> Any:
+        return made(party.random_integers((), 8))
+
+    with pytest.raises(NotTransferable, match="the program returned a secret"):
+        MemoryCluster().run(program)
