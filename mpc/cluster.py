@@ -21,8 +21,9 @@ from typing import Any, TypeVar
 
 from mpc.collect import ParentRun
 from mpc.crew import Crew, sees_stops
-from mpc.errors import NotTransferable, OutOfRange, PartyFailed, PeerLost, PeerMissing, UsageError
+from mpc.errors import NotTransferable, PartyFailed, PeerLost, PeerMissing, UsageError, WrongType
 from mpc.launch import launch
+from mpc.options import node_settings, seconds
 from mpc.outcomes import ClusterBroken, check_inputs, first_cause, named, noted, number_of
 from mpc.pipe import Frozen, freeze, thaw
 from mpc.sharing import Layout
@@ -46,10 +47,14 @@ class LocalCluster:
         rtt: round-trip time in milliseconds to inject between the parties, to see what rounds cost.
         start_deadline: seconds in which all parties must be up and connected.
         heartbeat: seconds between checks whether all parties wait for each other (two or three are needed).
-        silence: seconds a process may be stopped before it is given up; never less for a long computation. A dead one
-            is noticed at once.
+        silence: seconds a process may be stopped before it is given up. A long computation is not silence, whatever it
+            holds; a death is noticed at once.
         progress: called in ``run`` as ``progress(party_index, text)`` for every ``party.report(text)``.
-        settings: further settings of the nodes, see mpc.settings.NodeConfig.
+        settings: further settings of the nodes, see mpc.settings.NodeConfig: farewell_deadline, max_frame,
+            mailbox_limit, sec_param, unsafe_peek.
+
+    Raises WrongType, OutOfRange, TooFewParties, ThresholdTooLarge, or UsageError for a setting that does not exist; no
+    process is started by then.
 
     Attributes:
         traffic: of every party in the last run.
@@ -72,23 +77,23 @@ class LocalCluster:
         parties = number_of(parties)
         self.layout = Layout(parties, threshold)
         self.m = parties
-        if rtt < 0 or min(start_deadline, heartbeat, silence) <= 0:
-            raise OutOfRange("rtt must not be negative, deadlines must be positive")
+        if progress is not None and not callable(progress):
+            raise WrongType(f"progress={progress!r}: a function, called as progress(party_index, text)")
+        self._start_deadline = seconds("start_deadline", start_deadline)
+        self._silence = seconds("silence", silence)
         self.progress = progress
         self.traffic: list[Traffic] = []
         self.seconds = 0.0
         self._settings = {
             "threshold": self.layout.t,
-            "rtt": rtt,
-            "start_deadline": start_deadline,
-            "heartbeat": heartbeat,
+            "rtt": seconds("rtt", rtt, or_zero=True),
+            "start_deadline": self._start_deadline,
+            "heartbeat": seconds("heartbeat", heartbeat),
             # It is the parent that tells who was stopped. Nodes that see only that a peer is mute would take a kernel
             # that holds the interpreter for a stop: to them silence is the last resort.
-            "silence": max(silence, _MUTE if sees_stops() else _MUTE_TOO_LONG),
-            **settings,
+            "silence": max(self._silence, _MUTE if sees_stops() else _MUTE_TOO_LONG),
+            **node_settings(settings),
         }
-        self._silence = silence
-        self._start_deadline = start_deadline
         self._crew: Crew | None = None
         self._cleanup: weakref.finalize[Any, Any] | None = None
         self._runs = 0
@@ -182,7 +187,7 @@ class LocalCluster:
         Args:
             program: an async function, run by every party in its own process.
             inputs: one for each party; each is sent to its party only. None: the program takes the party alone.
-            timeout: seconds the whole may take.
+            timeout: seconds the whole may take; None: as long as it takes.
 
         Raises:
             PartyFailed: an exception in the program; names the party, shows the traceback there, and has the exception
@@ -198,6 +203,8 @@ class LocalCluster:
         KeyboardInterrupt, it is broken: its processes are ended, and it can be started anew.
         """
         check_inputs(inputs, self.m)
+        if timeout is not None:
+            timeout = seconds("timeout", timeout, or_zero=True)
         if not self._busy.acquire(blocking=False):
             raise UsageError("this cluster runs a program already: runs follow one another")
         try:

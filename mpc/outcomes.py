@@ -50,16 +50,23 @@ class ExitRaised(Exception):
 
 
 def check_inputs(inputs: Sequence[Any] | None, m: int) -> None:
-    """One input for each party, or UsageError."""
-    if inputs is not None and len(inputs) != m:
+    """One input for each party, in order, or UsageError."""
+    if inputs is None:
+        return
+    if isinstance(inputs, (str, bytes, Mapping)) or not (hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__")):
+        raise WrongType(f"inputs of type {type(inputs).__name__}: a list with one for each party, by index")
+    if len(inputs) != m:
         raise UsageError(f"{len(inputs)} inputs for {m} parties: give one for each, None for none")
 
 
 def number_of(parties: Any) -> int:
     """The number of parties, or WrongType if it is no whole number."""
-    if isinstance(parties, bool) or not hasattr(parties, "__index__"):
-        raise WrongType(f"parties={parties!r}: a whole number, 3 or more")
-    return operator.index(parties)
+    try:
+        if not isinstance(parties, bool):
+            return operator.index(parties)
+    except TypeError:
+        pass
+    raise WrongType(f"parties={parties!r}: a whole number, 3 or more")
 
 
 def call(program: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:

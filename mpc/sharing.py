@@ -14,12 +14,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc.errors import ThresholdTooLarge, TooFewParties, TooManyParties
+from mpc.errors import ThresholdTooLarge, TooFewParties, TooManyParties, WrongType
 
 __all__ = ["Holders", "Layout", "ResharePlan", "check_components", "default_threshold", "reconstruct", "split"]
 
@@ -44,6 +45,15 @@ def check_components(m: int, t: int) -> None:
         )
 
 
+def _whole(t: object) -> int:
+    try:
+        if not isinstance(t, bool):
+            return operator.index(t)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise WrongType(f"threshold={t!r}: a whole number, or None for the most an honest majority allows")
+
+
 @dataclass(frozen=True)
 class ResharePlan:
     """How ``dealers``, who each know a summand, turn it into a sharing (see exchange.reshare).
@@ -63,14 +73,15 @@ class ResharePlan:
 class Layout:
     """The fixed tables for (m, t).
 
-    Raises TooFewParties for m < 3, ThresholdTooLarge unless 1 <= t < m/2, TooManyParties for C(m, t) > 126.
+    Raises TooFewParties for m < 3, ThresholdTooLarge unless 1 <= t < m/2, TooManyParties for C(m, t) > 126, WrongType
+    for a t that is no whole number.
     """
 
     def __init__(self, m: int, t: int | None = None) -> None:
         if m < 3:
             raise TooFewParties(f"{m} parties: an honest majority needs 3 or more")
         self.m = m
-        self.t = default_threshold(m) if t is None else t
+        self.t = default_threshold(m) if t is None else _whole(t)
         if not self.t >= 1 or not 2 * self.t < m:
             raise ThresholdTooLarge(
                 f"threshold {self.t} with {m} parties: 1 <= t < m/2 is needed, at most {default_threshold(m)}"

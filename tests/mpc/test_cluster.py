@@ -245,6 +245,10 @@ def test_what_cannot_be_pickled_is_said_before_anything_runs(cluster: LocalClust
 def test_wrong_use(cluster: LocalCluster) -> None:
     with pytest.raises(UsageError, match="2 inputs for 3 parties"):
         cluster.run(programs.echo, [1, 2])
+    with pytest.raises(WrongType, match="a list with one for each party"):
+        cluster.run(programs.echo, {0: 1, 1: 2, 2: 3})  # type: ignore[arg-type]
+    with pytest.raises(WrongType, match="timeout="):
+        cluster.run(programs.squares, timeout="3")  # type: ignore[arg-type]
     with pytest.raises(WrongType, match="async def"):
         cluster.run(lambda party: 5)  # type: ignore[arg-type, return-value]
     with pytest.raises(UsageError, match="running already"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mpc.errors import ThresholdTooLarge, TooFewParties, TooManyParties
+from mpc.errors import ThresholdTooLarge, TooFewParties, TooManyParties, WrongType
 from mpc.sharing import Layout, default_threshold, reconstruct, split
 from tests.mpc.helpers import shares_of
 
@@ -141,3 +142,10 @@ def test_split_does_not_change_what_it_was_given() -> None:
     assert np.array_equal(secret, np.arange(3))
     assert [int(r[0]) for r in randomness] == [0, 1, 2]
     assert np.array_equal(sum(parts.values()), secret)
+
+
+@pytest.mark.parametrize("t", [1.0, "1", True, np.float64(1), [1]])
+def test_a_threshold_is_a_whole_number(t: Any) -> None:
+    with pytest.raises(WrongType, match="threshold="):
+        Layout(3, t)
+    assert Layout(3, np.int64(1)).t == 1  # type: ignore[arg-type]
