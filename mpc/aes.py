@@ -117,9 +117,9 @@ async def invert(party: Party, x: Words, layer: Linear) -> Words:
     k, planes, width = x.shape
     x = x.reshape(k, planes // 8, 8, width)
     a = await _product(party, x, x, norm)
-    b = await _product(party, a, a, norm_below)
-    inverse = await _product(party, b, a, quotient_below)
-    return (await _product(party, inverse, x, quotient, layer)).reshape(k, planes, width)
+    one_over_b = await _product(party, a, a, norm_below)
+    one_over_a = await _product(party, one_over_b, a, quotient_below)
+    return (await _product(party, one_over_a, x, quotient, layer)).reshape(k, planes, width)
 
 
 async def _product(party: Party, x: Words, y: Words, form: Form, layer: Linear | None = None) -> Words:
