@@ -192,6 +192,18 @@ def test_a_law_too_coarse_is_refused() -> None:
         check_event(Event(Coarse(1.0), Change((1,), False)))
 
 
+@pytest.mark.parametrize(
+    ("change", "frac"), [(Change((1,), False), 0), (Change((3,), True), 0), (Change((1 << 16,), False), 16)]
+)
+def test_a_gaussian_law_too_coarse_is_refused_by_every_account(change: Change, frac: int) -> None:
+    class Coarse(DiscreteGaussian):
+        def law(self, change: Change, coordinates: int = 1, frac: int = 0) -> Any:
+            return discrete_gaussian_law(self.sigma_steps(change, coordinates, frac), 10)
+
+    with pytest.raises(PrecisionTooLow, match="too much; the limit is"):
+        check_event(Event(Coarse(1.0, 1e-6), change, 4, frac))
+
+
 def test_splitting_never_costs_more() -> None:
     for mechanism in (
         DiscreteLaplace(0.1),
