@@ -1,7 +1,7 @@
 """The one door through which MPyC is imported, and the repairs it needs.
 
 Importing MPyC parses ``sys.argv``, configures the root logger, exchanges the event loop policy and makes a
-runtime. A library must not do that to its host, so the import happens here, shielded. Then four things
+runtime. A library must not do that to its host, so the import happens here, shielded. Then five things
 of MPyC, all reached through module globals, are put right for the whole process:
 
 - ``mpyc.runtime.pickle``: bytes from peers were unpickled, which runs any code a peer likes. They go
@@ -9,6 +9,8 @@ of MPyC, all reached through module globals, are put right for the whole process
 - ``asyncoro._reconcile``: an exception in an MPyC coroutine stopped the event loop. Now it arrives where the
   coroutine's result is awaited.
 - ``returnType``: remembers the futures given to programs, see :func:`is_promise`.
+- ``Runtime``, ``sectypes``: a function that refers to ``mpyc.runtime.mpc``, or to a secure type, could not be sent to
+  another process. Both go by name.
 - ``_SharesTallier`` and ``SecureObject.set_share``: an exception in a share was raised inside a callback, and
   whoever waited for the share waited for ever. Now it is passed on.
 """
@@ -18,14 +20,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import sys
 import types
+import warnings
 import weakref
 from asyncio import Future
 from collections.abc import Iterator
 from typing import Any
 
 from mpc import codec
+from mpc.errors import NotTransferable
 
 __all__ = ["asyncoro", "is_promise", "point_to", "runtime", "thresha"]
 
@@ -40,7 +45,9 @@ def _shielded() -> Iterator[None]:
     handler = loop.get_exception_handler() if loop is not None else None
     sys.argv = ["accord", "--no-log"]
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of numpy, about what MPyC imports from it
+            yield
     finally:
         sys.argv, root.handlers[:] = argv, handlers
         root.setLevel(level)
@@ -182,14 +189,32 @@ def point_to(node: Any) -> None:
     object.__setattr__(runtime.mpc, "__class__", _Adopted)
 
 
+def _by_name(self: Any) -> tuple[Any, tuple[()]]:
+    """What is pickled of MPyC's runtime is that it is the one: a program that uses it finds that of its process."""
+    if self is not runtime.mpc:
+        raise NotTransferable("a runtime of MPyC lives in its process: only the one in mpyc.runtime.mpc has a name")
+    return _global_object, ()
+
+
+def _named_type(name: str) -> Any:
+    """A secure type by its name, as it is pickled: made here if it was made only in the process it comes from."""
+    found = re.fullmatch(r"(Array)?(SecInt|SecFxp)(\d+)(?::(\d+))?(?:\((\d+)\))?", name)
+    if found is None:
+        raise AttributeError(f"module 'mpyc.sectypes' has no attribute {name!r}")
+    made = getattr(sectypes, found[2])(*(int(n) for n in found.groups()[2:] if n is not None))
+    return made.array if found[1] else made
+
+
 with _shielded():
-    from mpyc import asyncoro, runtime, thresha
+    from mpyc import asyncoro, runtime, sectypes, thresha
 
 _promises: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
 _stock_return_type = asyncoro.returnType
 asyncoro.returnType = _return_type
 runtime.Runtime.returnType = staticmethod(_return_type)
 _give = vars(asyncoro)["__reconcile"]
+runtime.Runtime.__reduce__ = _by_name
+sectypes.__getattr__ = _named_type
 runtime.pickle = types.SimpleNamespace(dumps=codec.dumps, loads=codec.loads)
 asyncoro._reconcile = _reconcile
 asyncoro._SharesTallier._decrement = _decrement

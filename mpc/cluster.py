@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+from mpc import _mpyc  # noqa: F401 - first: a script's own import of MPyC would read its arguments, and start processes
 from mpc.collect import ParentRun
 from mpc.crew import Crew, sees_stops
 from mpc.errors import NotTransferable, PartyFailed, PeerLost, PeerMissing, UsageError, WrongType

@@ -100,13 +100,14 @@ def _flags(party: Party, plan: Plan) -> Rows:
 
 
 async def _encrypted(party: Party, tags: Words) -> Words:
-    """AES of the tags (k, n, 2) under a key nobody knows, opened to all, (n, 2). Rounds: 41."""
-    n = tags.shape[1]
+    """AES of the tags (k, n, 2) under a key nobody knows, opened to all, (n, 2). Rounds: 41.
+
+    Opened as rows: planes have the blocks that fill up the last word as well, AES of zero under that key.
+    """
     planes = await aes.encrypt(party, aes.random_key(party), aes.to_planes(tags))
-    opened = await reveal(party, planes, boolean=True)
+    opened = await reveal(party, aes.to_rows(planes, tags.shape[1]), boolean=True)
     assert opened is not None
-    rows: Words = aes.to_rows(opened[None], n)[0]
-    return rows
+    return opened
 
 
 def _groups(tags: Words) -> tuple[Index, npt.NDArray[np.int64]]:

@@ -150,6 +150,50 @@ def test_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+SCRIPT = """
+import sys
+from mpc import LocalCluster
+from mpyc.runtime import mpc
+import columns
+
+secint = mpc.SecInt(32)
+secfxp = mpc.SecFxp(64, 20)
+
+async def program(party, mine):
+    total = await mpc.output(mpc.sum(mpc.input(secint(mine))))
+    half = await mpc.output(mpc.input(secfxp(mine / 2), senders=2))
+    return int(total), float(half), await columns.first(mine), mpc.pid == party.index
+
+if __name__ == "__main__":
+    with LocalCluster() as cluster:
+        print(sys.argv[1:], cluster.run(program, [1, 2, 3], timeout=20))
+"""
+COLUMNS = """
+from mpyc.runtime import mpc
+
+async def first(mine):
+    x = mpc.input(mpc.SecInt(64)(mine), senders=0)
+    return int(await mpc.output(x)), len(mpc.parties)
+"""
+
+
+def test_a_script_in_the_manner_of_mpyc(tmp_path: Path) -> None:
+    """Its ``mpc`` is the node of whoever runs it, and its arguments are its own: -M 2 would start a second script."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "columns.py").write_text(COLUMNS)
+    done = subprocess.run(
+        [sys.executable, "script.py", "-M", "2", "--rows=3"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == f"['-M', '2', '--rows=3'] {[(6, 1.5, (1, 3), True)] * 3}"
+
+
 def test_prints_of_programs_appear(capfd: pytest.CaptureFixture[str]) -> None:
     async def program(party: Any) -> None:
         os.write(1, f"party {party.index} was here\n".encode())  # one write: lines of two processes cannot mix
