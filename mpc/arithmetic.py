@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from mpc import ring
 from mpc.exchange import reshare
 from mpc.party import Party
 
-__all__ = ["CHUNK", "matmul", "mul", "row_dots"]
+__all__ = ["CHUNK", "matmul", "mul", "outer", "part_of", "row_dots"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -65,6 +66,24 @@ async def _mulk(party: Party, x: Words, y: Words, out: Words) -> None:
     await reshare(party, part, layout.multipliers, (out.shape[1],), into=out)
 
 
+async def outer(party: Party, x: Words, y: Words) -> Words:
+    """[every row of x times every row of y], (k, p, q, n), from x (k, p, n) and y (k, q, n). Costs: as mul."""
+    k, p, n = x.shape
+    q = y.shape[1]
+    if not party.three:
+        shape = (k, p, q, n)
+        return await mul(party, np.broadcast_to(x[:, :, None], shape).copy(), np.broadcast_to(y[:, None], shape).copy())
+    out = np.empty((2, p * q * n), np.uint64)
+    label, after, before = party.label(), party.next_party, party.previous_party
+    party.prss.pair[after].fill(label, out[0])
+    minus = party.prss.pair[before].words(label, out.shape[1])
+    x0, x1, y0, y1 = (np.ascontiguousarray(c) for c in (*x, *y))
+    ring.outer3(x0, x1, y0, y1, minus, out[0])
+    party.send(after, label, out[0])
+    await party.arrived(party.receive(before, label, out[1]))
+    return out.reshape(2, p, q, n)
+
+
 async def matmul(party: Party, x: Words, y: Words) -> Words:
     """[x @ y] from x (k, ..., n, l) and y (k, ..., l, p).
 
@@ -93,14 +112,19 @@ async def _summed(
     party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
 ) -> Words:
     """[product(x, y)], of this shape, for a bilinear function of words."""
-    layout = party.layout
-    part = None
-    if party.index in layout.multipliers:
-        table = layout.product_table[party.index]
-        part = np.zeros(shape, np.uint64)
-        for a in range(layout.k):
-            slots = np.flatnonzero(table[a])
-            if slots.size:
-                right = y[slots[0]] if slots.size == 1 else y[slots].sum(axis=0, dtype=np.uint64)
-                part += product(x[a], right)
-    return await reshare(party, part, layout.multipliers, shape)
+    multipliers = party.layout.multipliers
+    part = part_of(party, x, y, shape, product) if party.index in multipliers else None
+    return await reshare(party, part, multipliers, shape)
+
+
+def part_of(
+    party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
+) -> Words:
+    """What a multiplier adds to product(x, y), of this shape: those over all multipliers sum up to it. Local."""
+    table = party.layout.product_table[party.index]
+    part = np.zeros(shape, np.uint64)
+    for a in range(party.layout.k):
+        slots = np.flatnonzero(table[a])
+        if slots.size:
+            part += product(x[a], functools.reduce(np.add, (y[b] for b in slots)))
+    return part

@@ -9,7 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["as_words", "matmul", "matmul_into", "matvec_into", "mul3", "product", "row_dots_into"]
+__all__ = ["as_words", "matmul", "matmul_into", "matvec_into", "mul3", "outer3", "product", "row_dots_into"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -29,6 +29,18 @@ def mul3(x0: Words, x1: Words, y0: Words, y1: Words, plus: Words, minus: Words, 
     """out = x0 (y0 + y1) + x1 y0 + plus - minus, the m = 3 product and its share of zero."""
     for i in range(out.size):
         out[i] = x0[i] * (y0[i] + y1[i]) + x1[i] * y0[i] + plus[i] - minus[i]
+
+
+@nb.njit([nb.void(_R, _R, _R, _R, _V, _V)], cache=True, nogil=True)
+def outer3(x0: Words, x1: Words, y0: Words, y1: Words, minus: Words, out: Words) -> None:
+    """out += x0 (y0 + y1) + x1 y0 - minus for every row of x (p, n) with every row of y (q, n); flat, (p, q, n)."""
+    n = x0.shape[1]
+    at = 0
+    for i in range(x0.shape[0]):
+        for j in range(y0.shape[0]):
+            for l in range(n):
+                out[at + l] += x0[i, l] * (y0[j, l] + y1[j, l]) + x1[i, l] * y0[j, l] - minus[at + l]
+            at += n
 
 
 @nb.njit([nb.void(_M, _M, _T, _V)], cache=True, nogil=True)
