@@ -8,8 +8,8 @@ import numpy as np
 
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.floor import floor_divide
 from mpc.operands import shape_of
-from mpc.quotients import floor_divide
 from mpc.secret import operation
 from mpc.truncate import truncate
 
