@@ -28,13 +28,12 @@ from protocols.errors import ColumnUnfit
 from protocols.join_helper import by_helper
 from protocols.join_plan import AtLeast, Found, How, Plan, check_how, is_union
 from protocols.join_shuffle import by_shuffle
+from protocols.row_counts import tell_rows
 from protocols.sources import Column, OwnRows, Source, check_sources, read
 
 __all__ = ["AtLeast", "Column", "Joined", "Source", "join"]
 
 Words = npt.NDArray[np.uint64]
-
-_MOST_ROWS = 1 << 29
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,7 +134,7 @@ async def _joined(
         if s.owner == party.index:
             uniform = functools.partial(party.prss.private.words, filling)
             own = read(s, mine, salt, Plan.spare(sources, how, dummies, i), uniform)
-    rows = await _sizes(party, sources, own)
+    rows = await tell_rows(party, sources, own)
     plan = Plan(sources, how, rows, dummies)
     find = by_helper if helped else by_shuffle
     found, own = await find(party, plan, own)
@@ -151,26 +150,6 @@ async def _joined(
             real = await deal(party, packed, s.owner, (bits.plane_words(n),), boolean=True)
         dealt[i] = (values, real)
     return plan, found, dealt
-
-
-async def _sizes(party: Party, sources: Sequence[Source], own: OwnRows | None) -> tuple[int, ...]:
-    """How many rows, fillers among them, each source has; its owner tells. Rounds: 1. OutOfRange for too many."""
-    label, told = party.label(), [np.zeros(1, np.int64) for _ in sources]
-    receipts = []
-    for s, into in zip(sources, told, strict=True):
-        if s.owner == party.index:
-            assert own is not None
-            into[0] = len(own.real)
-            for j in range(party.m):
-                if j != party.index:
-                    party.send(j, label, into)
-        else:
-            receipts.append(party.receive(s.owner, label, into))
-    await party.arrived(*receipts)
-    for s, n in zip(sources, told, strict=True):
-        if not 0 <= n[0] <= _MOST_ROWS:
-            raise OutOfRange(f"party {s.owner} has too many rows for a join: at most {_MOST_ROWS}, fillers included")
-    return tuple(int(n[0]) for n in told)
 
 
 # -- the result ----------------------------------------------------------------------------

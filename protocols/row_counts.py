@@ -1,0 +1,35 @@
+"""How many rows each owner brings, told to all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpc.errors import OutOfRange
+from mpc.party import Party
+from protocols.sources import OwnRows, Source
+
+__all__ = ["tell_rows"]
+
+_MOST_ROWS = 1 << 29
+
+
+async def tell_rows(party: Party, sources: Sequence[Source], own: OwnRows | None) -> tuple[int, ...]:
+    """How many rows, fillers among them, each source has; its owner tells. Rounds: 1. OutOfRange for too many."""
+    label, told = party.label(), [np.zeros(1, np.int64) for _ in sources]
+    receipts = []
+    for s, into in zip(sources, told, strict=True):
+        if s.owner == party.index:
+            assert own is not None
+            into[0] = len(own.real)
+            for j in range(party.m):
+                if j != party.index:
+                    party.send(j, label, into)
+        else:
+            receipts.append(party.receive(s.owner, label, into))
+    await party.arrived(*receipts)
+    for s, n in zip(sources, told, strict=True):
+        if not 0 <= n[0] <= _MOST_ROWS:
+            raise OutOfRange(f"party {s.owner} has too many rows: at most {_MOST_ROWS}, fillers included")
+    return tuple(int(n[0]) for n in told)
