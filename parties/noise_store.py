@@ -50,10 +50,7 @@ class NoiseStore:
     """
 
     def __init__(self, path: str | Path, key: bytes) -> None:
-        given: object = key
-        if not isinstance(given, bytes) or len(given) != 32:
-            what = f"{len(given)}" if isinstance(given, bytes) else type(given).__name__
-            raise WrongType(f"the key of a stock of noise: 32 bytes, not {what}")
+        _check_key(key)
         self._path = str(path)
         self._sealing = AESGCM(key)
         self._owner: tuple[int, int, int] | None = None
@@ -177,3 +174,9 @@ class NoiseStore:
             if self._db.in_transaction:  # on a full disk it is rolled back already
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _check_key(key: Any) -> None:
+    if not isinstance(key, bytes) or len(key) != 32:
+        what = len(key) if isinstance(key, bytes) else type(key).__name__
+        raise WrongType(f"the key of a stock of noise: 32 bytes, not {what}")
