@@ -69,6 +69,7 @@ class Liveness:
         self._heard: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._strangers = Strangers()
+        self._dials: dict[int, asyncio.Task[None]] = {}
         self._home = asyncio.get_running_loop()
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name=f"accord liveness {index}", daemon=True)
@@ -91,23 +92,32 @@ class Liveness:
         except OSError:  # it is gone already
             sock.close()
         else:
-            self._spawn(lambda: self._accept(sock), address)
+            self._spawn(lambda: self._accept(sock), lambda task: self._strangers.admit(task, address))
 
     def dial(self, peer: int, host: str, port: int, deadline: float) -> None:
-        """Connect to a peer, retrying until ``deadline`` (of time.monotonic)."""
-        self._spawn(lambda: self._dial(peer, host, port, deadline))
+        """Connect to a peer, retrying until ``deadline`` (of time.monotonic), instead of what was dialed before."""
+
+        def instead(task: asyncio.Task[None]) -> None:
+            if peer in self._dials:
+                self._dials[peer].cancel()
+            self._dials[peer] = task
+
+        self._spawn(lambda: self._dial(peer, host, port, deadline), instead)
 
     # --- in the thread ---------------------------------------------------------------------------
 
-    def _spawn(self, make: Callable[[], Coroutine[Any, Any, None]], stranger: str | None = None) -> None:
-        """Start a task in the thread; ``stranger`` is the address of who dialed and is not known yet."""
+    def _spawn(
+        self,
+        make: Callable[[], Coroutine[Any, Any, None]],
+        register: Callable[[asyncio.Task[None]], None],
+    ) -> None:
+        """Start a task in the thread, and register it there."""
 
         def begin() -> None:
             task = self._loop.create_task(make())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            if stranger is not None:
-                self._strangers.admit(task, stranger)
+            register(task)
 
         with contextlib.suppress(RuntimeError):  # stopped
             self._loop.call_soon_threadsafe(begin)
@@ -191,12 +201,14 @@ class Liveness:
                     ssl_handshake_timeout=_HANDSHAKE,
                     limit=1024,
                 )
-                if self._is(peer, writer):
-                    writer.write(_CLAIM.pack(self._index))
-                    if await asyncio.wait_for(reader.read(1), _HANDSHAKE):
-                        await self._listen(peer, reader, writer)
-                        return
-                writer.transport.abort()
+                try:
+                    if self._is(peer, writer):
+                        writer.write(_CLAIM.pack(self._index))
+                        if await asyncio.wait_for(reader.read(1), _HANDSHAKE):
+                            await self._listen(peer, reader, writer)
+                            return
+                finally:
+                    writer.transport.abort()
             await asyncio.sleep(0.1)
 
     def _is(self, peer: int, writer: asyncio.StreamWriter) -> bool:
@@ -211,9 +223,10 @@ class Liveness:
         self._writers[peer] = writer
         self._heard[peer] = time.monotonic()
         self._tell(self._on_ready, peer)
-        with contextlib.suppress(OSError):
-            while await reader.read(256):
-                self._heard[peer] = max(self._heard[peer], time.monotonic())
-        if self._writers.get(peer) is writer:
-            del self._writers[peer]
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError):
+                while await reader.read(256):
+                    self._heard[peer] = max(self._heard[peer], time.monotonic())
+        finally:
+            if self._writers.get(peer) is writer:
+                del self._writers[peer]

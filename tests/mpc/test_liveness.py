@@ -140,6 +140,31 @@ async def test_only_the_certificate_on_the_roster_is_believed_when_dialed(who: s
         answering.cancel()
 
 
+async def test_a_peer_is_dialed_once_at_a_time() -> None:
+    """A party that comes and goes during the start would be dialed more and more often otherwise."""
+    world = World.make(3)
+    loop, seen = asyncio.get_running_loop(), []
+    world.listeners[1].setblocking(False)
+
+    async def answer() -> None:
+        while True:
+            sock, _ = await loop.sock_accept(world.listeners[1])
+            seen.append(time.monotonic())
+            sock.close()
+
+    async with watched(world, 0) as (liveness, news):
+        answering = asyncio.create_task(answer())
+        for _ in range(50):
+            liveness.dial(1, "127.0.0.1", world.roster[1].port, time.monotonic() + PATIENCE)
+        await news.until(lambda: len(seen) >= 1)
+        seen.clear()
+        begun = time.monotonic()
+        await news.until(lambda: len(seen) >= 5)
+        assert time.monotonic() - begun > 0.2  # one dial every tenth of a second, not fifty
+        assert len(liveness._tasks) <= 3
+        answering.cancel()
+
+
 async def test_mute_strangers_keep_no_heartbeat_out() -> None:
     world = World.make(3)
     async with watched(world, 1) as (_, news):
