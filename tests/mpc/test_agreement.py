@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import struct
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mpc.agreement import Introduction, KeyAgreement, derive, holder_sets
 from mpc.errors import FrameInvalid
@@ -61,6 +63,61 @@ def test_the_pair_key_depends_on_session_fingerprint_and_nonce() -> None:
         one.introduced(1, other.introduction)
         other.introduced(0, theirs)
         assert one.pair_keys[1] != other.pair_keys[0]
+
+
+def test_who_sees_both_introductions_does_not_know_the_pair_key() -> None:
+    """The key is what X25519 gives to who has one of the private keys, and nothing that is public gives it."""
+    one, other, outsider = parties(3, 1)
+    private = other._private
+    one.introduced(1, other.introduction)
+    other.introduced(0, one.introduction)
+    introductions = one.introduction, other.introduction
+    info = b"accord pair key"
+    for i, shown in enumerate(introductions):
+        info += struct.pack("<H", i) + bytes.fromhex(one.fingerprints[i]) + shown.nonce + shown.public
+    secret = private.exchange(X25519PublicKey.from_public_bytes(one.introduction.public))
+    assert one.pair_keys[1] == other.pair_keys[0] == derive(secret, b"s", info)
+    public = [piece for shown in introductions for piece in (shown.nonce, shown.public)]
+    guesses = [b"".join(pieces) for n in range(5) for pieces in itertools.permutations(public, n)]
+    assert one.pair_keys[1] not in {derive(guess, b"s", info) for guess in guesses}
+    for i, shown in enumerate(introductions):  # nor does who has a key of their own
+        outsider.introduced(i, shown)
+        assert outsider.pair_keys[i] != one.pair_keys[1]
+
+
+@pytest.mark.parametrize(("m", "t"), [(3, 1), (4, 1), (5, 2), (5, 1)])
+def test_a_component_key_is_known_exactly_to_its_holders(m: int, t: int) -> None:
+    """Nobody else has it, nor was sent what it is made of; and every holder has a part in it."""
+    everyone = parties(m, t)
+    for one, other in itertools.permutations(everyone, 2):
+        one.introduced(other.index, other.introduction)
+    sent = {(i, j): everyone[i].contributions(j) for i, j in itertools.permutations(range(m), 2)}
+    drawn = {(A, i): everyone[i]._contributed[A].get(i) for i in range(m) for A in everyone[i]._sets}
+    for (i, j), sealed in sent.items():
+        opened = AESGCM(everyone[j]._sealing(i, j)).decrypt(bytes(12), sealed, b"s")
+        for (holders, k), secret in drawn.items():
+            if secret is not None:
+                assert (secret in opened) == (k == i and j in holders)
+        everyone[j].contributed(i, sealed)
+    for one in everyone:
+        one.conclude()
+    for A in itertools.combinations(range(m), m - t):
+        key = everyone[A[0]].component_keys[A]
+        for one in everyone:
+            known = {*one.component_keys.values(), *one.pair_keys.values()}
+            assert (key in known) == (one.index in A)
+
+
+def test_no_holder_chooses_a_component_key_alone() -> None:
+    for changed in range(3):
+        keys = []
+        for draw in (bytes(32), bytes(31) + b"x"):
+            one = parties(5, 2)[0]
+            one._contributed = {A: {j: bytes(32) for j in A} for A in one._sets}
+            one._contributed[(0, 1, 2)][changed] = draw
+            one.conclude()
+            keys.append(one.component_keys)
+        assert [A for A in keys[0] if keys[0][A] != keys[1][A]] == [(0, 1, 2)]
 
 
 def test_contributions_are_sealed_for_one_reader() -> None:

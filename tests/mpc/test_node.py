@@ -459,6 +459,42 @@ def test_a_party_that_waits_for_something_else_is_no_stall(wait: str) -> None:
         assert [process.outcome().text for process in running] == ["", "", ""]
 
 
+# --- the barrier ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["a program failed", "a party is gone"])
+async def test_a_barrier_ends_with_the_run(fault: str) -> None:
+    """It waits for computations that will not end any more."""
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        begin(nodes)
+        nodes[0]._pc_level = 5  # as if so many computations of MPyC were under way
+        waiting = asyncio.create_task(nodes[0].barrier())
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        if fault == "a program failed":
+            nodes[1].transport.abort(ZeroDivisionError("a secret: 42"))
+            with pytest.raises(PartyFailed, match="ZeroDivisionError") as caught:
+                await waiting
+            assert caught.value.index == 1
+        else:
+            nodes[1].transport.connections[0].abort()
+            with pytest.raises(PeerLost, match="party 1"):
+                await waiting
+        nodes[0]._pc_level = 0
+
+
+async def test_a_barrier_waits_for_what_is_under_way_only() -> None:
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        begin(nodes)
+        await nodes[0].barrier()
+        nodes[0]._pc_level = 1
+        waiting = asyncio.create_task(nodes[0].barrier("name"))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        nodes[0]._pc_level = 0
+        await waiting
+
+
 # --- programs of MPyC ----------------------------------------------------------------------------------
 
 

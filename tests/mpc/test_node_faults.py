@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from mpc import rendezvous
 from mpc._mpyc import asyncoro
 from mpc._mpyc import runtime as mpyc_runtime
 from mpc.agreement import Introduction
@@ -34,6 +36,7 @@ from mpc.errors import (
     FrameOversized,
     FrameTruncated,
     IdentityMismatch,
+    PartyFailed,
     PeerError,
     PeerFlooding,
     PeerLost,
@@ -42,7 +45,7 @@ from mpc.errors import (
 )
 from mpc.greeting import Greeting, judge
 from mpc.node import MPyCNode, Peer
-from mpc.wire import NO_LABEL, VERSION, Header, Kind, pack
+from mpc.wire import HELLO_LIMIT, NO_LABEL, VERSION, Header, Kind, pack
 from tests.mpc.nodes import Outcome, Process, World, processes, refused, started
 
 LABEL = b"label number"
@@ -162,6 +165,16 @@ FAULTS: dict[str, tuple[Callable[[World], tuple[Credentials, bytes]], bytes, typ
         pack(Kind.HELLO, 0, 0, 0, NO_LABEL, 3) + b"abc",
         FrameInvalid,
     ),
+    "a HELLO too large": (
+        lambda w: (w.credentials[1], w.authority.certificate),
+        hello(1, session=bytes(HELLO_LIMIT)),  # well-formed, so only its size is wrong
+        FrameInvalid,
+    ),
+    "a second HELLO": (
+        lambda w: (w.credentials[1], w.authority.certificate),
+        hello(1) + hello(1),
+        FrameInvalid,
+    ),
     "another session": (
         lambda w: (w.credentials[1], w.authority.certificate),
         hello(1, session=b"other"),
@@ -230,6 +243,69 @@ async def test_fault_at_the_start_does_not_keep_the_real_party_out(fault: str) -
         node.transport.begin(1)
     await asyncio.gather(*(node.transport.finish() for node in nodes))
     await asyncio.gather(*(node.shutdown() for node in nodes))
+
+
+async def test_a_party_that_speaks_tls_1_2_only_is_refused() -> None:
+    world = World.make(3, start_deadline=DEADLINE)
+    rogue = Rogue(world, 1, world.credentials[1], world.authority.certificate, hello(1))
+    for context in (rogue.server, rogue.client):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with rogue:
+        found = await asyncio.gather(*(refused(MPyCNode(world.config(i))) for i in (0, 2)))
+    assert all(isinstance(one, PeerError) and one.peer == 1 for one in found), found
+    assert type(found[0]) in (PeerUntrusted, PeerLost), found  # who is dialed may hang up without a word
+    assert type(found[1]) is PeerUntrusted, found
+
+
+@pytest.mark.parametrize("until", ["the preamble", "the handshake", "the HELLO"])
+async def test_who_dials_has_limited_time(until: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every step: who stops there is sent away long before the deadline of the start."""
+    monkeypatch.setattr(rendezvous, "_PATIENCE", 0.4)
+    monkeypatch.setattr(rendezvous, "_PREAMBLE_PATIENCE", 0.2)
+    world = World.make(3, start_deadline=60.0)
+    node = MPyCNode(world.config(2))
+    starting = asyncio.create_task(node.start())
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.roster[2].port)
+        if until != "the preamble":
+            writer.write(DATA_PREAMBLE)
+        if until == "the HELLO":
+            tls = client_context(world.credentials[1], world.authority.certificate)
+            await writer.start_tls(tls, server_hostname=party_name(2))
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.transport.abort()
+    assert not starting.done()
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+
+
+async def test_keys_that_come_twice_during_the_start_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    send, sealed_bytes = Connection.send, 16  # three parties have nothing to contribute: it is the seal alone
+
+    def twice(connection: Connection, kind: Kind, *rest: Any) -> None:
+        for _ in range(2 if kind is Kind.HELLO and len(rest[-1]) == sealed_bytes else 1):
+            send(connection, kind, *rest)
+
+    monkeypatch.setattr(Connection, "send", twice)
+    world = World.make(3)
+    found = await asyncio.gather(*(refused(MPyCNode(world.config(i))) for i in range(3)))
+    assert any(type(one) is FrameInvalid and "HELLO twice" in str(one) for one in found), found
+    assert all(isinstance(one, PeerError) for one in found), found
+
+
+async def test_a_hello_after_the_start_is_a_fault() -> None:
+    async with started(World.make(3)) as nodes, asyncio.timeout(10):
+        transports = [node.transport for node in nodes]
+        for transport in transports:
+            transport.begin(1)
+        again = nodes[2]._startup.agreement.contributions(0)  # type: ignore[union-attr]  # what it sent before
+        transports[2].connections[0].send(Kind.HELLO, 0, 0, 0, NO_LABEL, again)
+        with pytest.raises(FrameInvalid, match="party 2") as caught:
+            await transports[0].receive(2, LABEL, 1, memoryview(bytearray(1)))
+        assert caught.value.peer == 2 and nodes[0].failure is caught.value
+        with pytest.raises(PartyFailed, match="FrameInvalid"):
+            await transports[1].receive(2, LABEL, 1, memoryview(bytearray(1)))
 
 
 async def test_a_party_with_the_wrong_authority_finds_out_itself() -> None:
