@@ -1,14 +1,13 @@
 """The one door through which MPyC is imported, and the repairs it needs.
 
 Importing MPyC parses ``sys.argv``, configures the root logger, exchanges the event loop policy and makes a
-runtime. A library must not do that to its host, so the import happens here, shielded. Then five things
+runtime. A library must not do that to its host, so the import happens here, shielded. Then four things
 of MPyC, all reached through module globals, are put right for the whole process:
 
 - ``mpyc.runtime.pickle``: bytes from peers were unpickled, which runs any code a peer likes. They go
   through :mod:`mpc.codec` instead.
 - ``asyncoro._reconcile``: an exception in an MPyC coroutine stopped the event loop. Now it arrives where the
   coroutine's result is awaited.
-- ``returnType``: remembers the futures given to programs, see :func:`is_promise`.
 - ``Runtime``, ``sectypes``: a function that refers to ``mpyc.runtime.mpc``, or to a secure type, could not be sent to
   another process. Both go by name.
 - ``_SharesTallier`` and ``SecureObject.set_share``: an exception in a share was raised inside a callback, and
@@ -24,7 +23,6 @@ import re
 import sys
 import types
 import warnings
-import weakref
 from asyncio import Future
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +30,7 @@ from typing import Any
 from mpc import codec
 from mpc.errors import NotTransferable
 
-__all__ = ["asyncoro", "is_promise", "point_to", "runtime", "thresha"]
+__all__ = ["asyncoro", "point_to", "runtime", "thresha"]
 
 
 @contextlib.contextmanager
@@ -125,19 +123,6 @@ def _decrement(self: Any, done: Future[Any]) -> None:
             self.set_exception(error)
 
 
-def _return_type(*args: Any, wrap: bool = True) -> Any:
-    """See asyncoro.returnType of MPyC."""
-    declared = _stock_return_type(*args, wrap=False)
-    if isinstance(declared, Future):
-        _promises.add(declared)
-    return asyncoro._Awaitable(declared) if wrap else declared
-
-
-def is_promise(future: Future[Any]) -> bool:
-    """Will only a task of MPyC set this future?"""
-    return future in _promises or isinstance(future, asyncoro._SharesTallier)
-
-
 class _Adopted:
     """What MPyC's global object ``mpc`` becomes: another name of the node that was adopted.
 
@@ -208,10 +193,6 @@ def _named_type(name: str) -> Any:
 with _shielded():
     from mpyc import asyncoro, runtime, sectypes, thresha
 
-_promises: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
-_stock_return_type = asyncoro.returnType
-asyncoro.returnType = _return_type
-runtime.Runtime.returnType = staticmethod(_return_type)
 _give = vars(asyncoro)["__reconcile"]
 runtime.Runtime.__reduce__ = _by_name
 sectypes.__getattr__ = _named_type

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
-from mpc._mpyc import is_promise
+from mpc.idle import LoopWatch
 from mpc.node_transport import NodeTransport
-from mpc.stall import StallWatch, waits_only_for_peers
+from mpc.outcomes import parties, place
+from mpc.stall import StallWatch
 
 __all__ = ["StallGuard"]
 
@@ -18,50 +20,68 @@ class StallGuard:
     Args:
         transport: the node's.
         heartbeat: seconds between two looks.
+        programs: the tasks of programs under way; the node keeps it up to date.
     """
 
-    def __init__(self, transport: NodeTransport, heartbeat: float) -> None:
+    def __init__(self, transport: NodeTransport, heartbeat: float, programs: Collection[asyncio.Task[Any]]) -> None:
         self._transport = transport
         self._heartbeat = heartbeat
-        self._loop = asyncio.get_running_loop()
+        self._programs = programs
+        self._loop = LoopWatch.on(asyncio.get_running_loop())
         self._watch = StallWatch(transport.index, transport.m)
         self._before: tuple[Any, ...] = ()
-        self._bystanders: set[asyncio.Task[Any]] = set()
         self._handle = self._loop.call_later(heartbeat, self._tick)
+        self._stopped = False
         transport.on_heartbeat = self._heard
 
     def begin(self) -> None:
-        """A run begins. Tasks that exist already, but for the one that begins it, are not part of the program."""
+        """A run begins."""
         self._watch = StallWatch(self._transport.index, self._transport.m)
         self._before = ()
-        self._bystanders = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
 
     def stop(self) -> None:
         """No more looks."""
-        self._handle.cancel()
+        if not self._stopped:
+            self._stopped = True
+            self._handle.cancel()
+            self._loop.release()
 
     def _tick(self) -> None:
-        """Every heartbeat: if this party is blocked, say so to all."""
         self._handle = self._loop.call_later(self._heartbeat, self._tick)
-        now = self._state()
-        if now == self._before and self._is_blocked():
-            _, _, sent, received = now
+        self._loop.look(self._looked)
+
+    def _looked(self, idle: bool) -> None:
+        """Every heartbeat: if this party is blocked, and was at the last one, say so to all."""
+        if self._stopped:
+            return
+        now = self._state() if idle and self._is_under_way() else ()
+        if now and now == self._before:
+            _, sent, received = now
             self._transport.heartbeat(self._watch.beat(sent, received))
         else:
             self._watch.moving()
         self._before = now
 
-    def _state(self) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+    def _state(self) -> tuple[Any, ...]:
         run = self._transport.current
-        return run.number, run.waiting(), tuple(p.sent for p in run.peers), tuple(p.received for p in run.peers)
+        return run.number, tuple(p.sent for p in run.peers), tuple(p.received for p in run.peers)
 
-    def _is_blocked(self) -> bool:
+    def _is_under_way(self) -> bool:
         run = self._transport.current
-        if not run.waiting() or run.error is not None:
-            return False
-        tasks = [task for task in asyncio.all_tasks(self._loop) if task not in self._bystanders]
-        return bool(tasks) and waits_only_for_peers(tasks, lambda future: run.is_request(future) or is_promise(future))
+        return run.error is None and bool(self._programs or run.waiting())
 
     def _heard(self, peer: int, payload: bytes) -> None:
-        if self._watch.heard(peer, payload) and self._before == self._state() and self._is_blocked():
-            self._transport.stalled()
+        if self._watch.heard(peer, payload) and not self._stopped:
+            self._loop.look(self._confirm)
+
+    def _confirm(self, idle: bool) -> None:
+        """All parties are blocked; this one may see for itself."""
+        if idle and not self._stopped and self._is_under_way() and self._before == self._state():
+            self._transport.stalled(self._where())
+
+    def _where(self) -> str:
+        run = self._transport.current
+        places = [place(task.get_coro()) for task in self._programs]
+        awaited = run.waits_for()
+        whom = f" for {parties(awaited, len(run.peers) + 1)}" if awaited else ""
+        return f"party {run.index} waits{whom}{', '.join(places)}"

@@ -26,6 +26,7 @@ from typing import Any
 from mpc.certificates import fingerprint, party_name
 from mpc.dialing import ALIVE_PREAMBLE, connected
 from mpc.strangers import Strangers
+from mpc.wakers import ENGINE_THREAD
 
 __all__ = ["Liveness"]
 
@@ -72,7 +73,7 @@ class Liveness:
         self._dials: dict[int, asyncio.Task[None]] = {}
         self._home = asyncio.get_running_loop()
         self._loop = asyncio.SelectorEventLoop()
-        self._thread = threading.Thread(target=self._run, name=f"accord liveness {index}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{ENGINE_THREAD}liveness {index}", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

@@ -66,10 +66,6 @@ class Mailbox:
         """Number of requests not yet satisfied."""
         return len(self._requests)
 
-    def is_request(self, future: asyncio.Future[int]) -> bool:
-        """Was ``future`` given by :meth:`request`, and does it wait still?"""
-        return any(request.done is future for request in self._requests.values())
-
     def request(self, label: bytes, stamp: int, into: memoryview) -> asyncio.Future[int]:
         """Ask for the frame ``label``; the future gives the frame's depth once it lies in ``into``.
 

@@ -13,7 +13,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mpc.errors import ProgramDiverged
-from mpc.outcomes import RunTimedOut, call, check_inputs, first_cause, noted, number_of, parties, waiting_text
+from mpc.memory_guard import MemoryGuard
+from mpc.outcomes import (
+    RunTimedOut,
+    call,
+    check_inputs,
+    first_cause,
+    noted,
+    number_of,
+    only_news,
+    parties,
+    waiting_text,
+)
 from mpc.party import Party, task_factory
 from mpc.prss import Prss
 from mpc.sharing import Layout
@@ -84,9 +95,9 @@ class MemoryCluster:
 
         Raises what the first party to fail raised, with a note that names the party. Here, unlike in a LocalCluster,
         an error the program raised itself comes as it is, not as PartyFailed, so that a debugger stops at it.
-        Receivers of one reveal that opened different values (without a tap), and parties that all wait for each other
-        or for a frame a tap has dropped, end in ProgramDiverged; a run that takes longer than
-        ``timeout`` seconds in RunTimedOut.
+        Receivers of one reveal that opened different values (without a tap), and parties none of which can go on (they
+        wait for each other, for a frame a tap has dropped, for a lock nobody frees), end in ProgramDiverged; a run that
+        takes longer than ``timeout`` seconds in RunTimedOut.
         """
         try:
             asyncio.get_running_loop()
@@ -99,10 +110,11 @@ class MemoryCluster:
         self, program: Callable[..., Coroutine[Any, Any, T]], inputs: Sequence[Any] | None, limit: float | None
     ) -> list[T]:
         check_inputs(inputs, self.m)
-        asyncio.get_running_loop().set_task_factory(task_factory)
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(task_factory)
+        loop.set_exception_handler(only_news)
         self._runs += 1
         hub = MemoryHub(self.m, tap=self.tap, delay=self.delay, keep=self.keep)
-        hub.watch()
         root = b"run %d" % self._runs
         members = [Party(self.layout, self._prss(i), hub.transports[i], root) for i in range(self.m)]
         errors: dict[int, BaseException] = {}  # in the order in which they came
@@ -152,12 +164,16 @@ class MemoryCluster:
             late = waiting_text(waits, [p.index for p in members if not p.over], self.m)
 
         started = time.perf_counter()
-        together = asyncio.gather(*(one(p) for p in members), return_exceptions=True)
         try:
             if limit is not None:
-                asyncio.get_running_loop().call_later(limit, look)
+                loop.call_later(limit, look)
             async with asyncio.timeout(limit):
-                answers = await together
+                tasks = [asyncio.ensure_future(one(p)) for p in members]
+                guard = MemoryGuard(hub, tasks, errors)  # not before: the timeout's timer makes no loop busy
+                try:
+                    answers = await asyncio.gather(*tasks, return_exceptions=True)
+                finally:
+                    guard.stop()
         except TimeoutError:
             raise RunTimedOut(f"the run did not end within {limit:g} s: {late}") from None
         finally:
@@ -165,6 +181,8 @@ class MemoryCluster:
             self.traffic = [t.traffic for t in hub.transports]
             self.log = hub.log
         cause = differs[0] if differs else first_cause(list(errors.values()))
+        if guard.error is not None and not isinstance(cause, ProgramDiverged):
+            cause = guard.error
         if cause is not None:
             raise noted(cause, {} if differs else errors, self.m)
         return answers  # type: ignore[return-value]

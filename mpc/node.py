@@ -2,7 +2,7 @@
 
 What differs from the stock runtime is in the modules this one ties together: startup, rendezvous, greeting (who
 is who), agreement (keys), connection, runs, node_transport (frames), liveness (dead or busy), guard and stall
-(all wait for each other), codec and _mpyc (no pickle; errors arrive where a result is awaited).
+(nobody can go on), codec and _mpyc (no pickle; errors arrive where a result is awaited).
 
     node = MPyCNode(config)
     async with node:                      # start: connect to all, agree on keys
@@ -29,6 +29,7 @@ from mpc.guard import StallGuard
 from mpc.liveness import Liveness
 from mpc.mpyc_channel import MpycChannel
 from mpc.node_transport import NodeTransport
+from mpc.outcomes import plain
 from mpc.settings import NodeConfig, Peer
 from mpc.startup import Startup
 
@@ -76,6 +77,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self.transport.on_leaving = self._left
         self.transport.on_begin = self._begun
         self._watchers: set[Callable[[AccordError], None]] = set()
+        self._programs: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._startup: Startup | None = None
         self._guard: StallGuard | None = None
@@ -131,7 +133,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self._prss_keys = {A: derive(key, b"", b"mpyc prss", 16) for A, key in self.component_keys.items()}
         for j in self.peers:
             self.parties[j].protocol = MpycChannel(self.transport, j)
-        self._guard = StallGuard(self.transport, config.heartbeat)
+        self._guard = StallGuard(self.transport, config.heartbeat, self._programs)
         self.start_time = time.time()
         _log.info("party %d: all %d parties connected", self.index, self.m)
 
@@ -182,6 +184,8 @@ class MPyCNode(_mpyc.runtime.Runtime):
         ProgramDiverged if the run cannot succeed any more, even if the program awaits something else.
         """
         task = self._loop.create_task(program)
+        self._programs.add(task)
+        task.add_done_callback(self._programs.discard)
         over: asyncio.Future[AccordError | None] = self._loop.create_future()
 
         def failed(error: AccordError) -> None:
@@ -201,9 +205,11 @@ class MPyCNode(_mpyc.runtime.Runtime):
             if error is not None and not task.done():
                 raise error
             return task.result()
-        except BaseException as error:
-            self.transport.abort(error)
-            raise
+        except BaseException as raised:
+            self.transport.abort(cause := plain(raised))
+            if cause is raised:
+                raise
+            raise cause from None
         finally:
             self._watchers.discard(failed)
             if not task.done():

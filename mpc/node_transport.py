@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from mpc.connection import Connection
 from mpc.errors import AccordError, PartyFailed, PeerError, PeerFlooding, PeerLost, ProgramDiverged
 from mpc.mailbox import FRAME_BYTES
+from mpc.outcomes import stall_text
 from mpc.runs import Run
 from mpc.wire import NO_LABEL, Header, Kind, pc_of_label
 
@@ -53,7 +54,7 @@ class NodeTransport:
         self.on_begin: Callable[[int], None] = lambda run: None
         self._early: dict[int, Run] = {}
         self._told: dict[int, tuple[int, str]] = {}  # the last run a peer's program failed in, and with what
-        self.current = Run(0, m, limit)
+        self.current = Run(index, 0, m, limit)
         self.traffic = self.current.traffic
 
     # --- Transport -------------------------------------------------------------------------------
@@ -64,7 +65,7 @@ class NodeTransport:
         number = run % _RUNS
         self._stop_placing()
         early = self._early.pop(number, None)
-        self.current = Run(number, self.m, self.limit) if early is None else early
+        self.current = Run(self.index, number, self.m, self.limit) if early is None else early
         self.traffic = self.current.traffic
         for old in [r for r in self._early if not 0 < self._ahead(r) <= _AHEAD]:
             del self._early[old]
@@ -184,12 +185,9 @@ class NodeTransport:
         self.on_failure(error)
         self.on_error(error)
 
-    def stalled(self) -> None:
-        """All parties wait for each other: end the run."""
-        error = ProgramDiverged(
-            "all parties wait for each other and nothing is on its way: "
-            "run the same operations, in the same order, at every party"
-        )
+    def stalled(self, where: str) -> None:
+        """No party can go on: end the run. ``where`` is what this party waits for, for the error's text."""
+        error = ProgramDiverged(stall_text([where]))
         self._tell_failure(error)
         self._fail_run(self.current, error)
 
@@ -231,7 +229,7 @@ class NodeTransport:
         if ahead > _AHEAD:
             raise PeerFlooding(peer, f"party {peer} is more than {_AHEAD} programs ahead")
         if number not in self._early:
-            self._early[number] = Run(number, self.m, self.limit)
+            self._early[number] = Run(self.index, number, self.m, self.limit)
         return self._early[number]
 
     def _fail_run(self, run: Run, error: AccordError) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import operator
+import os
 import traceback
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
@@ -21,12 +23,19 @@ __all__ = [
     "named",
     "noted",
     "number_of",
+    "only_news",
     "parties",
+    "place",
+    "plain",
     "shown_traceback",
+    "stall_text",
     "waiting_text",
 ]
 
 _LONGEST_TRACEBACK = 20_000
+_FRAMES = ("cr_frame", "gi_frame", "ag_frame")
+_AWAITS = ("cr_await", "gi_yieldfrom", "ag_await")
+_NOT_THE_PROGRAMS = ("mpc", "protocols", "mpyc", "asyncio", "contextlib", "uvloop")
 
 
 class RunTimedOut(AccordError, TimeoutError):
@@ -94,6 +103,15 @@ def first_cause(errors: Sequence[BaseException | None]) -> BaseException | None:
     return min((e for e in errors if e is not None), key=rank, default=None)
 
 
+def plain(error: BaseException) -> BaseException:
+    """The error, or the engine's one in it if it is a group that holds nothing else (asyncio.TaskGroup makes them)."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [plain(e) for e in error.exceptions]
+    engine = all(isinstance(e, AccordError) for e in leaves)
+    return (engine and first_cause(leaves)) or error
+
+
 def named(error: BaseException, index: int) -> BaseException:
     """The error, with a note that says at which party it was raised."""
     if not isinstance(error, PartyFailed):
@@ -137,6 +155,35 @@ def waiting_text(waits: Mapping[int, Collection[int]], unfinished: Collection[in
         verb = "still compute" if len(busy) > 1 else "still computes"
         parts.append(f"{parties(busy, len(busy) + 1)} {verb}, or wait{'s' * (len(busy) == 1)} for something else")
     return "; ".join(parts)
+
+
+def only_news(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A loop's exception handler: what nobody awaited after its run failed needs no word, the run raises the error."""
+    if not isinstance(context.get("exception"), AccordError):
+        loop.default_exception_handler(context)
+
+
+def stall_text(waits: Sequence[str]) -> str:
+    """What is told when no party can go on; ``waits`` says where the parties are."""
+    return (
+        f"no party can go on, and nothing is on its way: {'; '.join(waits)}. Run the same operations, in the same "
+        "order, at every party, await nothing that nobody sets, and drop no message"
+    )
+
+
+def place(coro: Any) -> str:
+    """Where a program waits: the innermost line of this suspended coroutine that is the program's own.
+
+    Of several tasks of a program this sees the first, in which it began.
+    """
+    found = " at the end of its program"
+    while coro is not None:
+        frame = next((f for kind in _FRAMES if (f := getattr(coro, kind, None)) is not None), None)
+        if frame is not None and str(frame.f_globals.get("__name__")).split(".")[0] not in _NOT_THE_PROGRAMS:
+            code = frame.f_code
+            found = f" at {os.path.basename(code.co_filename)}:{frame.f_lineno} in {code.co_name}"
+        coro = next((c for kind in _AWAITS if (c := getattr(coro, kind, None)) is not None), None)
+    return found
 
 
 def shown_traceback(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mpc.errors import NotTransferable, UnknownParty, UsageError, WrongType
 from mpc.framing import deepest, frames
 from mpc.mailbox import LABEL_BYTES
+from mpc.outcomes import plain
 from mpc.prss import Prss
 from mpc.scope import Failed, Operation, Resumed, Scope, Shield, _scope, checksum, current_scope, drive, task_factory
 from mpc.sharing import Layout
@@ -298,12 +299,15 @@ class Party:
                 if not operation.awaited:
                     task.result()  # an error nobody awaited
             await self.transport.finish()
-        except BaseException as error:
+        except BaseException as raised:
+            error = plain(raised)
             self.transport.abort(error)
             for task in list(self._open):
                 task.cancel()
             await asyncio.gather(*self._open, return_exceptions=True)
-            raise
+            if error is raised:
+                raise
+            raise error from None
         finally:
             self.over = True
             self._failed.clear()

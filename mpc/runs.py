@@ -7,7 +7,6 @@ frames are kept (within the mailbox limit) until this party begins run 5. Frames
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from mpc.errors import AccordError, FrameInvalid, PeerFlooding
 from mpc.mailbox import FRAME_BYTES, Mailbox
@@ -103,9 +102,10 @@ class PeerRun:
 
 
 class Run:
-    """All peers' parts in one run."""
+    """All peers' parts in one run of party ``index``."""
 
-    def __init__(self, number: int, m: int, limit: int) -> None:
+    def __init__(self, index: int, number: int, m: int, limit: int) -> None:
+        self.index = index
         self.number = number
         self.peers = [PeerRun(j, limit) for j in range(m)]
         self.traffic = Traffic()
@@ -140,11 +140,10 @@ class Run:
         count = sum(peer.box.waiting + len(peer.awaited) for peer in self.peers)
         return count + (sum(not peer.ended for peer in self.peers) - 1 if self.finishing else 0)
 
-    def is_request(self, future: asyncio.Future[Any]) -> bool:
-        """Will only a peer's message, or its end, set this future?"""
-        if future is self.changed:
-            return True
-        return any(
-            peer.box.is_request(future) or any(future is awaited for awaited in peer.awaited.values())
+    def waits_for(self) -> list[int]:
+        """The parties whose messages, or whose end, are awaited."""
+        return [
+            peer.box.peer
             for peer in self.peers
-        )
+            if peer.box.waiting or peer.awaited or (self.finishing and not peer.ended and peer.box.peer != self.index)
+        ]

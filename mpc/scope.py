@@ -178,7 +178,6 @@ class Shield(asyncio.Future[None]):
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         super().__init__(loop=task.get_loop())
-        self._children = [task]  # as a gathering has them: the watch for stalls looks there
 
 
 class Operation(Generic[T]):

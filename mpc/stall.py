@@ -1,26 +1,21 @@
-"""Finds out that all parties wait for each other, and for nothing else: then nobody ever goes on.
+"""Finds out that all parties are blocked: then nobody ever goes on.
 
-Never a false alarm, by this argument. A party says *blocked* when it waits for messages, nothing came or
-went since its last beat, and every task of its event loop waits for a message or for another such task (a
-timer, a thread or a socket of the program's own makes it say nothing). Statuses carry the counters of all
-frames sent and received, and echo the number of the last beat heard from each peer. If this party was
-blocked at its beat k, every peer's status before k and one that answers k say blocked with equal counters,
-and all counters match pairwise, then at the moment of beat k all parties were blocked at once with nothing
-in flight. From there no party can move.
+Never a false alarm, by this argument. A party says *blocked* when its program is under way, nothing came or
+went since its last beat, and its event loop is idle for good (:mod:`mpc.idle`): only a frame of a peer makes it
+run again. Statuses carry the counters of all frames sent and received, and echo the number of the last beat heard
+from each peer. If this party was blocked at its beat k, every peer's status before k and one that answers k say
+blocked with equal counters, and all counters match pairwise, then at the moment of beat k all parties were blocked
+at once with nothing in flight. From there no party can move.
 """
 
 from __future__ import annotations
 
-import asyncio
-import types
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from mpc import codec
 from mpc.errors import NotTransferable
 
-__all__ = ["StallWatch", "waits_only_for_peers"]
+__all__ = ["StallWatch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,66 +94,3 @@ class StallWatch:
 
 def _counts(value: object, m: int) -> bool:
     return isinstance(value, tuple) and len(value) == m and all(isinstance(x, int) for x in value)
-
-
-def waits_only_for_peers(tasks: Iterable[asyncio.Task[Any]], is_request: Callable[[asyncio.Future[Any]], bool]) -> bool:
-    """True only if it is certain that none of ``tasks`` goes on before a peer sends something.
-
-    A task is taken to wait for peers if it awaits a request, another task that does, a gathering of such
-    tasks, or a future inside the engine's or MPyC's own code; unless a thread is to set that future.
-    """
-    seen: set[asyncio.Future[Any]] = set()
-    unseen: list[asyncio.Future[Any]] = list(tasks)  # a list, not recursion: chains are as long as the program
-    while unseen:
-        future = unseen.pop()
-        if future in seen:
-            continue
-        seen.add(future)
-        if future.done():
-            return False  # whoever awaits it is about to run
-        if is_request(future):
-            continue
-        children = getattr(future, "_children", None)
-        if isinstance(future, asyncio.Task):
-            waiter = getattr(future, "_fut_waiter", None)
-            if waiter is None or waiter.done():
-                return False  # running, or about to
-            if _understood(waiter, is_request):
-                unseen.append(waiter)
-            elif not (_is_ours(future) and _no_thread(waiter)):
-                return False
-        elif children is not None:
-            unseen.extend(children)
-        else:
-            return False
-    return True
-
-
-def _understood(future: asyncio.Future[Any], is_request: Callable[[asyncio.Future[Any]], bool]) -> bool:
-    return isinstance(future, asyncio.Task) or hasattr(future, "_children") or is_request(future)
-
-
-def _is_ours(task: asyncio.Task[Any]) -> bool:
-    """Does the innermost frame of the task, the one that awaits, belong to the engine or to MPyC?"""
-    at: Any = task.get_coro()
-    frame: types.FrameType | None = None
-    while at is not None:
-        inner = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None)
-        if inner is None:
-            break
-        frame = inner
-        if frame.f_code.co_name == "__await__" and "self" in frame.f_locals:
-            held = getattr(frame.f_locals["self"], "coro", None)  # a wrapper that drives a coroutine by hand
-            if held is not None:
-                at = held
-                continue
-        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None)
-    if frame is None:
-        return False
-    return str(frame.f_globals.get("__name__", "")).split(".")[0] in ("mpc", "mpyc", "protocols")
-
-
-def _no_thread(future: asyncio.Future[Any]) -> bool:
-    """No executor is going to set this future."""
-    callbacks = getattr(future, "_callbacks", None) or ()
-    return not any("_call_check_cancel" in getattr(callback[0], "__qualname__", "") for callback in callbacks)

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from mpc.errors import AccordError, PartyFailed, ProgramDiverged
 from mpc.mailbox import Mailbox
@@ -105,40 +105,6 @@ class MemoryHub:
     def __post_init__(self) -> None:
         self.transports = [MemoryTransport(i, self) for i in range(self.m)]
 
-    def watch(self, every: float = 0.05) -> None:
-        """End the run in ProgramDiverged when all parties wait for each other.
-
-        Looks ``every`` so many seconds. Exact: all parties are tasks of one event loop, so if none of its tasks waits
-        for anything but a message, and none is in flight, none ever goes on.
-        """
-        from mpc.stall import waits_only_for_peers
-
-        loop = asyncio.get_running_loop()
-
-        def look() -> None:
-            tasks = asyncio.all_tasks(loop)
-            if not tasks:
-                return
-            in_flight = any(t.in_flight for t in self.transports)
-            if not in_flight and waits_only_for_peers(tasks, self._is_request):
-                self._stalled()
-            else:
-                loop.call_later(every, look)
-
-        loop.call_later(every, look)
-
-    def _is_request(self, future: asyncio.Future[Any]) -> bool:
-        return any(t.is_request(future) for t in self.transports)
-
-    def _stalled(self) -> None:
-        waits = [f"party {t.index} for {sorted(t.waits_for())}" for t in self.transports if t.waits_for()]
-        text = (
-            f"all parties wait for each other and nothing is on its way ({', '.join(waits)}): "
-            "run the same operations, in the same order, at every party, and drop no message"
-        )
-        for t in self.transports:
-            t.fail(ProgramDiverged(text))
-
     def carry(self, frame: Frame) -> None:
         """Deliver through the tap."""
         if self.tap is None:
@@ -176,7 +142,7 @@ class MemoryHub:
 
 
 class MemoryTransport:
-    """A party's end of a :class:`MemoryHub`."""
+    """A party's end of a :class:`MemoryHub`. ``error`` is what the run failed in, if it did."""
 
     def __init__(self, index: int, hub: MemoryHub) -> None:
         self.index = index
@@ -188,7 +154,7 @@ class MemoryTransport:
         self._boxes = [Mailbox(j, hub.mailbox_limit) for j in range(hub.m)]
         self._ended: set[int] = set()
         self._changed: asyncio.Future[None] | None = None
-        self._error: AccordError | None = None
+        self.error: AccordError | None = None
 
     def begin(self, run: int) -> None:
         """See Transport. The hub is made anew for every run."""
@@ -212,14 +178,14 @@ class MemoryTransport:
 
     async def finish(self) -> None:
         """See Transport. The end comes after all frames of this party, as on a connection."""
-        while self.in_flight and self._error is None:
+        while self.in_flight and self.error is None:
             await self._change()
         for t in self.hub.transports:
             t.peer_ended(self.index)
-        while len(self._ended) < self.m and self._error is None:
+        while len(self._ended) < self.m and self.error is None:
             await self._change()
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         for box in self._boxes:
             if box.leftover():
                 raise ProgramDiverged(
@@ -246,10 +212,6 @@ class MemoryTransport:
         self._ended.add(peer)
         self._wake()
 
-    def is_request(self, future: asyncio.Future[Any]) -> bool:
-        """Will only a peer's message, or its end, set this future?"""
-        return future is self._changed or any(box.is_request(future) for box in self._boxes)
-
     def waits_for(self) -> set[int]:
         """The parties whose messages, or whose end, this one awaits."""
         waited = {box.peer for box in self._boxes if box.waiting}
@@ -269,8 +231,8 @@ class MemoryTransport:
 
     def fail(self, error: AccordError) -> None:
         """End every request here in ``error``."""
-        if self._error is None:
-            self._error = error
+        if self.error is None:
+            self.error = error
         for box in self._boxes:
-            box.fail(self._error)
+            box.fail(self.error)
         self._wake()

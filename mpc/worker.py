@@ -30,11 +30,12 @@ import uvloop
 
 from mpc.errors import AccordError, NotTransferable, PartyFailed, PeerError
 from mpc.node import MPyCNode, NodeConfig
-from mpc.outcomes import ExitRaised, call, shown_traceback
+from mpc.outcomes import ExitRaised, call, only_news, shown_traceback
 from mpc.party import Party, current_scope, task_factory
 from mpc.pipe import Frozen, Message, WorkerEnd, freeze, thaw
 from mpc.prss import Prss
 from mpc.sharing import Layout
+from mpc.wakers import ENGINE_THREAD
 
 __all__ = ["Worker", "main"]
 
@@ -57,8 +58,9 @@ class Worker:
         """From the connections to the farewell."""
         loop = asyncio.get_running_loop()
         loop.set_task_factory(self._new_task)
-        loop.set_exception_handler(_only_news)
-        listener = threading.Thread(target=self._listen, args=(loop, os.getppid()), name="accord pipe", daemon=True)
+        loop.set_exception_handler(only_news)
+        name = f"{ENGINE_THREAD}pipe"
+        listener = threading.Thread(target=self._listen, args=(loop, os.getppid()), name=name, daemon=True)
         listener.start()
         try:
             await self.node.start()
@@ -83,7 +85,7 @@ class Worker:
                 self._exit = None
                 running = loop.create_task(self._serve_run(number, bodies))
             elif kind == "cancel" and running is not None and fields[0] == number:
-                self.pipe.send("waits", self._waits_for())
+                self.pipe.send("waits", self.node.transport.current.waits_for())
                 running.cancel()
         await self.node.shutdown()
 
@@ -91,15 +93,6 @@ class Worker:
         """A task or a callback of the program raised what ends an event loop: it ends this run only."""
         self._exit = self._exit or ExitRaised(error)
         self.node.transport.abort(self._exit)
-
-    def _waits_for(self) -> list[int]:
-        """The parties whose messages, or whose end, the run awaits."""
-        run, me = self.node.transport.current, self.node.index
-        return [
-            peer.box.peer
-            for peer in run.peers
-            if peer.box.peer != me and (peer.box.waiting or peer.awaited or (run.finishing and not peer.ended))
-        ]
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """Tasks as the engine wants them; those a program starts are remembered, and end with it."""
@@ -176,12 +169,6 @@ async def _program(party: Party, bodies: list[Frozen]) -> Any:
         return await call(program, party, *mine)
     except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop, and this process with it
         raise ExitRaised(error) from None
-
-
-def _only_news(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Operations nobody awaited after their run failed need no word: the error was told to the parent."""
-    if not isinstance(context.get("exception"), AccordError):
-        loop.default_exception_handler(context)
 
 
 def _frozen_answer(value: object, index: int) -> Frozen:

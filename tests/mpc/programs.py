@@ -215,8 +215,8 @@ async def leaves_a_task(party: Party) -> Any:
     return await party.reveal(party.random_integers((3,), 8))
 
 
-async def waits_for_nothing(party: Party) -> None:
-    await asyncio.Event().wait()
+async def sleeps(party: Party) -> None:
+    await asyncio.sleep(1000)
 
 
 async def blocks(party: Party) -> None:

@@ -320,7 +320,7 @@ def test_what_a_program_leaves_running_ends_with_it(cluster: LocalCluster) -> No
 
 def test_timeout(cluster: LocalCluster) -> None:
     with pytest.raises(RunTimedOut, match=r"within 0.3 s"):
-        cluster.run(programs.waits_for_nothing, timeout=0.3)
+        cluster.run(programs.sleeps, timeout=0.3)
     assert works(cluster)
 
 

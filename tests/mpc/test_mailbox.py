@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tracemalloc
 from typing import Any
 
@@ -143,14 +142,6 @@ async def test_a_cancelled_request_is_not_written_to() -> None:
     request.cancel()
     box.deliver(A, 7, 1, b"x")
     assert bytes(into) == b"\0" and box.kept_bytes == box.leftover() == 0
-
-
-async def test_is_request() -> None:
-    box = Mailbox(1, 10 + FRAME_BYTES)
-    request = box.request(A, 7, memory(1))
-    assert box.is_request(request) and not box.is_request(asyncio.get_running_loop().create_future())
-    box.deliver(A, 7, 1, b"x")
-    assert not box.is_request(request)
 
 
 @given(st.data())

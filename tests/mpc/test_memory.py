@@ -87,7 +87,7 @@ def test_a_failure_caught_elsewhere_is_not_the_cause() -> None:
 
 def test_timeout() -> None:
     with pytest.raises(RunTimedOut):
-        MemoryCluster().run(programs.waits_for_nothing, timeout=0.1)
+        MemoryCluster().run(programs.sleeps, timeout=0.1)
 
 
 def test_no_false_alarm_while_something_else_is_awaited() -> None:
