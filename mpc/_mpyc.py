@@ -57,6 +57,7 @@ def _shielded() -> Iterator[None]:
 def _reconcile(declared: Any, task: asyncio.Task[Any]) -> None:
     """Give the result of an MPyC coroutine, or its exception, to the placeholders it returned."""
     asyncoro.runtime._pc_level -= 1
+    getattr(asyncoro.runtime, "wake_barriers", lambda: None)()
     if declared is None:
         return
     if task.cancelled():

@@ -78,6 +78,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self.transport.on_begin = self._begun
         self._watchers: set[Callable[[AccordError], None]] = set()
         self._programs: set[asyncio.Task[Any]] = set()
+        self._barriers: list[asyncio.Future[None]] = []
         self._closing = False
         self._startup: Startup | None = None
         self._guard: StallGuard | None = None
@@ -165,6 +166,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         _log.warning("party %d: %s", self.index, error)
 
     def _run_failed(self, error: AccordError) -> None:
+        self.wake_barriers()
         for watcher in list(self._watchers):
             watcher(error)
 
@@ -231,7 +233,15 @@ class MPyCNode(_mpyc.runtime.Runtime):
         while self._pc_level > self._program_counter[1]:
             if self.transport.current.error is not None:
                 raise self.transport.current.error
-            await asyncio.sleep(0 if self._pc_level < 2 else 0.001)
+            self._barriers.append(self._loop.create_future())
+            await self._barriers[-1]
+
+    def wake_barriers(self) -> None:
+        """A computation of MPyC has ended, or the run: see whether it was the last a barrier waits for."""
+        barriers, self._barriers = self._barriers, []
+        for barrier in barriers:
+            if not barrier.done():
+                barrier.set_result(None)
 
     def peek(self, x: Any, label: str = "") -> Any:
         """MPyC's debugging aid; refused, since it logs outputs and shares, unless ``unsafe_peek`` is set."""

@@ -321,6 +321,22 @@ async def waits_for_mpyc(runtime: Any, x: Any) -> None:
     await runtime.output(product)
 
 
+async def behind_a_barrier(party: Party) -> None:
+    runtime = party.runtime
+    product = runtime.prod(runtime.input(runtime.SecInt(32)(party.index + 1)))
+    if runtime.pid == 0:
+        product = product * product
+    await runtime.barrier()
+    await runtime.output(product)
+
+
+async def through_a_barrier(party: Party) -> int:
+    runtime = party.runtime
+    product = runtime.prod(runtime.input(runtime.SecInt(32)(party.index + 1)))
+    await runtime.barrier()
+    return int(await runtime.output(product))
+
+
 async def mpyc_slowly(party: Party) -> int:
     runtime = party.runtime
     product = runtime.prod(runtime.input(runtime.SecInt(32)(party.index + 1)))
@@ -332,6 +348,9 @@ async def mpyc_slowly(party: Party) -> int:
 def test_mpycs_own_types(cluster: LocalCluster) -> None:
     with pytest.raises(ProgramDiverged):
         cluster.run(with_mpyc, timeout=30)
+    with pytest.raises(ProgramDiverged):
+        cluster.run(behind_a_barrier, timeout=30)
+    assert cluster.run(through_a_barrier, timeout=60) == [6, 6, 6]
     assert cluster.run(mpyc_slowly, timeout=60) == [6, 6, 6]
 
 
