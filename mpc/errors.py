@@ -91,7 +91,10 @@ class LabelReused(AccordError):
 
 
 class ProgramDiverged(UsageError):
-    """The parties do not run the same program: one does an operation another does not."""
+    """The parties do not run the same program: one does an operation another does not, so no party can go on.
+
+    You do not get it while any party has a timer, a thread, a process or a connection of its own that may wake it.
+    """
 
 
 class PartyFailed(AccordError):

@@ -1,7 +1,4 @@
-"""One party of a computation: who it is, its keys, its network, and its place in the program.
-
-Its place in the program: see mpc.scope.
-"""
+"""One party of a computation: who it is, its keys, its network, and its place in the program (see mpc.scope)."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import pytest
 
 from mpc import LocalCluster, MemoryCluster, Party
 from mpc.errors import PartyFailed, ProgramDiverged
+from mpc.outcomes import plain
 from mpc.stall import StallWatch
 
 # -- divergences: party 0 does one operation more, and all await through something of asyncio's
@@ -269,22 +270,32 @@ def test_a_program_that_waits_for_ever_after_another_failed_is_ended() -> None:
 
 
 def test_a_group_of_the_engines_errors_is_one_error_and_others_stay() -> None:
-    async def fails(party: Party) -> None:
+    diverged, told = ProgramDiverged("here"), PartyFailed(1, "KeyError")
+    assert plain(ExceptionGroup("", [told, ExceptionGroup("", [diverged])])) is diverged  # the cause, see first_cause
+    mixed = ExceptionGroup("", [told, ValueError("the program's own")])
+    assert plain(mixed) is mixed and plain(mixed.exceptions[1]) is mixed.exceptions[1]
+
+
+def test_a_failure_elsewhere_comes_out_of_a_task_group_as_itself() -> None:
+    seen: list[BaseException] = []
+
+    async def program(party: Party) -> None:
         if party.index == 1:
             raise KeyError("no such column")
         async with asyncio.TaskGroup() as group:
             for _ in range(2):
                 group.create_task(asked(party))
 
-    async def program(party: Party) -> None:
-        with pytest.raises(ExceptionGroup if party.index != 1 else KeyError):
-            await fails(party)
-        raise ExceptionGroup("mixed", [PartyFailed(1, "KeyError"), ValueError("mine")])
+    async def watched(party: Party) -> None:
+        try:
+            await party.run(lambda: program(party))
+        except BaseException as error:
+            seen.append(error)
+            raise
 
     with pytest.raises(KeyError):
-        MemoryCluster().run(fails, timeout=20)
-    with pytest.raises((ExceptionGroup, ProgramDiverged)):
-        MemoryCluster().run(program, timeout=20)
+        MemoryCluster().run(watched, timeout=20)
+    assert sorted(type(error).__name__ for error in seen) == ["KeyError", "PartyFailed", "PartyFailed"]
 
 
 # -- processes
