@@ -1,4 +1,5 @@
-"""``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``."""
+"""``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``,
+``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``."""
 
 from __future__ import annotations
 
@@ -40,6 +41,14 @@ def _arguments() -> argparse.Namespace:
     noise.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     noise.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     noise.add_argument("--plot", metavar="FILE.svg", help="draw the figures, with a million samples beside their law")
+    groups = commands.add_parser("groupby", help="counts and sums by secret group, beside duckdb in the clear")
+    groups.add_argument("--parties", type=int, default=3)
+    groups.add_argument("--rows", type=int, default=1_000_000)
+    groups.add_argument("--groups", type=int, default=100)
+    groups.add_argument("--sums", type=int, default=4, help="columns of values")
+    groups.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 3)")
+    groups.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    groups.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     marks = commands.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -82,6 +91,35 @@ def _noise(arguments: argparse.Namespace, console: Console) -> None:
     legend = f"cold: one sample, drawn now; batch: of {BATCH:,}; stock: as many drawn before, or 1"
     Console().print(legend, justify="center")
     Console().print("bytes each, sent by a party; util.: standard deviation over a curator's", justify="center")
+
+
+def _groups(arguments: argparse.Namespace, console: Console) -> None:
+    from bench.group_by import measure as measure_groups  # needs duckdb, which only development has
+
+    for name in ("rows", "groups", "sums"):
+        if getattr(arguments, name) < (0 if name == "sums" else 1):
+            sys.exit(f"--{name} {getattr(arguments, name)}: at least {0 if name == 'sums' else 1}")
+    with console.status("group-by"):
+        figures = measure_groups(
+            arguments.parties, arguments.rows, arguments.groups, arguments.sums,
+            repeats=max(3, arguments.repeats), rtt=arguments.rtt,
+        )  # fmt: skip
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    (f,) = figures
+    table = Table(
+        title=f"{f['parties']} processes, loopback, TLS 1.3", caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for name in ("rows", "groups", "sums", "seconds", "ns each", "bytes", "rounds", "MiB", "duckdb", "times"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(
+        f"{f['size']:,}", f"{f['groups']:,}", f"{f['sums']:,}", f"{f['seconds']:.3f}", f"{f['ns_per_row']:,.0f}",
+        f"{f['bytes_per_party'] / f['size']:,.0f}", str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}",
+        f"{f['plaintext_seconds']:.4f}", f"{f['times_plaintext']:,.0f}",
+    )  # fmt: skip
+    Console().print(table)
+    Console().print("bytes a row, sent by a party; peak memory for each party, its table included", justify="center")
 
 
 def _write(figures: list[dict[str, Any]], where: str) -> None:
@@ -132,6 +170,9 @@ def main() -> None:
         sys.exit(f"--parties {arguments.parties}: at least 3")
     if arguments.command == "noise":
         _noise(arguments, console)
+        return
+    if arguments.command == "groupby":
+        _groups(arguments, console)
         return
     ops = [op.strip() for op in arguments.ops.split(",")]
     unknown = [op for op in ops if op not in OPERATIONS]

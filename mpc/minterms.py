@@ -83,8 +83,10 @@ async def _outer(party: Party, high: Words, low: Words, size: int) -> Words:
 async def marks(party: Party, planes: Words, here: Words | None, layout: Layout) -> tuple[Words, Words]:
     """([row] (k, rows, W), [column] (k, columns - 1, W)), one-hot, of the numbers in these planes (k, layout.bits, W).
 
-    ``here`` (k, W): where it is not set, and where the number is not below layout.size, no row is set; the columns
-    then say nothing. The last column is left out: it is 1 less the sum of the others.
+    ``here`` (k, W): where it is not set, and where the number has no place in the table, no row is set; the columns
+    then say nothing. With layout.split the places behind layout.size, in the last row, are places too. The last column
+    is left out: it is 1 less the sum of the others.
+
     Rounds: about log2 bits + 2. AND gates: about size, or rows + columns with layout.split. Leaks nothing.
     """
     half = layout.columns.bit_length() - 1 if layout.split else layout.bits // 2
