@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +11,7 @@ from mpc import ring
 from mpc.exchange import reshare
 from mpc.party import Party
 
-__all__ = ["CHUNK", "matmul", "mul", "outer", "part_of", "row_dots"]
+__all__ = ["CHUNK", "matmul", "mul", "outer", "row_dots"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -112,19 +111,14 @@ async def _summed(
     party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
 ) -> Words:
     """[product(x, y)], of this shape, for a bilinear function of words."""
-    multipliers = party.layout.multipliers
-    part = part_of(party, x, y, shape, product) if party.index in multipliers else None
-    return await reshare(party, part, multipliers, shape)
-
-
-def part_of(
-    party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
-) -> Words:
-    """What a multiplier adds to product(x, y), of this shape: those over all multipliers sum up to it. Local."""
-    table = party.layout.product_table[party.index]
-    part = np.zeros(shape, np.uint64)
-    for a in range(party.layout.k):
-        slots = np.flatnonzero(table[a])
-        if slots.size:
-            part += product(x[a], functools.reduce(np.add, (y[b] for b in slots)))
-    return part
+    layout = party.layout
+    part = None
+    if party.index in layout.multipliers:
+        table = layout.product_table[party.index]
+        part = np.zeros(shape, np.uint64)
+        for a in range(layout.k):
+            slots = np.flatnonzero(table[a])
+            if slots.size:
+                right = y[slots[0]] if slots.size == 1 else y[slots].sum(axis=0, dtype=np.uint64)
+                part += product(x[a], right)
+    return await reshare(party, part, layout.multipliers, shape)

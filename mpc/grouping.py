@@ -10,11 +10,13 @@ until all chunks are through.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
 from mpc import bits, ring
-from mpc.arithmetic import matmul, outer, part_of, row_dots
+from mpc.arithmetic import matmul, outer, row_dots
 from mpc.convert import bits_to_words
 from mpc.exchange import reshare
 from mpc.minterms import Layout, marks, plan
@@ -24,7 +26,7 @@ __all__ = ["spread", "sums"]
 
 Words = npt.NDArray[np.uint64]
 
-_CHUNK = 1 << 19  # words of one component of the one-hot vectors and products of a chunk
+_CHUNK = 1 << 20  # words of one component of the one-hot vectors and products of a chunk
 
 
 def _step(layout: Layout, width: int) -> int:
@@ -68,17 +70,30 @@ async def sums(party: Party, planes: Words, here: Words | None, columns: Words, 
     async def piece(lo: int, hi: int) -> None:
         at = slice(lo // 64, bits.plane_words(hi))
         u, v = await _numbers(party, planes[:, :, at], None if here is None else here[:, at], layout, hi - lo)
-        products = await outer(party, u, columns[:, :, lo:hi])
-        left = np.concatenate([u[:, :, None], products], axis=2).reshape(k, len(part), hi - lo)
-        whole[...] += left.sum(axis=-1, dtype=np.uint64)
-        if dealing and v.shape[1]:
-            part[...] += part_of(party, left, np.ascontiguousarray(v.transpose(0, 2, 1)), part.shape, ring.matmul)
+        products = (await outer(party, u, columns[:, :, lo:hi])).reshape(k, -1, hi - lo)
+        whole[:, : layout.rows] += u.sum(axis=-1, dtype=np.uint64)
+        whole[:, layout.rows :] += products.sum(axis=-1, dtype=np.uint64)
+        if dealing:
+            _add_dots(party, u, products, v, part)
 
     await party.in_chunks("group", n, _step(layout, 1 + c), piece)
     total = await reshare(party, part if dealing else None, party.layout.multipliers, part.shape)
     last = whole - total.sum(axis=-1, dtype=np.uint64)
-    table = np.concatenate([total, last[..., None]], axis=-1).reshape(k, layout.rows, 1 + c, layout.columns)
-    return np.ascontiguousarray(table.transpose(0, 2, 1, 3).reshape(k, 1 + c, -1)[:, :, :size])
+    table = np.concatenate([total, last[..., None]], axis=-1)
+    counts = table[:, : layout.rows].reshape(k, 1, -1)
+    by_column = table[:, layout.rows :].reshape(k, layout.rows, c, layout.columns).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(np.concatenate([counts, by_column.reshape(k, c, -1)], axis=1)[:, :, :size])
+
+
+def _add_dots(party: Party, u: Words, products: Words, v: Words, part: Words) -> None:
+    """part += what this multiplier adds to the dot products of the rows of u, then of products, with those of v."""
+    table = party.layout.product_table[party.index]
+    for a in range(party.layout.k):
+        slots = np.flatnonzero(table[a])
+        if slots.size:
+            right = np.ascontiguousarray(functools.reduce(np.add, (v[b] for b in slots)))
+            ring.dots_into(np.ascontiguousarray(u[a]), right, part[: u.shape[1]])
+            ring.dots_into(np.ascontiguousarray(products[a]), right, part[u.shape[1] :])
 
 
 async def spread(party: Party, planes: Words, here: Words | None, values: Words, n: int) -> Words:

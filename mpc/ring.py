@@ -9,7 +9,17 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["as_words", "matmul", "matmul_into", "matvec_into", "mul3", "outer3", "product", "row_dots_into"]
+__all__ = [
+    "as_words",
+    "dots_into",
+    "matmul",
+    "matmul_into",
+    "matvec_into",
+    "mul3",
+    "outer3",
+    "product",
+    "row_dots_into",
+]
 
 Words = npt.NDArray[np.uint64]
 
@@ -113,6 +123,41 @@ def row_dots_into(a: Words, b: Words, out: Words) -> None:
         for k in range(inner):
             total += a[i, k] * b[i, k]
         out[i] += total
+
+
+@nb.njit([nb.void(_R, _R, _R)], cache=True, nogil=True)
+def dots_into(a: Words, b: Words, out: Words) -> None:
+    """out[i, j] += a[i] . b[j] for contiguous a (p, l), b (q, l): few long rows, in blocks that stay in the cache."""
+    p, inner = a.shape
+    q = b.shape[0]
+    block = 512
+    for lo in range(0, inner, block):
+        for i in range(p):
+            x = a[i, lo : lo + block]  # a slice: loops from 0 are the ones the compiler makes wide
+            j = 0
+            while j + 4 <= q:
+                y0 = b[j, lo : lo + block]
+                y1 = b[j + 1, lo : lo + block]
+                y2 = b[j + 2, lo : lo + block]
+                y3 = b[j + 3, lo : lo + block]
+                t0 = t1 = t2 = t3 = np.uint64(0)
+                for k in range(x.size):
+                    t0 += x[k] * y0[k]
+                    t1 += x[k] * y1[k]
+                    t2 += x[k] * y2[k]
+                    t3 += x[k] * y3[k]
+                out[i, j] += t0
+                out[i, j + 1] += t1
+                out[i, j + 2] += t2
+                out[i, j + 3] += t3
+                j += 4
+            while j < q:
+                y0 = b[j, lo : lo + block]
+                t0 = np.uint64(0)
+                for k in range(x.size):
+                    t0 += x[k] * y0[k]
+                out[i, j] += t0
+                j += 1
 
 
 def matmul(a: Words, b: Words) -> Words:
