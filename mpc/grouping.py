@@ -52,7 +52,7 @@ async def sums(party: Party, planes: Words, here: Words | None, columns: Words, 
         planes: bits of the group numbers, (k, bits, W), with bits = size.bit_length(), lowest first.
         here: rows that count, packed (k, W); None: all. A row with a number of size or more counts in no group.
 
-    Rounds: for m = 3 about 9. Sends: rows * (1 + c) + columns words of 8 bytes a row of data and party (m = 3) and
+    Rounds: for m = 3 about 11. Sends: rows * (1 + c) + columns words of 8 bytes a row of data and party (m = 3) and
     about size bits. Leaks nothing. Semi-honest, t < m/2.
 
     1. One-hot bits of row and column.                                              (AND gates)
@@ -70,7 +70,7 @@ async def sums(party: Party, planes: Words, here: Words | None, columns: Words, 
     async def piece(lo: int, hi: int) -> None:
         at = slice(lo // 64, bits.plane_words(hi))
         u, v = await _numbers(party, planes[:, :, at], None if here is None else here[:, at], layout, hi - lo)
-        products = (await outer(party, u, columns[:, :, lo:hi])).reshape(k, -1, hi - lo)
+        products = (await outer(party, u, columns[:, :, lo:hi])).reshape(k, layout.rows * c, hi - lo)
         whole[:, : layout.rows] += u.sum(axis=-1, dtype=np.uint64)
         whole[:, layout.rows :] += products.sum(axis=-1, dtype=np.uint64)
         if dealing:
@@ -80,9 +80,11 @@ async def sums(party: Party, planes: Words, here: Words | None, columns: Words, 
     total = await reshare(party, part if dealing else None, party.layout.multipliers, part.shape)
     last = whole - total.sum(axis=-1, dtype=np.uint64)
     table = np.concatenate([total, last[..., None]], axis=-1)
-    counts = table[:, : layout.rows].reshape(k, 1, -1)
+    counts = table[:, : layout.rows].reshape(k, 1, layout.rows * layout.columns)
     by_column = table[:, layout.rows :].reshape(k, layout.rows, c, layout.columns).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(np.concatenate([counts, by_column.reshape(k, c, -1)], axis=1)[:, :, :size])
+    return np.ascontiguousarray(
+        np.concatenate([counts, by_column.reshape(k, c, layout.rows * layout.columns)], axis=1)[:, :, :size]
+    )
 
 
 def _add_dots(party: Party, u: Words, products: Words, v: Words, part: Words) -> None:

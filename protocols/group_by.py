@@ -10,11 +10,11 @@ Nothing is opened here; only totals travel. Group numbers are what encode_codes 
 integers; several key columns make one number, ``a * size_of_b + b`` (local). Conditions are SecretBits, joined by & | ~
 and are one with ``present``.
 
-How it is done, and what was weighed up against it (bytes a row and party, m = 3, 100 groups, 4 sums; nothing leaks in
-any): a one-hot matrix 832; sorting by the bits of the code with prefix sums about 350, in seven passes that wait for
-each other and fetch rows at random places; two one-hot vectors, for the code's place in a table of 4 by 25: 373, in
-one stream of chunks (mpc/grouping.py). To shuffle the rows and open their codes would take 60, but show all parties
-how large each group is; so it is not done.
+How it is done, and what was weighed up against it, in bytes a row and party for m = 3, 100 groups and 4 sums; none of
+these leaks anything. Two one-hot vectors, for the code's place in a table of 4 by 25: 373, in one stream of chunks
+(mpc/grouping.py). By counting messages only: a one-hot matrix 832; sorting by the bits of the code, then running sums,
+about 350, in seven passes that wait for each other and fetch rows at random places. To shuffle the rows and open their
+codes would take 60, but show all parties how large each group is; so it is not done.
 """
 
 from __future__ import annotations
