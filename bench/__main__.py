@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bench.join import JOBS
+from bench.join import measure as measure_joins
 from bench.machine import describe
 from bench.marks import lines, run, write
 from bench.noise import BATCH
@@ -49,6 +51,13 @@ def _arguments() -> argparse.Namespace:
     groups.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 3)")
     groups.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     groups.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    joins = commands.add_parser("join", help="private joins, beside duckdb in the clear and OpenMined's PSI")
+    joins.add_argument("--sizes", default="65536,1048576", help="rows of each table, comma-separated")
+    joins.add_argument("--ops", help=f"semicolon-separated choice of {'; '.join(JOBS)}")
+    joins.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 3)")
+    joins.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    joins.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    joins.add_argument("--write", action="store_true", help="measure the README's table of joins, and put it there")
     marks = commands.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -122,6 +131,37 @@ def _groups(arguments: argparse.Namespace, console: Console) -> None:
     Console().print("bytes a row, sent by a party; peak memory for each party, its table included", justify="center")
 
 
+def _joins(arguments: argparse.Namespace, console: Console) -> None:
+    ops = [op.strip() for op in arguments.ops.split(";")] if arguments.ops else list(JOBS)
+    unknown = [op for op in ops if op not in JOBS]
+    sizes = [int(n) if n.strip().isdigit() else 0 for n in arguments.sizes.split(",")]
+    if unknown or min(sizes) < 1:
+        sys.exit(f"--ops {arguments.ops} --sizes {arguments.sizes}: jobs of {'; '.join(JOBS)}, sizes of at least 1")
+    repeats = max(3, arguments.repeats)
+    with console.status("") as status:
+        if arguments.write:
+            from bench import join_marks
+
+            print(join_marks.write(join_marks.run(repeats, status.update)))
+            return
+        figures = measure_joins(sizes, repeats, status.update, ops=ops, rtt=arguments.rtt)
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    table = Table(title="processes, loopback, TLS 1.3", caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("join", "rows", "m", "seconds", "MB", "rounds", "MiB", "duckdb", "PSI"):
+        table.add_column(name, justify="left" if name == "join" else "right", no_wrap=True)
+    for f in figures:
+        table.add_row(
+            f["op"], f"{f['size']:,}", str(f["parties"]), f"{f['seconds']:.3f}",
+            f"{f['most_bytes'] / 1e6:,.1f}", str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}",
+            f"{f['plain_seconds']:.3f}", "" if f["psi_seconds"] is None else f"{f['psi_seconds']:.1f}",
+        )  # fmt: skip
+    Console().print(table)
+    Console().print("MB: the most that a party sends; MiB: peak memory of a party with its table", justify="center")
+    Console().print("duckdb: the same join in the open; PSI: OpenMined's, two parties, opened to one", justify="center")
+
+
 def _write(figures: list[dict[str, Any]], where: str) -> None:
     text = json.dumps(figures, indent=1) + "\n"
     if where == "-":
@@ -165,6 +205,9 @@ def main() -> None:
     console = Console(stderr=True)
     if arguments.command == "marks":
         _marks(arguments, console)
+        return
+    if arguments.command == "join":
+        _joins(arguments, console)
         return
     if arguments.parties < 3:
         sys.exit(f"--parties {arguments.parties}: at least 3")

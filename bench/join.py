@@ -20,7 +20,7 @@ from protocols.profiles import INTEGERS
 
 __all__ = ["JOBS", "PSI_MOST", "Figure", "Job", "measure"]
 
-PSI_MOST = 1 << 16  # keys a side of OpenMined's PSI, whose time is in proportion
+PSI_MOST = 1 << 14  # keys a side of OpenMined's PSI, whose time is in proportion
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bench.machine import describe
 from bench.plot import draw
 from bench.primitives import measure
 
-__all__ = ["MARKS", "lines", "run", "write"]
+__all__ = ["MARKS", "lines", "number", "put", "run", "write"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
@@ -97,7 +97,8 @@ def _value(mark: Mark, figures: list[dict[str, Any]]) -> float:
     return float(found[mark.figure]) * mark.scale
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """To two or three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
 
 
@@ -112,16 +113,20 @@ def lines(figures: list[dict[str, Any]]) -> Iterator[str]:
         value = _value(mark, figures)
         sign = ">=" if mark.at_least else "<="
         verdict = "" if mark.met(value) else "missed"
-        yield f"| {mark.name} | {sign} {mark.limit:g} {mark.unit} | {_number(value)} {mark.unit} | {verdict} |"
+        yield f"| {mark.name} | {sign} {mark.limit:g} {mark.unit} | {number(value)} {mark.unit} | {verdict} |"
+
+
+def put(table: str, begin: str, end: str, readme: Path = _ROOT / "README.md") -> None:
+    """Replace what stands between two markers of the README."""
+    before, rest = readme.read_text().split(begin)
+    after = rest.split(end)[1]
+    readme.write_text(f"{before}{begin}\n{table}\n{end}{after}")
 
 
 def write(figures: list[dict[str, Any]], readme: Path = _ROOT / "README.md") -> str:
     """Put the table between the README's markers; gives the table."""
     table = "\n".join(lines(figures))
-    text = readme.read_text()
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
-    readme.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}")
+    put(table, _BEGIN, _END, readme)
     (_ROOT / "docs" / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     large = [f for f in figures if f["parties"] == 3 and f["baseline_ns_per_element"] is not None]
     draw(large, str(_ROOT / "docs" / "primitives.svg"), describe())
