@@ -34,7 +34,7 @@ MARKS: tuple[Mark, ...] = (
     Mark("the same, most bytes that a party sends", "membership", 1 << 20, "most_bytes", 150, "MB", 1e-6),
     Mark("the same, number of matches hidden, epsilon 1", "membership, padded", 1 << 20, "seconds", None, "s"),
     Mark("the same with 5 columns aligned", "5 columns", 1 << 20, "seconds", 4, "s"),
-    Mark("the same with 5 columns, most bytes that a party sends", "5 columns", 1 << 20, "most_bytes", None, "MB", 1e-6),
+    Mark("the same with 5 columns, most bytes of a party", "5 columns", 1 << 20, "most_bytes", None, "MB", 1e-6),
     Mark("intersection of 2^24 with 2^24 keys", "membership", 1 << 24, "seconds", None, "s"),
     Mark("the same, peak memory a party, its table included", "membership", 1 << 24, "peak_mib_per_party", 6144, "MiB"),
     Mark("intersection of 2^16 with 2^16 keys, m = 5, t = 2", "membership, t=2", 1 << 16, "seconds", None, "s"),
