@@ -93,8 +93,7 @@ def group_by(codes: SecretArray | SecretBits, size: int, *, present: SecretArray
             with numbers 0..size-1. -1 counts nowhere. *Only the lowest size.bit_length() bits of a number are looked
             at*, so another negative or a larger number must be marked as not present, or it may count in some group.
         size: how many groups, public, at most MOST_GROUPS.
-        present: 1 for a row that counts, 0 for a filler, (n,); None: all count. With integers other than 0 and 1 the
-            totals are wrong.
+        present: which rows count, (n,): bits, or integers that are 0 for a filler; None: all count.
 
     Raises WrongType, OutOfRange, ShapeMismatch before anything is sent; ShapeMismatch later where shapes are not known
     yet.

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mpc import MemoryCluster, Party, aes, aes_field, bits, concatenate, exchange, where
+from mpc import MemoryCluster, Party, aes, aes_field, arithmetic, bits, concatenate, exchange, grouping, where
 from mpc.arrays import SecretArray, SecretBits
+from mpc.decompose import to_bits
 from mpc.errors import LabelReused
 from mpc.party import Scope, current_scope
 from mpc.prss import Prss, Stream
@@ -62,6 +63,18 @@ async def _matmul(party: Party, x: SecretArray, y: SecretArray) -> None:
     await (x.reshape(-1, 2) @ y.reshape(-1, 2)[:2])
 
 
+async def _outer(party: Party, x: SecretArray, y: SecretArray) -> None:
+    await arithmetic.outer(party, x.share[:, None], np.stack([x.share, y.share], axis=1))
+
+
+async def _group(party: Party, x: SecretArray, y: SecretArray) -> None:
+    await grouping.sums(party, await to_bits(party, x.share, 2), None, y.share[:, None], 3)
+
+
+async def _spread(party: Party, x: SecretArray, y: SecretArray) -> None:
+    await grouping.spread(party, await to_bits(party, x.share, 2), None, y.share[:, :3], x.size)
+
+
 async def _less(party: Party, x: SecretArray, y: SecretArray) -> None:
     await (x < y)
 
@@ -104,6 +117,7 @@ async def _sbox(party: Party, x: SecretArray, y: SecretArray) -> None:
 
 
 CASES: dict[str, Body] = {
+    "outer": _outer, "group": _group, "spread": _spread,
     "input": _input, "mul": _mul, "square": _square, "matmul": _matmul, "less": _less, "equal": _equal,
     "truncate": _truncate, "reveal to others": _reveal_to_others, "random bits": _random_bits, "inject": _inject,
     "sbox": _sbox,
@@ -225,6 +239,7 @@ def unmask(kind: str) -> Callable[[CoalitionCluster], None]:
     ("m", "name", "kind"),
     [
         (3, "input", "component"), (3, "mul", "pair"), (3, "square", "pair"), (3, "matmul", "pair"),
+        (3, "outer", "pair"), (5, "outer", "pair"),
         (3, "less", "component"), (3, "equal", "component"), (3, "inject", "component"), (3, "truncate", "component"),
         (4, "square", "pair"), (4, "less", "component"), (5, "mul", "pair"), (5, "mul", "component"),
         (5, "inject", "component"), (4, "sbox", "pair"), (5, "sbox", "component"),
