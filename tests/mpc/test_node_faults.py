@@ -412,13 +412,18 @@ def test_stock_believes_any_index() -> None:
 
 
 async def meet(node: MPyCNode) -> None:
-    """All parties have started, and begun run 1, when this returns; then it tells the test."""
+    """When this returns all parties have started, have begun run 1, and have told the test so."""
     node.transport.begin(1)
+    await exchange_a_byte(node, b"let us meet.")
+    node.say("ready")
+    await exchange_a_byte(node, b"all said so.")
+
+
+async def exchange_a_byte(node: MPyCNode, label: bytes) -> None:
     own, theirs = memoryview(bytes(1)), memoryview(bytearray(node.m))
     for j in node.peers:
-        node.transport.send(j, b"let us meet.", 1, 1, own)
-    await asyncio.gather(*(node.transport.receive(j, b"let us meet.", 1, theirs[j : j + 1]) for j in node.peers))
-    node.say("ready")
+        node.transport.send(j, label, 1, 1, own)
+    await asyncio.gather(*(node.transport.receive(j, label, 1, theirs[j : j + 1]) for j in node.peers))
 
 
 def ends(running: list[Process], since: float, within: float) -> list[Outcome]:
