@@ -113,7 +113,8 @@ class ParentRun:
                 detail = f"its answer cannot be unpickled here: {unfit}"
                 self.errors[i] = _chained(PartyFailed(i, type(unfit).__name__, detail), unfit)
             return
-        broken, name, detail, shown = failed
+        broken, name, detail, shown, waited = failed
+        self.waits.setdefault(i, set(waited))
         failure = _failure(i, name, detail, shown, bodies)
         self.errors[i] = failure
         if broken:

@@ -111,11 +111,13 @@ class Run:
         self.traffic = Traffic()
         self.error: AccordError | None = None
         self.finishing = False
+        self._waited: list[int] = []  # for whom, when it failed
         self.told = False  # this party told all peers that the run failed
         self.changed: asyncio.Future[None] | None = None
 
     def fail(self, error: AccordError) -> None:
         if self.error is None:
+            self._waited = self.waits_for()
             self.error = error
         for peer in self.peers:
             peer.fail(self.error)
@@ -141,7 +143,9 @@ class Run:
         return count + (sum(not peer.ended for peer in self.peers) - 1 if self.finishing else 0)
 
     def waits_for(self) -> list[int]:
-        """The parties whose messages, or whose end, are awaited."""
+        """The parties whose messages, or whose end, are awaited; of a run that failed, were awaited then."""
+        if self.error is not None:
+            return self._waited
         return [
             peer.box.peer
             for peer in self.peers

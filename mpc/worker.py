@@ -5,7 +5,7 @@ another over the same connections:
 
     parent -> worker   setup config path | run number (program, input) | cancel number | close
     worker -> parent   ready | failed text (error) | report text | answer traffic seconds (value)
-                       | error traffic seconds broken kind detail traceback (error)
+                       | error traffic seconds broken kind detail traceback waits (error)
                        | waits parties, when told to cancel
 
 Frozen objects in brackets. It exits when the pipe closes, whatever it is doing: a thread listens to the pipe.
@@ -153,14 +153,15 @@ class Worker:
         if left:
             await asyncio.wait(left, timeout=1.0)
 
-    def _told(self, error: BaseException) -> tuple[tuple[bool, str, str, str], list[Frozen]]:
+    def _told(self, error: BaseException) -> tuple[tuple[bool, str, str, str, list[int]], list[Frozen]]:
         broken = self.node.failure is not None
         frozen: list[Frozen] = []
         with contextlib.suppress(Exception):
             thaw(whole := freeze(error))
             frozen = [whole]
         shown = "" if isinstance(error, (PartyFailed, PeerError)) else shown_traceback(error)
-        return (broken, type(error).__name__, _text(error), shown), frozen
+        waited = self.node.transport.current.waits_for()
+        return (broken, type(error).__name__, _text(error), shown, waited), frozen
 
 
 async def _program(party: Party, bodies: list[Frozen]) -> Any:
