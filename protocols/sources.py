@@ -193,11 +193,10 @@ def read(source: Source, mine: Any, salt: bytes, extra: int, uniform: Callable[[
     total = capacity + extra
     random = uniform(2 * total).reshape(total, 2)
     real = np.arange(total) < n
-    known = np.flatnonzero(~missing)
     if not source.many:
-        random[known] = tags[known]
+        np.copyto(random[:n], tags, where=~missing[:, None])
         return OwnRows(random, words, real, None, np.arange(capacity, total, dtype=np.int32))
-    return _grouped(random, tags, known, words, real, extra)
+    return _grouped(random, tags, np.flatnonzero(~missing), words, real, extra)
 
 
 def _grouped(random: Words, tags: Words, known: npt.NDArray[np.intp], words: Words, real: Bools, extra: int) -> OwnRows:
