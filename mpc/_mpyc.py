@@ -57,7 +57,8 @@ def _shielded() -> Iterator[None]:
 def _reconcile(declared: Any, task: asyncio.Task[Any]) -> None:
     """Give the result of an MPyC coroutine, or its exception, to the placeholders it returned."""
     asyncoro.runtime._pc_level -= 1
-    getattr(asyncoro.runtime, "wake_barriers", lambda: None)()
+    if barriers := getattr(asyncoro.runtime, "barriers", None):
+        barriers.wake()
     if declared is None:
         return
     if task.cancelled():

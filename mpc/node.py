@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from mpc import _mpyc
 from mpc.agreement import derive
+from mpc.barriers import Barriers
 from mpc.connection import Connection
 from mpc.errors import AccordError, OutOfRange, PeerError, PeerLost, PeerSilent, UsageError
 from mpc.guard import StallGuard
@@ -78,7 +79,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self.transport.on_begin = self._begun
         self._watchers: set[Callable[[AccordError], None]] = set()
         self._programs: set[asyncio.Task[Any]] = set()
-        self._barriers: list[asyncio.Future[None]] = []
+        self.barriers = Barriers()
         self._closing = False
         self._startup: Startup | None = None
         self._guard: StallGuard | None = None
@@ -166,7 +167,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         _log.warning("party %d: %s", self.index, error)
 
     def _run_failed(self, error: AccordError) -> None:
-        self.wake_barriers()
+        self.barriers.wake()
         for watcher in list(self._watchers):
             watcher(error)
 
@@ -230,18 +231,14 @@ class MPyCNode(_mpyc.runtime.Runtime):
 
     async def barrier(self, name: str | None = None) -> None:
         """Wait for this party's MPyC computations so far. Raises the run's error; does not spin."""
-        while self._pc_level > self._program_counter[1]:
-            if self.transport.current.error is not None:
-                raise self.transport.current.error
-            self._barriers.append(self._loop.create_future())
-            await self._barriers[-1]
+        await self.barriers.until(self._nothing_under_way)
 
-    def wake_barriers(self) -> None:
-        """A computation of MPyC has ended, or the run: see whether it was the last a barrier waits for."""
-        barriers, self._barriers = self._barriers, []
-        for barrier in barriers:
-            if not barrier.done():
-                barrier.set_result(None)
+    def _nothing_under_way(self) -> bool:
+        if self._pc_level <= self._program_counter[1]:
+            return True
+        if self.transport.current.error is not None:
+            raise self.transport.current.error
+        return False
 
     def peek(self, x: Any, label: str = "") -> Any:
         """MPyC's debugging aid; refused, since it logs outputs and shares, unless ``unsafe_peek`` is set."""

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from mpc.errors import AccordError, PartyFailed, PeerError, UsageError, WrongType
+from mpc.errors import AccordError, NotTransferable, PartyFailed, PeerError, UsageError, WrongType
 
 __all__ = [
     "ClusterBroken",
     "ExitRaised",
     "RunTimedOut",
     "call",
+    "check_answer",
     "check_inputs",
     "first_cause",
     "named",
@@ -56,6 +57,19 @@ class ExitRaised(Exception):
         super().__init__(error if isinstance(error, str) else f"the program raised {error!r}")
         if isinstance(error, BaseException):
             self.__traceback__ = _from_the_program_on(error.__traceback__)
+
+
+def check_answer(answer: Any) -> None:
+    """NotTransferable for what has no meaning outside the run."""
+    kind = getattr(answer, "outside", None)
+    if isinstance(kind, str):
+        raise NotTransferable(f"the program returned {kind}")
+    if isinstance(answer, dict):
+        answer = answer.values()
+    elif not isinstance(answer, (list, tuple, set, frozenset)):
+        return
+    for part in answer:
+        check_answer(part)
 
 
 def check_inputs(inputs: Sequence[Any] | None, m: int) -> None:

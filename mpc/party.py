@@ -10,10 +10,10 @@ import operator
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpc.errors import NotTransferable, UnknownParty, UsageError, WrongType
+from mpc.errors import UnknownParty, UsageError, WrongType
 from mpc.framing import deepest, frames
 from mpc.mailbox import LABEL_BYTES
-from mpc.outcomes import plain
+from mpc.outcomes import check_answer, plain
 from mpc.prss import Prss
 from mpc.scope import Failed, Operation, Resumed, Scope, Shield, _scope, checksum, current_scope, drive, task_factory
 from mpc.sharing import Layout
@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Operation", "Party", "Scope", "current_scope", "task_factory"]
 
 T = TypeVar("T")
-
-
-def _check_answer(answer: Any) -> None:
-    """NotTransferable for what has no meaning outside the run."""
-    kind = getattr(answer, "outside", None)
-    if isinstance(kind, str):
-        raise NotTransferable(f"the program returned {kind}")
-    if isinstance(answer, dict):
-        answer = answer.values()
-    elif not isinstance(answer, (list, tuple, set, frozenset)):
-        return
-    for part in answer:
-        _check_answer(part)
 
 
 def _one_or_more(to: Any) -> list[Any]:
@@ -288,7 +275,7 @@ class Party:
         context_scope = _scope.set(self._root)
         try:
             answer = await program()
-            _check_answer(answer)
+            check_answer(answer)
             while running := [task for task in self._open if not task.done()]:
                 await asyncio.gather(*running)
             await asyncio.sleep(0)  # until _ended saw the last ones

@@ -492,7 +492,7 @@ async def test_a_barrier_waits_for_what_is_under_way_only() -> None:
         await asyncio.sleep(0.01)
         assert not waiting.done()
         nodes[0]._pc_level = 0
-        nodes[0].wake_barriers()  # as the end of a computation does
+        nodes[0].barriers.wake()  # as the end of a computation does
         await waiting
 
 
