@@ -134,7 +134,7 @@ def check_unique(tags: Tags, missing: Flags, *, what: str = "key") -> None:
     if ((low[1:] == low[:-1]) & (high[1:] == high[:-1])).any():
         raise DuplicateKeys(
             f"{what}: a key stands in more than one row; bring each key to one row first (aggregate_rows), "
-            'or say that this table has repeats (duplicates="many")'
+            "or, in a join, say that the first table has repeats (many=True)"
         )
 
 

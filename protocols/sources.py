@@ -77,7 +77,9 @@ class Source:
             raise WrongType("key of a source: a mapping from column names to profiles, such as {'email': EMAIL}")
         for name, profile in self.key.items():
             if not isinstance(profile, Profile):
-                raise WrongType(f"key column {name!r}: one of the profiles of protocols.keys, not {profile!r}")
+                raise WrongType(
+                    f"key column {name!r}: a profile of protocols.profiles or protocols.people, not {profile!r}"
+                )
         for name, column in self.columns.items():
             if not isinstance(column, Column):
                 raise WrongType(f"column {name!r} of a source: a Column, not {type(column).__name__}")

@@ -292,7 +292,7 @@ def test_a_helper_is_no_protection_against_two() -> None:
     ("make", "error", "text"),
     [
         (lambda: Source(0, {}), WrongType, "mapping"),
-        (lambda: Source(0, {"id": "text"}), WrongType, "profiles"),  # type: ignore[dict-item]
+        (lambda: Source(0, {"id": "text"}), WrongType, "a profile of protocols.profiles or protocols.people"),  # type: ignore[dict-item]
         (lambda: Source(0, {"id": TEXT}, {"a": 3}), WrongType, "a Column"),  # type: ignore[dict-item]
         (lambda: Source(0, {"id": TEXT}, rows=0), OutOfRange, "rows=0"),
         (lambda: Column(low=1), OutOfRange, "both or neither"),
