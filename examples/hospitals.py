@@ -12,34 +12,31 @@ The column "truth" exists in this demonstration alone: the program that starts t
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from examples import command
 from examples import hospitals_view as view
-from examples.datasets import CACHE, Dataset, load_breast_cancer, load_support2, split_by_rows
-from mpc.memory import MemoryCluster
+from examples.archives import CACHE
+from examples.datasets import Dataset, load_breast_cancer, load_support2, split_by_rows
+from examples.view import Stages
 from mpc.party import Party
 from mpc.shapes import stack
 from protocols.aggregate import clip_rows, encode_categories, group_count, group_sum, in_bins, pool, sensitivity_of
-from protocols.errors import EpsilonInvalid
-from protocols.exact import check_epsilon
 from protocols.means import release_mean
 from protocols.mechanisms import DiscreteLaplace
 from protocols.release import MinimumGroup, Released, release
 
-HOSPITALS = 3
+HOSPITALS = command.PARTIES
 SPLIT_SEED = 1989
 CAPACITY_STEP = 1024
 MINIMUM_GROUP = 50
 FRAC = 8
-EPSILON_LEAST = 0.001
 
 SHARES = {"patients": 0.1, "outcomes": 0.1, "groups": 0.3, "mean 0": 0.1, "mean 1": 0.1, "total": 0.1, "histogram": 0.2}
 """How the run's epsilon is split over its figures."""
@@ -169,48 +166,18 @@ def run(
     plan: Plan, *, in_memory: bool, progress: Callable[[int, str], None], seed: int | bytes | None = None
 ) -> tuple[list[dict[str, Released]], Any]:
     """(each hospital's answer, the cluster with its traffic and seconds). A seed is for tests, in memory."""
-    inputs = [plan] * HOSPITALS
-    progress(0, f"1/5 starting {HOSPITALS} " + ("parties in this process" if in_memory else "nodes over mutual TLS"))
-    if in_memory:
-        memory = MemoryCluster(HOSPITALS, seed=secrets.token_bytes(32) if seed is None else seed, progress=progress)
-        return memory.run(program, inputs), memory
-    from mpc.cluster import LocalCluster
-
-    with LocalCluster(HOSPITALS, progress=progress) as cluster:
-        return cluster.run(program, inputs), cluster
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _epsilon(text: str) -> float:
-    """The number of the command line, or what is wrong with it."""
-    try:
-        epsilon = float(check_epsilon(float(text)))
-    except EpsilonInvalid as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"epsilon {text!r}: a number, such as 0.5") from None
-    if epsilon < EPSILON_LEAST:
-        raise argparse.ArgumentTypeError(f"epsilon {text}: below {EPSILON_LEAST} every figure here is noise only")
-    return epsilon
+    return command.run(program, [plan] * HOSPITALS, in_memory=in_memory, progress=progress, seed=seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = _Parser(prog="python -m examples.hospitals", description=str(__doc__).split("\n")[0])
-    parser.add_argument("--epsilon", type=_epsilon, default=1.0, help="for everything released together (default 1)")
-    parser.add_argument("--in-memory", action="store_true", help="three parties in one process, without TLS")
+    parser = command.Parser("hospitals", __doc__)
     parser.add_argument("--plot", metavar="FILE.svg", help="draw the histogram with its error bars")
     chosen = parser.parse_args(arguments)
     data = load_support2()
     plan = make_plan(data, chosen.epsilon)
     view.introduce(data, plan)
-    with view.Stages() as progress:
+    with Stages() as progress:
         answers, cluster = run(plan, in_memory=chosen.in_memory, progress=progress)
     view.show(data, plan, answers[0], cluster)
     if chosen.plot:

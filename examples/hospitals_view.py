@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from examples.datasets import Columns, Dataset, is_missing
+from examples.view import add_columns, console, empty_table
 from protocols.aggregate import clip_rows
 from protocols.release import Released, total_epsilon
 
 if TYPE_CHECKING:
     from examples.hospitals import Plan
 
-__all__ = ["Stages", "introduce", "plot", "show", "truth"]
+__all__ = ["introduce", "plot", "show", "truth"]
 
 LABELS = {
     "age": "age (years)",
@@ -30,7 +26,6 @@ LABELS = {
     "dzgroup": "disease group",
 }
 OPPOSITES = {"hospdead": "left alive", "malignant": "benign"}
-WIDTH = 118
 
 
 def _label(column: str) -> str:
@@ -39,41 +34,6 @@ def _label(column: str) -> str:
 
 def _opposite(column: str) -> str:
     return OPPOSITES.get(column, "others")
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-
-
-class Stages:
-    """A progress line on stderr: the stage under way, and how many of all. Called with (party, "2/5 text")."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True, highlight=False)
-        columns = (BarColumn(20), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, TimeElapsedColumn(), console=console) if console.is_terminal else None
-        self._task: Any = None if self._bar is None else self._bar.add_task("", total=5)
-
-    def __enter__(self) -> Stages:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._bar is not None:
-            if kind is None:
-                self._bar.update(self._task, completed=5, description="done")
-            self._bar.stop()
-
-    def __call__(self, party: int, text: str) -> None:
-        """A stage begins; hospital 0 speaks for all."""
-        if party != 0:
-            return
-        count, _, stage = text.partition(" ")
-        if self._bar is None:
-            print(f"[{count}] {stage}", file=sys.stderr, flush=True)
-        else:
-            self._bar.update(self._task, completed=int(count.split("/")[0]) - 1, description=stage)
 
 
 # -- truth -------------------------------------------------------------------------------------
@@ -104,7 +64,7 @@ def truth(data: Dataset, plan: Plan) -> dict[str, npt.NDArray[Any]]:
 
 def introduce(data: Dataset, plan: Plan) -> None:
     """What is about to happen, with which data."""
-    out = _console()
+    out = console()
     figures = 5 + 2 * len(plan.categories) + 2 * (len(plan.edges) - 1)
     out.print(f"\n[bold]Three hospitals, {figures} joint figures: no hospital sees another's patients.[/bold]")
     out.print(
@@ -126,7 +86,7 @@ def introduce(data: Dataset, plan: Plan) -> None:
 
 def show(data: Dataset, plan: Plan, answer: dict[str, Released], cluster: Any) -> None:
     """All figures, beside the truth, and what the run cost."""
-    out, true = _console(), truth(data, plan)
+    out, true = console(), truth(data, plan)
     _totals(out, plan, answer, true)
     _groups(out, plan, answer["groups"], true["groups"])
     _bins(out, plan, answer["histogram"], true["histogram"])
@@ -156,16 +116,6 @@ def _held(figure: Released, true: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.ravel(held if figure.shown is None else held[figure.shown])
 
 
-def _table(out: Console, title: str, note: str = "") -> Table:
-    out.print(f"[bold]{title}[/bold]{note}")
-    return Table(box=box.SIMPLE_HEAD)
-
-
-def _columns(table: Table, *names: str) -> None:
-    for i, name in enumerate(names):
-        table.add_column(name, justify="left" if i == 0 else "right", style="dim" if name in ("truth", "diff") else "")
-
-
 def _totals(out: Console, plan: Plan, answer: dict[str, Released], true: dict[str, npt.NDArray[Any]]) -> None:
     names = {
         "patients": ("patients", 0),
@@ -174,8 +124,8 @@ def _totals(out: Console, plan: Plan, answer: dict[str, Released], true: dict[st
         "mean 1": (f"mean {_label(plan.measures[1])}", 2),
         "total": (f"total {_label(plan.amount)}", 0),
     }
-    table = _table(out, "All three hospitals together")
-    _columns(table, "figure", "released", "± standard error", "95% interval", "ε", "truth")
+    table = empty_table(out, "All three hospitals together")
+    add_columns(table, "figure", "released", "± standard error", "95% interval", "ε", "truth")
     for key, (name, digits) in names.items():
         figure = answer[key]
         assert figure.interval95 is not None
@@ -202,12 +152,12 @@ def _errors(figure: Released) -> str:
 
 def _groups(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) -> None:
     assert figure.values is not None and figure.shown is not None
-    table = _table(
+    table = empty_table(
         out,
         f"By {_label(plan.group)}, of patients with {_label(plan.among[0])} from {plan.among[1]:g}",
         f"{_errors(figure)};\na group is shown from {plan.minimum} patients, noise included",
     )
-    _columns(table, _label(plan.group), "patients", "truth", "diff", _label(plan.outcome), "truth", "diff")
+    add_columns(table, _label(plan.group), "patients", "truth", "diff", _label(plan.outcome), "truth", "diff")
     for j, name in enumerate(plan.categories):
         cells = []
         for row in range(2):
@@ -220,12 +170,12 @@ def _groups(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) 
 
 def _bins(out: Console, plan: Plan, figure: Released, true: npt.NDArray[Any]) -> None:
     assert figure.values is not None
-    table = _table(
+    table = empty_table(
         out,
         f"{_label(plan.measures[0])} by outcome",
         _errors(figure),
     )
-    _columns(
+    add_columns(
         table,
         "from .. to",
         _opposite(plan.outcome),
