@@ -11,11 +11,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-all check format bench clean
+.PHONY: help setup demo demo-banks demo-registries demo-campaigns demos test test-all check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
 	@echo "make demo      three hospitals release joint figures"
+	@echo "make demos     and three with joins: demo-banks, demo-registries, demo-campaigns (ARGS='--rows 1000')"
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
 	@echo "make check     lint, format, types, import contract"
@@ -44,6 +45,11 @@ $(WARM): $(STAMP) $(wildcard mpc/*.py protocols/*.py)
 
 demo: setup
 	@$(BIN)/python -m examples.hospitals $(ARGS)
+
+demo-banks demo-registries demo-campaigns: demo-%: setup
+	@$(BIN)/python -m examples.$* $(ARGS)
+
+demos: demo-banks demo-registries demo-campaigns
 
 test: setup
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)

@@ -1,0 +1,31 @@
+"""Released figures against the truth, for the tests of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from protocols.release import Released, total_epsilon
+
+
+def silent(party: int, text: str) -> None:
+    """A progress line nobody reads."""
+
+
+def check_released(answer: Mapping[str, Released], true: Mapping[str, Any], epsilon: float) -> None:
+    """Each figure shown is the truth within 8 standard errors, most are in their interval, epsilon is the whole."""
+    assert list(answer) == list(true)
+    hits: list[bool] = []
+    for name, figure in answer.items():
+        assert figure.values is not None and figure.interval95 is not None
+        known = ~np.isnan(np.asarray(true[name], np.float64))
+        shown = known if figure.shown is None else known & figure.shown
+        # 8 standard errors of a Laplace law: a chance of 1 in 80,000 each
+        error = np.abs(figure.values - true[name])
+        assert np.all(np.asarray(error <= 8 * np.asarray(figure.standard_error) + 1e-3)[shown]), name
+        low, high = figure.interval95
+        hits += np.asarray((low <= true[name]) & (true[name] <= high))[shown].ravel().tolist()
+    assert len(hits) > 0 and np.mean(hits) > 0.8
+    assert np.isclose(total_epsilon(*answer.values()), epsilon, rtol=1e-9)
