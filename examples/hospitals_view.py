@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from examples.datasets import Columns, Dataset, is_missing
-from examples.view import add_columns, console, empty_table
+from examples.view import add_columns, console, empty_table, print_run
 from protocols.aggregate import clip_rows
 from protocols.release import Released, total_epsilon
 
@@ -92,12 +92,8 @@ def show(data: Dataset, plan: Plan, answer: dict[str, Released], cluster: Any) -
     _bins(out, plan, answer["histogram"], true["histogram"])
     epsilon = total_epsilon(*answer.values())
     hits = np.concatenate([_held(figure, true[name]) for name, figure in answer.items()])
-    rounds = max(t.rounds for t in cluster.traffic)
-    sent = [t.bytes_sent / 1e6 for t in cluster.traffic]
+    print_run(out, cluster, [f"hospital {i}" for i in range(len(cluster.traffic))])
     out.print(
-        f"[bold]Run[/bold]: {rounds} rounds, {sum(sent):.1f} MB sent in all "
-        f"({', '.join(f'{s:.1f}' for s in sent)} by hospital), {cluster.seconds:.2f} s from reading the rows to the "
-        f"opened figures.\n"
         f"[bold]Privacy[/bold]: ε = {epsilon:.6g} in all, the sum of the tables' ε. Protected is one patient more or "
         "less.\n"
         f"  ε, for a patient: among the rows, any answer is at most e^ε = {np.exp(epsilon):.3g} times as likely, "

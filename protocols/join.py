@@ -85,7 +85,8 @@ async def join(
             of the first source that has it. AtLeast(k): of the union, keys in at least k sources.
         method: "helper": a third party matches pseudonyms (join_helper.py), t = 1 only. "shuffle": equal keys are seen
             after a shuffle nobody knows (join_shuffle.py), any t. "auto": the helper where t = 1.
-        pad: (epsilon, delta): hides from the helper how many rows match, by dummies (dummies.py).
+        pad: (epsilon, delta): hides from the helper how many rows match, by dummies (dummies.py), for every two tables
+            and every join. It is for one key more or less; a person with several keys changes the number by as many.
 
     The result has the rows of the first source, for a union those of all, fillers among them.
 

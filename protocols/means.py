@@ -39,7 +39,8 @@ async def release_mean(
 
     The sum released is that of the distances from the middle of the bounds, c = (low + high)/2, which one row changes
     by (high - low)/2 only, rounded up to the grid: mean = c + (noised sum of v - c) / (noised count). What follows the
-    two releases is done by the receivers with what was released, and costs nothing.
+    two releases is done by the receivers with what was released, and costs nothing. On a grid of integers the middle of
+    0 and 1 is 0, so a flag changes the sum by 1; given as fixed point, frac=1 or more, by 1/2 only.
 
     Args:
         sums: of the clipped values, of each group.
