@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ CAPACITY_STEP = 1024
 
 MOST_CAMPAIGNS = 6
 SALES = (0, 600)
-MINIMUM = 100
+MINIMUM, STAND_IN_MINIMUM = 100, 20
 
 SHARES = {"reach": 0.5, "sales": 0.5}
 """How the run's epsilon is split over its figures."""
@@ -61,12 +61,14 @@ class Plan:
         campaigns: their numbers.
         days: the first and last day of each.
         capacities: rows that medium and shop fill up to.
+        minimum: households a campaign needs, noise included, for its counts to be released.
         epsilon: for everything released.
     """
 
     campaigns: tuple[int, ...]
     days: tuple[tuple[pd.Timestamp, pd.Timestamp], ...]
     capacities: tuple[int, int]
+    minimum: int
     epsilon: float
 
     @property
@@ -88,15 +90,28 @@ def make_plan(data: Tables, epsilon: float) -> Plan:
     most = len(data["campaigns"]), data["transactions"]["household_id"].nunique()
     medium, shop = (-(-n // CAPACITY_STEP) * CAPACITY_STEP for n in most)
     days = tuple(zip(about["start_date"], about["end_date"], strict=True))
-    return Plan(tuple(about["campaign_id"].tolist()), days, (medium, shop), epsilon)
+    minimum = MINIMUM if data.real else STAND_IN_MINIMUM
+    return Plan(tuple(about["campaign_id"].tolist()), days, (medium, shop), minimum, epsilon)
 
 
-def split(data: Tables, households: int | None = None) -> list[Frames | None]:
-    """Each party's own tables, with the households it knows: the medium's, the shop's, and none of the helper.
+def households(data: Tables) -> Any:
+    """The numbers of all households, in order."""
+    return np.unique(np.concatenate([data[name]["household_id"] for name in ("transactions", "campaigns")]))
 
-    households: only so many, the first in the order of their numbers.
-    """
-    ids = np.unique(np.concatenate([data[n]["household_id"] for n in ("transactions", "campaigns")]))[:households]
+
+def first(data: Tables, number: int | None) -> Tables:
+    """The data of so many households only, the first in the order of their numbers; None: of all."""
+    ids = households(data)[:number]
+    frames = {
+        name: frame[frame["household_id"].isin(ids)] if "household_id" in frame else frame
+        for name, frame in data.frames.items()
+    }
+    return replace(data, frames=frames)
+
+
+def split(data: Tables) -> list[Frames | None]:
+    """Each party's own tables, with the households it knows: the medium's, the shop's, and none of the helper."""
+    ids = households(data)
     known = np.random.default_rng(SPLIT_SEED).random((len(ids), len(KNOWN))) < KNOWN
 
     def of(owner: int, name: str) -> pd.DataFrame:
@@ -128,16 +143,14 @@ def own_rows(plan: Plan, owner: int, tables: Frames | None) -> dict[str, Any] | 
         kept = sent[own_first_rows(sent["household_id"], MOST_CAMPAIGNS)]
         return {"household_id": kept["household_id"], "campaign": encode_codes(kept["campaign_id"], plan.campaigns)}
     bought, used = tables["transactions"], tables["coupon_redemptions"]
-    households = np.union1d(bought["household_id"], used["household_id"])
-    columns: dict[str, Any] = {"household_id": households}
+    ids = np.union1d(bought["household_id"], used["household_id"])
+    columns: dict[str, Any] = {"household_id": ids}
     day = bought["transaction_timestamp"].dt.normalize()
-    for campaign, (first, last) in zip(plan.campaigns, plan.days, strict=True):
-        columns[f"redeemed {campaign}"] = np.isin(
-            households, used.loc[used["campaign_id"] == campaign, "household_id"]
-        ).astype(np.int64)
-        sums = bought[(day >= first) & (day <= last)].groupby("household_id")["sales_value"].sum()
-        dollars = sums.reindex(households, fill_value=0).round().astype(np.int64)
-        columns[f"sales {campaign}"] = clip_rows(dollars, *SALES)
+    for campaign, (start, end) in zip(plan.campaigns, plan.days, strict=True):
+        redeemers = used.loc[used["campaign_id"] == campaign, "household_id"]
+        columns[f"redeemed {campaign}"] = np.isin(ids, redeemers).astype(np.int64)
+        sums = bought[(day >= start) & (day <= end)].groupby("household_id")["sales_value"].sum()
+        columns[f"sales {campaign}"] = clip_rows(sums.reindex(ids, fill_value=0).round().astype(np.int64), *SALES)
     return columns
 
 
@@ -170,7 +183,7 @@ async def program(party: Party, given: tuple[Plan, Frames | None]) -> dict[str, 
     once = sensitivity_of(0, 1, rows=rows)
     reach = stack([totals.counts, redeemed])
     answers = await asyncio.gather(
-        release(party, reach, noise["reach"], sensitivity=once + once, to=to, minimum=MinimumGroup(MINIMUM)),
+        release(party, reach, noise["reach"], sensitivity=once + once, to=to, minimum=MinimumGroup(plan.minimum)),
         release_mean(party, sales, totals.counts, noise["sales"], low=SALES[0], high=SALES[1], rows=rows, to=to),
     )
     return dict(zip(SHARES, answers, strict=True))
@@ -196,13 +209,13 @@ def show(data: Tables, plan: Plan, tables: Sequence[Frames | None], answer: dict
     out, true = view.console(), truth(plan, tables)
     sent, shop = tables[MEDIUM], tables[SHOP]
     assert sent is not None and shop is not None
-    kept = own_first_rows(sent["campaigns"]["household_id"], MOST_CAMPAIGNS).mean()
+    kept = own_first_rows(sent["campaigns"]["household_id"], MOST_CAMPAIGNS).sum() / max(1, len(sent["campaigns"]))
     out.print(
         f"\nData: {data.name} (from {data.source}).\nA household is known to medium and shop with a chance of "
         f"{KNOWN[0]} and {KNOWN[1]} (public seed {SPLIT_SEED}): {sent['campaigns']['household_id'].nunique():,} and "
         f"{shop['transactions']['household_id'].nunique():,}.\nAgreed beforehand: a household counts in "
         f"{MOST_CAMPAIGNS} campaigns at most (that keeps {kept:.0%} of the medium's rows), with sales of\n"
-        f"{SALES[0]} .. {SALES[1]} dollars in a campaign's days; a campaign is printed from {MINIMUM} households, "
+        f"{SALES[0]} .. {SALES[1]} dollars in a campaign's days; a campaign is printed from {plan.minimum} households, "
         "noise included.\n"
     )
     reach, shown = answer["reach"], answer["reach"].shown
@@ -225,8 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Parser("campaigns", __doc__)
     add_rows(parser, "households")
     chosen = parser.parse_args(arguments)
-    data = load_complete_journey()
-    plan, tables = make_plan(data, chosen.epsilon), split(data, chosen.rows)
+    data = first(load_complete_journey(), chosen.rows)
+    plan, tables = make_plan(data, chosen.epsilon), split(data)
     with view.Stages() as progress:
         inputs = [(plan, own) for own in tables]
         answers, cluster = run(program, inputs, in_memory=chosen.in_memory, progress=progress)

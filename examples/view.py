@@ -79,7 +79,7 @@ class Figure:
     Attributes:
         name: of the figure, or of the row of figures.
         released: the release, to a receiver; figures () or (groups,), or (rows, groups) with ``row``.
-        truth: the same without noise, in plaintext: one array for each column of truth.
+        truth: the same without noise, in plaintext: one array for each column of truth; NaN where there is none.
         groups: names of the figures in an array.
         row: which row of a release of several.
         digits: after the point.
@@ -121,13 +121,17 @@ class Figure:
                 ends = f"{low:,.{d}f} .. {high:,.{d}f}"
                 cells = (f"{value:,.{d}f}", f"± {error:,.{d or (1 if error < 1000 else 0)}f}", ends)
             name, own = (f"  {self.groups[j]}", "") if self.groups else (self.name, epsilon)
-            found.append((name, *cells, own, *(f"{t[j]:,.{d}f}" for t in truths)))
+            found.append((name, *cells, own, *("none" if np.isnan(t[j]) else f"{t[j]:,.{d}f}" for t in truths)))
         return found
 
     def held(self) -> list[bool]:
-        """Of the figures shown: whether the 95% interval holds the first truth."""
+        """Of the figures shown that have a truth: whether the 95% interval holds it, the first of several."""
         true = np.atleast_1d(next(iter(self.truth.values())))
-        return [bool(low <= true[j] <= high) for j, (_, _, low, high, seen) in self._rows() if seen]
+        return [
+            bool(low <= true[j] <= high)
+            for j, (_, _, low, high, seen) in self._rows()
+            if seen and not np.isnan(true[j])
+        ]
 
 
 def print_figures(out: Console, title: str, figures: Sequence[Figure], note: str = "") -> None:

@@ -33,6 +33,12 @@ def test_a_figure_by_group_has_a_line_for_each() -> None:
     assert figure.held() == [False, True]
 
 
+def test_a_mean_of_nobody_has_no_truth() -> None:
+    figure = Figure("mean", release_of([5, 5], 1), {"truth": [np.nan, 5]}, ("a", "b"))
+    assert [line[-1] for line in figure.lines()] == ["", "none", "5"]
+    assert figure.held() == [True]
+
+
 def test_groups_too_small_have_no_figure_and_others_may_be_left_out() -> None:
     table = release_of([[30, 0, 40], [3, 0, 4]], 5, [[True, False, True]] * 2)
     figure = Figure("of these", table, {"truth": [1, 2, 300]}, ("a", "b", "c"), row=1)
