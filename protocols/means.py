@@ -39,8 +39,7 @@ async def release_mean(
 
     The sum released is that of the distances from the middle of the bounds, c = (low + high)/2, which one row changes
     by (high - low)/2 only, rounded up to the grid: mean = c + (noised sum of v - c) / (noised count). What follows the
-    two releases is done by the receivers with what was released, and costs nothing. On a grid of integers the middle of
-    0 and 1 is 0, so a flag changes the sum by 1; given as fixed point, frac=1 or more, by 1/2 only.
+    two releases is done by the receivers with what was released, and costs nothing. A row of flags changes the sum by 1/2.
 
     Args:
         sums: of the clipped values, of each group.
@@ -69,6 +68,8 @@ async def release_mean(
     if sums.shape != counts.shape:
         raise ShapeMismatch(f"sums of shape {sums.shape} need counts of that shape, not {counts.shape}")
     half = mechanism.split(2)
+    if not sums.frac and (math.floor(bounds[0]) + math.ceil(bounds[1])) % 2:  # the middle of 0 and 1 is no integer
+        sums = SecretArray(sums.party, sums.share << np.uint64(1), 1)
     centre, reach = _centre(bounds, sums.frac)
     centred = sums - _times(counts, centre, sums.frac)
     noised_sum, noised_count = await asyncio.gather(

@@ -49,7 +49,7 @@ def test_a_few_customers_counted_by_hand() -> None:
     assert np.array_equal(answer["young"].values, [1, 1])  # type: ignore[arg-type]
     rate = answer["default"]
     assert np.array_equal(rate.parts[1].values, [0, 2, 1, 0])  # type: ignore[arg-type]
-    assert np.array_equal(rate.values, [0, 0.5, 0, 0])  # type: ignore[arg-type]
+    assert np.array_equal(rate.values, [0.5, 0.5, 0, 0.5])  # type: ignore[arg-type]
     assert banks.truth([issuer, bureau, bank])["customers"] == 3
 
 

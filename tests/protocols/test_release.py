@@ -313,6 +313,18 @@ def test_means_of_groups_with_one_row_a_person() -> None:
     assert [p.events[0].change for p in three.parts] == [Change((15,), True), Change((3,), True)]
 
 
+def test_a_row_of_flags_changes_a_rate_by_half() -> None:
+    async def program(party: Any) -> Any:
+        sums, counts = party.input(np.full(2000, 300), 0), party.input(np.full(2000, 1000), 0)
+        return await release_mean(party, sums, counts, DiscreteLaplace(0.2), low=0, high=1, to=0)
+
+    answer = run(3, program)[0]
+    assert answer.parts[0].events[0].change == Change((1,), False)
+    assert answer.parts[0].sensitivity == 0.5
+    assert answer.values.mean() == pytest.approx(0.3, abs=0.002)
+    assert answer.values.std() == pytest.approx(np.median(answer.standard_error), rel=0.1)
+
+
 def test_a_mean_from_stock() -> None:
     async def program(party: Any, store: Any) -> Any:
         sums, counts = await party.input([300.0], 0, frac=4), await party.input([100], 0)
