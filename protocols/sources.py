@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc import permutation
-from mpc.encoding import check_frac, encode
+from mpc.encoding import as_array, check_frac, encode
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from mpc.permutation import Index
@@ -37,7 +37,7 @@ class Column:
     Args:
         low, high: bounds of the values, both or neither: a value outside is an error at the owner (to cut it instead,
             use clip_rows before). They are what a sensitivity is made of, aggregate.sensitivity_of(low, high).
-        frac: fractional bits, 0 for integers.
+        frac: fractional bits, 0 for integers, and for floats that are whole numbers.
     """
 
     low: float | None = None
@@ -228,6 +228,11 @@ def _column(mine: Any, name: str, what: str) -> Any:
     return copy() if callable(copy) else list(column)
 
 
+def _whole(reals: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Whole floats, what pandas makes of integers once one was missing, as integers; those beyond 2^53 stay floats."""
+    return reals.astype(np.int64) if np.all(np.abs(reals) <= float(1 << 53)) else reals
+
+
 def _same(a: Any, b: Any) -> bool:
     """Equal in every row; what is missing in both is equal."""
     import pandas
@@ -238,7 +243,10 @@ def _same(a: Any, b: Any) -> bool:
 def _encoded(values: Any, column: Column, what: str) -> Words:
     """OutOfRange or WrongType, that carry no value and no place."""
     try:
-        words, _ = encode(values, column.frac, what=what)
+        array = as_array(values, what)
+        if not column.frac and array.dtype.kind == "f" and np.all(np.rint(array) == array):
+            array = _whole(array)
+        words, _ = encode(array, column.frac, what=what)
     except OutOfRange:
         raise OutOfRange(
             f"{what}: a value is missing, infinite or too large; clip_rows with bounds and missing= makes them fit"

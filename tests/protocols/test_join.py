@@ -178,6 +178,11 @@ def test_owners_may_be_any_parties_and_reals_keep_their_fractions() -> None:
     assert joined_rows(MemoryCluster(3, seed=1), sources, given)[0] == [(-1.25, 2.75)]
 
 
+def test_whole_floats_are_integers() -> None:
+    given = [{"id": [1, 2], "a": np.array([3.0, -4.0])}, {"id": [2.0, 3.0], "b": np.array([5.0, 6.0])}]
+    assert joined_rows(MemoryCluster(3, seed=1), sources_of(given), given)[0] == [(-4, 5)]
+
+
 # -- fillers and dummies -------------------------------------------------------------------
 
 
@@ -229,6 +234,9 @@ class _Shifty(dict[str, Any]):
         ({"id": [1, 2], "b": [1, 1001]}, OutOfRange, "column 'b' of party 1: a value outside 0 to 1000"),
         ({"id": [1, 2], "b": [1, float("nan")]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": [1, 1 << 62]}, OutOfRange, "column 'b' of party 1"),
+        ({"id": [1, 2], "b": [1.5, 2.0]}, WrongType, "column 'b' of party 1"),
+        ({"id": [1, 2], "b": [1.0, 2.0**60]}, WrongType, "column 'b' of party 1"),
+        ({"id": [1, 2], "b": [1.0, float("inf")]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": ["x", "y"]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2]}, ColumnUnfit, "no column 'b'"),
         ({"id": [1, 2, 3], "b": [1, 2]}, ColumnUnfit, "differ in length"),
