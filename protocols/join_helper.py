@@ -6,24 +6,27 @@ their owners' own, so that a key is tagged by a cipher in the open instead of by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from mpc import bits
+from mpc import bits, permutation
 from mpc.aligning import align, repeat_rows
 from mpc.arrays import SecretBits
 from mpc.exchange import deal
+from mpc.mixing import Rows
 from mpc.party import Party
 from mpc.permutation import Index
+from mpc.permuting import permute_rows
 from mpc.shuffle import from_table, to_table
 from protocols.dummies import Dummies
 from protocols.join_plan import Found, Plan
 from protocols.matching import match
-from protocols.sources import OwnRows
+from protocols.sources import OwnRows, rows_in
 
 __all__ = ["Side", "by_helper", "match_pair", "repeated"]
 
@@ -52,10 +55,11 @@ class Side:
 async def by_helper(party: Party, plan: Plan, own: OwnRows | None) -> tuple[dict[int, Found], OwnRows | None]:
     """What the plan wants to know of each source with rows in the result, and this owner's rows in their new order.
 
-    All pairs at once. Rounds, bytes, leaks: match_pair for each pair; with ``many`` aligning.repeat_rows in the end.
+    All pairs at once. Rounds, bytes, leaks: match_pair for each pair; with ``many`` aligning.repeat_rows in the end. A
+    helper that matches a table twice (helpers_of) sees it in two orders, so that it cannot tell how many rows are in
+    both matches; what it finds the second time is brought back by permuting.permute_rows.
     """
     sources = plan.sources
-    owners = {s.owner for s in sources}
     pairs = plan.pairs(sources, plan.how)
     skip = dict.fromkeys(range(len(sources)), 0)
     if plan.dummies is not None:
@@ -75,11 +79,13 @@ async def by_helper(party: Party, plan: Plan, own: OwnRows | None) -> tuple[dict
             sources[i].owner, plan.rows[i], len(sources[i].columns), plan.wants_matched(i, j), plan.wants_values(i, j)
         )
 
-    started = []
-    for i, j in pairs:
-        helper = helper_of(party, sources[i].owner, sources[j].owner, owners)
+    started, seen = [], set[tuple[int, int]]()
+    helpers = helpers_of(party.m, [(sources[i].owner, sources[j].owner) for i, j in pairs])
+    for (i, j), helper in zip(pairs, helpers, strict=True):
         sides = (side(i, j), side(j, i))
-        started.append(party.launch("pair", lambda s=sides, h=helper: match_pair(party, s, own, h)))  # type: ignore[misc]
+        again = ((helper, i) in seen, (helper, j) in seen)
+        seen |= {(helper, i), (helper, j)}
+        started.append(party.launch("pair", lambda s=sides, h=helper, a=again: _pair(party, s, own, h, a)))  # type: ignore[misc]
     found = {i: Found({}, {}) for i in plan.targets}
     for (i, j), operation in zip(pairs, started, strict=True):
         for (to, other), (flags, values) in zip(((i, j), (j, i)), await operation.result(), strict=True):
@@ -93,9 +99,50 @@ async def by_helper(party: Party, plan: Plan, own: OwnRows | None) -> tuple[dict
     return found, own
 
 
-def helper_of(party: Party, a: int, b: int, owners: set[int]) -> int:
-    """The third party that matches the tables of a and b: one without a table, if there is one."""
-    return min((j for j in range(party.m) if j not in (a, b)), key=lambda j: (j in owners, (j - a) % party.m))
+def helpers_of(m: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """For each two owners the third party that matches their tables.
+
+    One that has not seen either, if there is one: of two matches of one table it would see more than their numbers.
+    Then one without a table.
+    """
+    owners = {owner for pair in pairs for owner in pair}
+    seen: set[tuple[int, int]] = set()
+    helpers = []
+    for a, b in pairs:
+        helper = min(
+            (j for j in range(m) if j not in (a, b)),
+            key=lambda j: (((j, a) in seen) + ((j, b) in seen), j in owners, (j - b) % m),
+        )
+        seen |= {(helper, a), (helper, b)}
+        helpers.append(helper)
+    return helpers
+
+
+async def _pair(
+    party: Party, sides: tuple[Side, Side], own: OwnRows | None, helper: int, again: tuple[bool, bool]
+) -> list[tuple[Words | None, Words | None]]:
+    """match_pair, with those tables in another order that the helper sees ``again``."""
+    ordering, order = party.label(), None
+    for side, anew in zip(sides, again, strict=True):
+        if anew and side.owner == party.index:
+            assert own is not None
+            order = permutation.draw(party.prss.private, ordering, side.rows)
+            own = replace(own, tags=rows_in(own.tags, order), words=rows_in(own.words, order))
+    found = await match_pair(party, sides, own, helper)
+    back = None if order is None else permutation.inverse(order)
+    for i, (side, anew) in enumerate(zip(sides, again, strict=True)):
+        flags, values = found[i]
+        if anew and flags is not None:
+            mine = back if side.owner == party.index else None
+            given = Found({0: flags}, {} if values is None else {0: values})
+            moved = await _moved(
+                party,
+                given,
+                side.rows,
+                lambda tables, p=mine, to=side.owner: permute_rows(party, tables, p, to),  # type: ignore[misc]
+            )
+            found[i] = moved.matched[0], moved.values.get(0)
+    return found
 
 
 def add_dummies(party: Party, own: OwnRows, peer: int, dummies: Dummies, skip: int, label: bytes) -> None:
@@ -111,9 +158,15 @@ def add_dummies(party: Party, own: OwnRows, peer: int, dummies: Dummies, skip: i
 
 async def repeated(party: Party, found: Found, source: Index | None, owner: int, n: int) -> Found:
     """What was found for distinct keys, for all rows that have them: see aligning.repeat_rows."""
+    return await _moved(party, found, n, lambda tables: repeat_rows(party, tables, source, owner))
+
+
+async def _moved(
+    party: Party, found: Found, n: int, move: Callable[[list[Rows]], Coroutine[Any, Any, list[Rows]]]
+) -> Found:
+    """What was found for n rows, with the rows moved."""
     flags = {j: SecretBits(party, words, (n,)) for j, words in found.matched.items()}
-    tables = [*(to_table(x) for x in flags.values()), *found.values.values()]
-    moved = await repeat_rows(party, tables, source, owner)
+    moved = await move([*(to_table(x) for x in flags.values()), *found.values.values()])
     matched = {j: from_table(x, table).words for (j, x), table in zip(flags.items(), moved, strict=False)}
     return Found(matched, dict(zip(found.values, moved[len(flags) :], strict=True)))
 

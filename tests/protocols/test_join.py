@@ -100,6 +100,16 @@ def test_a_join_is_pandas_merge(m: int, t: int, how: Any, tables: int) -> None:
 
 
 @pytest.mark.parametrize("how", HOWS, ids=str)
+@pytest.mark.parametrize("pad", [None, (1.0, 1e-3)])
+def test_tables_of_all_four_parties(how: Any, pad: Any) -> None:
+    """For a union some helper matches a table twice, in two orders."""
+    given = random_tables(5, (30, 25, 28, 20), 40)
+    found = joined_rows(MemoryCluster(4, 1, seed=1), sources_of(given), given, how=how, pad=pad)
+    assert found == expected_rows(given, how)
+    assert found[0]
+
+
+@pytest.mark.parametrize("how", HOWS, ids=str)
 def test_both_methods_agree(how: Any) -> None:
     given = random_tables(7, (40, 40, 40))
     found = [

@@ -222,3 +222,23 @@ def test_labels_name_places_not_contents() -> None:
         assert len(frames) == 1
         seen.add(hashlib.sha256(dataclasses.astuple(frames[0])[-1]).hexdigest())
     assert len(seen) == 5
+
+
+# -- several tables ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("m", "tables"), [(3, 3), (4, 3), (4, 4), (5, 3)])
+@pytest.mark.parametrize("how", ["left", "union"])
+def test_a_helper_of_several_pairs_sees_no_table_twice_in_one_order(
+    monkeypatch: pytest.MonkeyPatch, m: int, tables: int, how: str
+) -> None:
+    """Else it would see how many rows are in both matches, exactly, whatever ``pad`` hides of each."""
+    monkeypatch.setattr(join_helper, "_encrypted", lambda key, tags: tags)
+    n = 30
+    cluster = MemoryCluster(m, 1, seed=1, keep=True)
+    _run(cluster, [{"id": np.arange(n)} for _ in range(tables)], {"how": how})
+    seen = [(f.sender, f.receiver, f.payload) for f in cluster.log if len(f.payload) == 16 * n]
+    assert len(seen) == 2 * (tables - 1 if how == "left" else tables * (tables - 1) // 2)
+    assert len(set(seen)) == len(seen)
+    twice = len(seen) - len({(sender, receiver) for sender, receiver, _ in seen})
+    assert (twice > 0) == (m == tables == 4 and how == "union")
