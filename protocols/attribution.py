@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from mpc import bits, concatenate, sort_by
 from mpc.arrays import SecretArray, SecretBits
+from mpc.encoding import FRAC
 from mpc.errors import OutOfRange
 from mpc.exchange import deal, public_share
 from mpc.party import Party
@@ -36,6 +37,7 @@ Words = npt.NDArray[np.uint64]
 
 _PERSON_BITS = 61
 _MOST_TOUCHES = 64
+_PART_BITS = 46  # a part and what it is of: 62 bits in all
 
 
 def most_credit(each: int, *, high: float = 1, frac: int = 0) -> Fraction:
@@ -96,7 +98,8 @@ async def attribute(
         campaign: the column of campaign numbers, 0 to ``campaigns`` - 1, of the exposures.
         campaigns: how many, public.
         window: exposures more than so long before a conversion do not count for it.
-        value: a column of the conversions to share out as well.
+        value: a column of the conversions to share out as well, with bounds: of f fractional bits below 2^(46 - f) and
+            for TimeDecay below 2^(46 - max(16, f)), so that no part leaves the range. For LastTouch any.
         rule: LastTouch() by default, Even(), UShaped(), TimeDecay(half_life).
         touches: how many rows of a person (exposures and other conversions) right before a conversion are looked at, 1
             to 64. *Exposures further back get nothing.* Takes time and bytes in proportion.
@@ -158,11 +161,30 @@ def _check(
         raise OutOfRange(f"rule={rule!r}: LastTouch(), Even(), UShaped() or TimeDecay(half_life)")
     if not is_whole(touches) or not 1 <= touches <= _MOST_TOUCHES:
         raise OutOfRange(f"touches={touches!r}: 1 to {_MOST_TOUCHES}")
+    if value is not None:
+        _check_value(sources[1], value, rule)
     for source, name in wanted[:2]:
         column = source.columns[name]
         assert column.low is not None and column.high is not None
         if max(abs(column.low), abs(column.high)) >= 1 << 40:
             raise OutOfRange(f"column {name!r} of party {source.owner}: times below 2^40; count them from a later date")
+
+
+def _check_value(source: Source, name: str, rule: Rule) -> None:
+    """Parts are computed with 16 fractional bits more than the value has; those of TimeDecay from parts."""
+    column = source.columns[name]
+    if column.low is None or column.high is None:
+        raise ColumnUnfit(
+            f"column {name!r} of party {source.owner}: values to share out have bounds, Column(low, high)"
+        )
+    if isinstance(rule, LastTouch):
+        return
+    most = _PART_BITS - (max(FRAC, column.frac) if isinstance(rule, TimeDecay) else column.frac)
+    if max(abs(column.low), abs(column.high)) >= 2.0**most:
+        raise OutOfRange(
+            f"column {name!r} of party {source.owner}: with {rule} and {column.frac} fractional bits values are below "
+            f"2^{most}; count them in a larger unit, or with fewer fractional bits"
+        )
 
 
 # -- step 1 --------------------------------------------------------------------------------

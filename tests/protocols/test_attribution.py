@@ -142,6 +142,38 @@ def test_one_person_changes_no_more_than_stated(rule: Rule, each: int) -> None:
     assert 990 * each < np.abs(values).sum() <= float(most_credit(each, high=1000))
 
 
+@pytest.mark.parametrize(("rule", "frac", "bits"), [
+    (Even(), 0, 46), (Even(), 20, 26), (UShaped(), 4, 42), (TimeDecay(7), 0, 30), (TimeDecay(7), 20, 26),
+])  # fmt: skip
+def test_values_up_to_the_largest_are_shared_out_and_larger_ones_refused(rule: Rule, frac: int, bits: int) -> None:
+    seen = {"id": [1, 1, 1], "seen": [5, 5, 5], "campaign": [0, 1, 2]}
+
+    def credited(high: int | None) -> Any:
+        column = Column(frac=frac) if high is None else Column(-high, high, frac=frac)
+        sources = (SOURCES[0], Source(1, {"id": INTEGERS}, {"amount": column, "bought": Column(-50, 50)}))
+        bought = {"id": [1], "bought": [5], "amount": [-(high or 0)]}
+
+        async def program(party: Party) -> Any:
+            mine = [seen, bought, None][party.index]
+            found = await attribute(party, *sources, mine, value="amount", rule=rule, **OPTIONS)
+            assert found.values is not None
+            return await party.reveal(found.values)
+
+        cluster = MemoryCluster(3, seed=1, keep=True)
+        try:
+            return cluster.run(program)[0]
+        except (OutOfRange, ColumnUnfit):
+            assert not cluster.log
+            raise
+
+    high = (1 << bits) - 1
+    np.testing.assert_allclose(credited(high)[:3], -high * _shares(rule, [0, 0, 0]), rtol=2**-10)
+    with pytest.raises(OutOfRange, match=f"'amount' of party 1.* below 2\\^{bits}; "):
+        credited(high + 1)
+    with pytest.raises(ColumnUnfit, match=r"'amount' of party 1: .*bounds"):
+        credited(None)
+
+
 def test_released_by_campaign_with_noise() -> None:
     given = tables(5, 300, 200, people=100)
 
