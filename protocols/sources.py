@@ -6,6 +6,7 @@ or a place: it names the party, the column and the way out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -259,10 +260,17 @@ def _encoded(values: Any, column: Column, what: str) -> Words:
     if words.ndim != 1:
         raise ShapeMismatch(f"{what}: {words.ndim} dimensions, one is needed")
     if column.low is not None:
-        low, high = check_bounds(column.low, column.high)
-        signed, scale = words.view(np.int64), 1 << column.frac
-        if signed.size and not round(low * scale) <= int(signed.min()) <= int(signed.max()) <= round(high * scale):
+        signed, (least, most) = words.view(np.int64), _on_grid(column)
+        if signed.size and not least <= int(signed.min()) <= int(signed.max()) <= most:
             raise OutOfRange(
                 f"{what}: a value outside {column.low!r} to {column.high!r}; clip_rows with these bounds makes them fit"
             )
     return words
+
+
+def _on_grid(column: Column) -> tuple[int, int]:
+    """The bounds as words: of integers those within, of reals rounded as values are."""
+    low, high = check_bounds(column.low, column.high)
+    if not column.frac:
+        return math.ceil(low), math.floor(high)
+    return round(low * (1 << column.frac)), round(high * (1 << column.frac))

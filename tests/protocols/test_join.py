@@ -179,6 +179,17 @@ def test_unicode_keys_composite_keys_and_names_of_their_own(m: int, t: int) -> N
     assert joined_rows(MemoryCluster(m, t, seed=1), sources, [left, right])[0] == [(1, 10), (2, 20)]
 
 
+@pytest.mark.parametrize(("value", "fits"), [(2, False), (-2, False), (1, True), (-1, True)])
+def test_bounds_between_integers_are_bounds(value: int, fits: bool) -> None:
+    given = [{"id": [1], "a": [value]}, {"id": [1], "b": [0]}]
+    sources = [Source(0, {"id": INTEGERS}, {"a": Column(-1.5, 1.5)}), sources_of(given)[1]]
+    if fits:
+        assert joined_rows(MemoryCluster(3, seed=1), sources, given)[0] == [(value, 0)]
+    else:
+        with pytest.raises(OutOfRange, match="column 'a' of party 0: a value outside"):
+            joined_rows(MemoryCluster(3, seed=1), sources, given)
+
+
 def test_owners_may_be_any_parties_and_reals_keep_their_fractions() -> None:
     given = [{"id": ["x", "y"], "a": [0.5, -1.25]}, {"id": ["y", "z"], "b": [2.75, 3.0]}]
     sources = [
@@ -242,6 +253,7 @@ class _Shifty(dict[str, Any]):
         ({"id": [1, 1], "b": [1, 2]}, DuplicateKeys, "party 1"),
         ({"id": [1, "1"], "b": [1, 2]}, KeyInvalid, "party 1"),
         ({"id": [1, 2], "b": [1, 1001]}, OutOfRange, "column 'b' of party 1: a value outside 0 to 1000"),
+        ({"id": [1, 2], "b": [1, -1]}, OutOfRange, "column 'b' of party 1: a value outside 0 to 1000"),
         ({"id": [1, 2], "b": [1, float("nan")]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": [1, 1 << 62]}, OutOfRange, "column 'b' of party 1"),
         ({"id": [1, 2], "b": [1.5, 2.0]}, WrongType, "column 'b' of party 1"),
