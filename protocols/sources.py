@@ -107,7 +107,7 @@ def check_sources(party: Party, sources: Sequence[Source]) -> None:
         raise OutOfRange(f"owners {owners}: each once; a party joins tables of its own by itself, in the open")
     profiles = [list(s.key.values()) for s in sources]
     for s, p in zip(sources, profiles, strict=True):
-        if p != profiles[0]:
+        if [x.name for x in p] != [x.name for x in profiles[0]]:  # options, such as Phone's region, are an owner's own
             raise ColumnUnfit(
                 f"the key of party {s.owner} has profiles {[str(x) for x in p]}, that of party {sources[0].owner} "
                 f"{[str(x) for x in profiles[0]]}: keys are equal only under the same profiles in the same order"

@@ -14,7 +14,7 @@ from mpc.errors import OutOfRange, UnknownParty, WrongType
 from protocols.errors import CapacityExceeded, ColumnUnfit, DuplicateKeys, KeyInvalid, TableChanged
 from protocols.join import AtLeast, Column, Joined, Source, join
 from protocols.people import DATE, NAME
-from protocols.profiles import INTEGERS, TEXT
+from protocols.profiles import INTEGERS, TEXT, Phone
 
 Table = dict[str, Any]
 Row = tuple[float, ...]
@@ -188,6 +188,15 @@ def test_bounds_between_integers_are_bounds(value: int, fits: bool) -> None:
     else:
         with pytest.raises(OutOfRange, match="column 'a' of party 0: a value outside"):
             joined_rows(MemoryCluster(3, seed=1), sources, given)
+
+
+def test_owners_write_phone_numbers_as_in_their_own_countries() -> None:
+    given = [
+        {"id": ["030 901820", "01 42 76 40 40"], "a": [1, 2]},
+        {"id": ["01 42 76 40 40", "+49 30 901820"], "b": [3, 4]},
+    ]
+    sources = [Source(0, {"id": Phone("DE")}, {"a": Column()}), Source(1, {"id": Phone("FR")}, {"b": Column()})]
+    assert joined_rows(MemoryCluster(3, seed=1), sources, given)[0] == [(1, 4)]
 
 
 def test_owners_may_be_any_parties_and_reals_keep_their_fractions() -> None:
