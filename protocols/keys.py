@@ -133,8 +133,8 @@ def check_unique(tags: Tags, missing: Flags, *, what: str = "key") -> None:
     low, high = known[np.lexsort((known[:, 1], known[:, 0]))].T
     if ((low[1:] == low[:-1]) & (high[1:] == high[:-1])).any():
         raise DuplicateKeys(
-            f"{what}: a key stands in more than one row; bring each key to one row first (aggregate_rows), "
-            "or, in a join, say that the first table has repeats (many=True)"
+            f"{what}: a key stands in more than one row; bring each key to one row first (aggregate_rows; in a "
+            "join distinct=True and combine=), or say that the first table of a join has repeats (many=True)"
         )
 
 

@@ -39,7 +39,7 @@ async def release_mean(
 
     The sum released is that of the distances from the middle of the bounds, c = (low + high)/2, which one row changes
     by (high - low)/2 only, rounded up to the grid: mean = c + (noised sum of v - c) / (noised count). What follows the
-    two releases is done by the receivers with what was released, and costs nothing. A row of flags changes the sum by 1/2.
+    two releases is done by the receivers with what was released, and costs nothing. A flag changes the sum by 1/2.
 
     Args:
         sums: of the clipped values, of each group.

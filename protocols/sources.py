@@ -21,7 +21,7 @@ from mpc.party import Party
 from mpc.permutation import Index
 from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
 from protocols.exact import is_whole
-from protocols.keys import check_unique, digests
+from protocols.keys import AGGREGATES, aggregate_rows, check_unique, digests
 from protocols.own_rows import check_bounds
 from protocols.profiles import Profile
 
@@ -39,11 +39,14 @@ class Column:
         low, high: bounds of the values, both or neither: a value outside is an error at the owner (to cut it instead,
             use clip_rows before). They are what a sensitivity is made of, aggregate.sensitivity_of(low, high).
         frac: fractional bits, 0 for integers, and for floats that are whole numbers.
+        combine: in a source with ``distinct``, what the owner makes of the values of a key's rows before anything else:
+            "sum", "mean", "min", "max", "first", "last" or "count". The bounds are those of the result.
     """
 
     low: float | None = None
     high: float | None = None
     frac: int = 0
+    combine: str | None = None
 
     def __post_init__(self) -> None:
         check_frac(self.frac)
@@ -51,6 +54,8 @@ class Column:
             raise OutOfRange(f"bounds {self.low!r} to {self.high!r} of a column: give both or neither")
         if self.low is not None:
             check_bounds(self.low, self.high)
+        if self.combine is not None and self.combine not in AGGREGATES:
+            raise OutOfRange(f"combine={self.combine!r} of a column: {', '.join(AGGREGATES)}, or None")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Source:
         columns: the columns of numbers that go along.
         rows: a public number of rows to fill up to, so that not even how many there are is told. None tells it.
         many: several rows may have one key. Of the sources of a join one may have that, the first.
+        distinct: several rows may have one key, and the owner makes one row of them first, each column by its
+            ``combine``.
     """
 
     owner: int
@@ -71,6 +78,7 @@ class Source:
     columns: Mapping[str, Column] = field(default_factory=dict)
     rows: int | None = None
     many: bool = False
+    distinct: bool = False
 
     def __post_init__(self) -> None:
         key: object = self.key
@@ -84,14 +92,22 @@ class Source:
         for name, column in self.columns.items():
             if not isinstance(column, Column):
                 raise WrongType(f"column {name!r} of a source: a Column, not {type(column).__name__}")
+            if (column.combine is not None) != self.distinct:
+                raise OutOfRange(
+                    f"column {name!r}: combine= goes with distinct=True of its source, and one needs the other"
+                )
+        if self.many and self.distinct:
+            raise OutOfRange(
+                "many=True keeps the rows of one key, distinct=True makes one of them: give one of the two"
+            )
         if self.rows is not None and (not is_whole(self.rows) or self.rows < 1):
             raise OutOfRange(f"rows={self.rows!r} of a source: a positive whole number, or None")
 
     def public(self) -> str:
         """All of it in words, to be compared between parties."""
         key = [(name, str(profile)) for name, profile in self.key.items()]
-        columns = [(name, c.low, c.high, c.frac) for name, c in self.columns.items()]
-        return repr((self.owner, key, columns, self.rows, self.many))
+        columns = [(name, c.low, c.high, c.frac, c.combine) for name, c in self.columns.items()]
+        return repr((self.owner, key, columns, self.rows, self.many, self.distinct))
 
 
 def check_sources(party: Party, sources: Sequence[Source]) -> None:
@@ -178,18 +194,21 @@ def read(source: Source, mine: Any, salt: bytes, extra: int, uniform: Callable[[
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
         raise ColumnUnfit(f"{what}: columns {sorted(columns)} differ in length")
-    n = lengths.pop()
-    capacity = n if source.rows is None else source.rows
-    if n > capacity:
-        raise CapacityExceeded(f"{what}: more rows than the capacity of {capacity}; agree on a larger one")
     keys = [columns[name] for name in source.key]
     key = f"key {', '.join(map(repr, source.key))} of party {source.owner}"
     tags, missing = digests(keys, list(source.key.values()), salt, what=key)
-    if not source.many:
+    values = {name: columns[name] for name in source.columns}
+    if source.distinct:
+        (tags, missing), values = _combined(tags, missing, values, source, what)
+    elif not source.many:
         check_unique(tags, missing, what=key)
+    n = len(tags)
+    capacity = n if source.rows is None else source.rows
+    if n > capacity:
+        raise CapacityExceeded(f"{what}: more rows than the capacity of {capacity}; agree on a larger one")
     words = np.zeros((capacity + extra, len(source.columns)), np.uint64)
     for c, (name, column) in enumerate(source.columns.items()):
-        words[:n, c] = _encoded(columns[name], column, f"column {name!r} of party {source.owner}")
+        words[:n, c] = _encoded(values[name], column, f"column {name!r} of party {source.owner}")
     for name, before in columns.items():
         if not _same(before, _column(mine, name, what)):
             raise TableChanged(f"{what}: column {name!r} changed while it was read; join a copy that stands still")
@@ -200,6 +219,16 @@ def read(source: Source, mine: Any, salt: bytes, extra: int, uniform: Callable[[
         np.copyto(random[:n], tags, where=~missing[:, None])
         return OwnRows(random, words, real, None, np.arange(capacity, total, dtype=np.int32))
     return _grouped(random, tags, np.flatnonzero(~missing), words, real, extra)
+
+
+def _combined(
+    tags: Words, missing: Bools, values: dict[str, Any], source: Source, what: str
+) -> tuple[tuple[Words, Bools], Any]:
+    """One row a key; see keys.aggregate_rows."""
+    import pandas
+
+    how = {name: column.combine for name, column in source.columns.items() if column.combine is not None}
+    return aggregate_rows((tags, missing), pandas.DataFrame(values, index=range(len(tags))), how, what=what)
 
 
 def _grouped(random: Words, tags: Words, known: npt.NDArray[np.intp], words: Words, real: Bools, extra: int) -> OwnRows:

@@ -153,11 +153,11 @@ def test_all_match_or_none(method: str, shift: int) -> None:
     assert found == ([] if shift else [(i, 99 - i) for i in range(100)])
 
 
-@pytest.mark.parametrize("sizes", [(10, 20_000), (20_000, 10)])
+@pytest.mark.parametrize("sizes", [(10, 100_000), (100_000, 10)])
 def test_skewed_sizes(sizes: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     given = [
-        {"id": rng.permutation(20_010)[:n], f"v{i}": rng.integers(-(1 << 61), 1 << 61, n)} for i, n in enumerate(sizes)
+        {"id": rng.permutation(100_010)[:n], f"v{i}": rng.integers(-(1 << 61), 1 << 61, n)} for i, n in enumerate(sizes)
     ]
     found = joined_rows(MemoryCluster(3, seed=1), sources_of(given), given)
     assert found == expected_rows(given, "inner")
@@ -211,6 +211,31 @@ def test_owners_may_be_any_parties_and_reals_keep_their_fractions() -> None:
 def test_whole_floats_are_integers() -> None:
     given = [{"id": [1, 2], "a": np.array([3.0, -4.0])}, {"id": [2.0, 3.0], "b": np.array([5.0, 6.0])}]
     assert joined_rows(MemoryCluster(3, seed=1), sources_of(given), given)[0] == [(-4, 5)]
+
+
+@each_scheme
+def test_an_owner_makes_one_row_of_those_of_a_key(m: int, t: int) -> None:
+    orders = pandas.DataFrame({"who": ["A", "b", "a", None, None, "c"], "paid": [1.5, 2.0, 2.25, 9.0, 9.0, 4.0]})
+    people = {"name": ["a", "B", "d"], "age": [30, 40, 50]}
+    sources = [
+        Source(0, {"name": NAME}, {"age": Column(0, 120)}),
+        Source(1, {"who": NAME}, {"paid": Column(0, 10, frac=4, combine="sum")}, distinct=True),
+    ]
+    found = joined_rows(MemoryCluster(m, t, seed=1), sources, [people, orders], how="left")
+    assert found == ([(30, 3.75), (40, 2.0), (50, 0)], [(True, True), (True, True), (True, False)])
+
+
+def test_the_bounds_and_the_capacity_are_those_of_combined_rows() -> None:
+    def source(high: float, rows: int) -> list[Source]:
+        columns = {"b": Column(0, high, combine="sum")}
+        return [Source(0, {"id": INTEGERS}), Source(1, {"id": INTEGERS}, columns, rows=rows, distinct=True)]
+
+    tables = [{"id": [1]}, {"id": [1, 1, 2], "b": [4, 5, 6]}]
+    assert joined_rows(MemoryCluster(3, seed=1), source(9, 2), tables)[0] == [(9,)]
+    with pytest.raises(OutOfRange, match="column 'b' of party 1"):
+        joined_rows(MemoryCluster(3, seed=1), source(8, 2), tables)
+    with pytest.raises(CapacityExceeded):
+        joined_rows(MemoryCluster(3, seed=1), source(9, 1), tables)
 
 
 # -- fillers and dummies -------------------------------------------------------------------
@@ -334,6 +359,10 @@ def test_a_helper_is_no_protection_against_two() -> None:
         (lambda: Source(0, {"id": "text"}), WrongType, "a profile of protocols.profiles or protocols.people"),  # type: ignore[dict-item]
         (lambda: Source(0, {"id": TEXT}, {"a": 3}), WrongType, "a Column"),  # type: ignore[dict-item]
         (lambda: Source(0, {"id": TEXT}, rows=0), OutOfRange, "rows=0"),
+        (lambda: Column(combine="median"), OutOfRange, "combine='median'"),
+        (lambda: Source(0, {"id": TEXT}, {"a": Column(combine="sum")}), OutOfRange, "goes with distinct"),
+        (lambda: Source(0, {"id": TEXT}, {"a": Column()}, distinct=True), OutOfRange, "goes with distinct"),
+        (lambda: Source(0, {"id": TEXT}, many=True, distinct=True), OutOfRange, "one of the two"),
         (lambda: Column(low=1), OutOfRange, "both or neither"),
         (lambda: Column(2, 1), OutOfRange, "bounds"),
         (lambda: Column(frac=50), OutOfRange, "fractional bits"),
