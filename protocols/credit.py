@@ -57,8 +57,8 @@ class TimeDecay:
 
     def __post_init__(self) -> None:
         exact = as_exact(self.half_life)
-        if exact is None or exact < Fraction(1, 10):
-            raise OutOfRange(f"half_life={self.half_life!r}: 0.1 or more, in the unit of the times")
+        if exact is None or not Fraction(1, 10) <= exact <= 1 << 60:
+            raise OutOfRange(f"half_life={self.half_life!r}: from 0.1 to 2^60, in the unit of the times")
 
 
 Rule = LastTouch | Even | UShaped | TimeDecay

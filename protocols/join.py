@@ -58,13 +58,13 @@ class Joined:
         try:
             return self.columns[name]
         except KeyError:
-            raise ColumnUnfit(f"no column {name!r} in this join: there are {sorted(self.columns)}") from None
+            raise ColumnUnfit(f"no column {name!r} in this join: there are {list(self.columns)}") from None
 
     def __len__(self) -> int:
         return len(self.present)
 
     def __repr__(self) -> str:
-        return f"<Joined {len(self)} rows, columns {', '.join(self.columns) or 'none'}>"
+        return f"<Joined {len(self)} rows, columns {', '.join(map(str, self.columns)) or 'none'}>"
 
 
 async def join(

@@ -8,11 +8,9 @@ import numpy as np
 
 from mpc.errors import OutOfRange
 from mpc.party import Party
-from protocols.sources import OwnRows, Source
+from protocols.sources import MOST_ROWS, OwnRows, Source
 
 __all__ = ["tell_rows"]
-
-_MOST_ROWS = 1 << 29
 
 
 async def tell_rows(party: Party, sources: Sequence[Source], own: OwnRows | None) -> tuple[int, ...]:
@@ -30,6 +28,6 @@ async def tell_rows(party: Party, sources: Sequence[Source], own: OwnRows | None
             receipts.append(party.receive(s.owner, label, into))
     await party.arrived(*receipts)
     for s, n in zip(sources, told, strict=True):
-        if not 0 <= n[0] <= _MOST_ROWS:
-            raise OutOfRange(f"party {s.owner} has too many rows: at most {_MOST_ROWS}, fillers included")
+        if not 0 <= n[0] <= MOST_ROWS:
+            raise OutOfRange(f"party {s.owner} has too many rows: at most {MOST_ROWS}, fillers included")
     return tuple(int(n[0]) for n in told)

@@ -25,10 +25,14 @@ from protocols.keys import AGGREGATES, aggregate_rows, check_unique, digests
 from protocols.own_rows import check_bounds
 from protocols.profiles import Profile
 
-__all__ = ["Column", "OwnRows", "Source", "check_sources", "read"]
+__all__ = ["MOST_ROWS", "Column", "OwnRows", "Source", "check_sources", "read"]
 
 Words = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
+
+
+MOST_ROWS = 1 << 29
+"""Of one source, fillers included."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,16 @@ class Source:
     def __post_init__(self) -> None:
         key: object = self.key
         if not isinstance(key, Mapping) or not key:
-            raise WrongType("key of a source: a mapping from column names to profiles, such as {'email': EMAIL}")
+            raise WrongType("key of a source: a mapping from column names to profiles, such as {'email': EMAIL_PAIR}")
         for name, profile in self.key.items():
-            if not isinstance(profile, Profile):
+            if isinstance(profile, type) or not isinstance(profile, Profile):
                 raise WrongType(
-                    f"key column {name!r}: a profile of protocols.profiles or protocols.people, not {profile!r}"
+                    f"key column {name!r}: a profile of protocols.profiles or protocols.people, such as TEXT or "
+                    f'Phone("DE"), not {profile!r}'
                 )
+        columns: object = self.columns
+        if not isinstance(columns, Mapping):
+            raise WrongType("columns of a source: a mapping from names to Column, such as {'age': Column(0, 120)}")
         for name, column in self.columns.items():
             if not isinstance(column, Column):
                 raise WrongType(f"column {name!r} of a source: a Column, not {type(column).__name__}")
@@ -100,8 +108,8 @@ class Source:
             raise OutOfRange(
                 "many=True keeps the rows of one key, distinct=True makes one of them: give one of the two"
             )
-        if self.rows is not None and (not is_whole(self.rows) or self.rows < 1):
-            raise OutOfRange(f"rows={self.rows!r} of a source: a positive whole number, or None")
+        if self.rows is not None and (not is_whole(self.rows) or not 1 <= self.rows <= MOST_ROWS):
+            raise OutOfRange(f"rows={self.rows!r} of a source: a whole number from 1 to {MOST_ROWS}, or None")
 
     def public(self) -> str:
         """All of it in words, to be compared between parties."""
@@ -112,6 +120,8 @@ class Source:
 
 def check_sources(party: Party, sources: Sequence[Source]) -> None:
     """UnknownParty, OutOfRange, WrongType, ColumnUnfit unless these sources can be joined."""
+    if not isinstance(sources, Sequence):
+        raise WrongType(f"sources of a join: a list of Source, not {type(sources).__name__}")
     if len(sources) < 2:
         raise OutOfRange(f"a join of {len(sources)} sources: at least two")
     for s in sources:
@@ -129,7 +139,7 @@ def check_sources(party: Party, sources: Sequence[Source]) -> None:
                 f"{[str(x) for x in profiles[0]]}: keys are equal only under the same profiles in the same order"
             )
     names = [name for s in sources for name in s.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if names.count(name) > 1}, key=str)
     if twice:
         raise ColumnUnfit(
             f"columns {twice} are in several sources: rename them, a joined column needs a name of its own"
@@ -193,7 +203,7 @@ def read(source: Source, mine: Any, salt: bytes, extra: int, uniform: Callable[[
     columns = {name: _column(mine, name, what) for name in (*source.key, *source.columns)}
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
-        raise ColumnUnfit(f"{what}: columns {sorted(columns)} differ in length")
+        raise ColumnUnfit(f"{what}: columns {list(columns)} differ in length")
     keys = [columns[name] for name in source.key]
     key = f"key {', '.join(map(repr, source.key))} of party {source.owner}"
     tags, missing = digests(keys, list(source.key.values()), salt, what=key)
@@ -253,7 +263,7 @@ def _column(mine: Any, name: str, what: str) -> Any:
     except (KeyError, IndexError, TypeError, ValueError):
         raise ColumnUnfit(f"{what}: no column {name!r}; give a DataFrame or a mapping with the names agreed") from None
     copy = getattr(column, "copy", None)
-    if not hasattr(column, "__len__") or isinstance(column, (str, bytes)):
+    if not hasattr(column, "__len__") or isinstance(column, (str, bytes)) or getattr(column, "ndim", 1) == 0:
         raise WrongType(f"{what}: column {name!r} is no array or list")
     return copy() if callable(copy) else list(column)
 
@@ -272,6 +282,8 @@ def _same(a: Any, b: Any) -> bool:
 
 def _encoded(values: Any, column: Column, what: str) -> Words:
     """OutOfRange or WrongType, that carry no value and no place."""
+    if not len(values):
+        return np.zeros(0, np.uint64)  # an empty list or column of pandas has any type
     try:
         array = as_array(values, what)
         if not column.frac and array.dtype.kind == "f" and np.all(np.rint(array) == array):

@@ -236,7 +236,13 @@ def test_sizes_of_messages_depend_on_sizes_only() -> None:
 
 
 def test_bad_rules() -> None:
-    for make in (lambda: UShaped(0), lambda: UShaped(0.6), lambda: TimeDecay(0), lambda: TimeDecay(float("nan"))):
+    for make in (
+        lambda: UShaped(0),
+        lambda: UShaped(0.6),
+        lambda: TimeDecay(0),
+        lambda: TimeDecay(10**400),
+        lambda: TimeDecay(float("nan")),
+    ):
         with pytest.raises(OutOfRange):
             make()
     with pytest.raises(OutOfRange, match="high"):

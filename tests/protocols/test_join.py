@@ -145,6 +145,27 @@ def test_small_and_empty_tables(m: int, t: int, how: Any, sizes: tuple[int, int]
     assert joined_rows(MemoryCluster(m, t, seed=1), sources_of(given), given, how=how) == expected_rows(given, how)
 
 
+@pytest.mark.parametrize("empty", [{"id": [], "b": []}, pandas.DataFrame({"id": [], "b": []}, dtype=object)])
+def test_a_table_without_rows_has_columns_of_any_type(empty: Any) -> None:
+    given = [{"id": [1], "a": [5]}, empty]
+    sources = [Source(0, {"id": INTEGERS}, {"a": Column()}), Source(1, {"id": INTEGERS}, {"b": Column(1, 2)})]
+    assert joined_rows(MemoryCluster(3, seed=1), sources, given, how="left") == ([(5, 0)], [(True, False)])
+
+
+def test_columns_may_have_names_that_are_no_text() -> None:
+    sources = [Source(0, {0: INTEGERS}, {1: Column(), "x": Column()}), Source(1, {"id": INTEGERS})]  # type: ignore[dict-item]
+
+    async def program(party: Party) -> Any:
+        joined = await join(party, sources, [{0: [1], 1: [5], "x": [6]}, {"id": [1]}, None][party.index])
+        with pytest.raises(ColumnUnfit, match=r"\[1, 'x'\]"):
+            joined["y"]
+        return repr(joined), int((await party.reveal(joined[1]))[0])  # type: ignore[index]
+
+    assert MemoryCluster(3, seed=1).run(program)[0] == ("<Joined 1 rows, columns 1, x>", 5)
+    with pytest.raises(ColumnUnfit, match="differ in length"):
+        joined_rows(MemoryCluster(3, seed=1), sources, [{0: [1], 1: [5], "x": [6, 7]}, {"id": [1]}])
+
+
 @pytest.mark.parametrize("method", ["helper", "shuffle"])
 @pytest.mark.parametrize("shift", [0, 100])
 def test_all_match_or_none(method: str, shift: int) -> None:
@@ -294,6 +315,7 @@ class _Shifty(dict[str, Any]):
         ({"id": [1, 2], "b": [1.0, 2.0**60]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": [1.0, float("inf")]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": ["x", "y"]}, WrongType, "column 'b' of party 1"),
+        ({"id": [1, 2], "b": np.array(3)}, WrongType, "column 'b' is no array"),
         ({"id": [1, 2]}, ColumnUnfit, "no column 'b'"),
         ({"id": [1, 2, 3], "b": [1, 2]}, ColumnUnfit, "differ in length"),
         (_Shifty({"id": [1, 2], "b": [1, 2]}), TableChanged, "party 1"),
@@ -317,6 +339,7 @@ def test_bad_rows_are_found_at_their_owner_before_it_sends(table: Any, error: ty
 @pytest.mark.parametrize(
     ("sources", "options", "error", "text"),
     [
+        (None, {}, WrongType, "a list of Source"),
         ([Source(0, {"id": INTEGERS})], {}, OutOfRange, "at least two"),
         ([Source(0, {"id": INTEGERS}), Source(0, {"id": INTEGERS})], {}, OutOfRange, "each once"),
         ([Source(0, {"id": INTEGERS}), Source(3, {"id": INTEGERS})], {}, UnknownParty, "owner 3"),
@@ -335,7 +358,7 @@ def test_bad_rows_are_found_at_their_owner_before_it_sends(table: Any, error: ty
     ],
 )  # fmt: skip
 def test_bad_questions_are_refused_before_anything_is_sent(
-    sources: list[Source], options: Any, error: type[Exception], text: str
+    sources: Any, options: Any, error: type[Exception], text: str
 ) -> None:
     cluster = MemoryCluster(3, seed=1, keep=True)
 
@@ -358,11 +381,14 @@ def test_a_helper_is_no_protection_against_two() -> None:
         (lambda: Source(0, {}), WrongType, "mapping"),
         (lambda: Source(0, {"id": "text"}), WrongType, "a profile of protocols.profiles or protocols.people"),  # type: ignore[dict-item]
         (lambda: Source(0, {"id": TEXT}, {"a": 3}), WrongType, "a Column"),  # type: ignore[dict-item]
+        (lambda: Source(0, {"id": Phone}), WrongType, "profiles"),  # type: ignore[dict-item]
+        (lambda: Source(0, {"id": TEXT}, ["a"]), WrongType, "mapping"),  # type: ignore[arg-type]
         (lambda: Source(0, {"id": TEXT}, rows=0), OutOfRange, "rows=0"),
         (lambda: Column(combine="median"), OutOfRange, "combine='median'"),
         (lambda: Source(0, {"id": TEXT}, {"a": Column(combine="sum")}), OutOfRange, "goes with distinct"),
         (lambda: Source(0, {"id": TEXT}, {"a": Column()}, distinct=True), OutOfRange, "goes with distinct"),
         (lambda: Source(0, {"id": TEXT}, many=True, distinct=True), OutOfRange, "one of the two"),
+        (lambda: Source(0, {"id": TEXT}, rows=(1 << 29) + 1), OutOfRange, "1 to 536870912"),
         (lambda: Column(low=1), OutOfRange, "both or neither"),
         (lambda: Column(2, 1), OutOfRange, "bounds"),
         (lambda: Column(frac=50), OutOfRange, "fractional bits"),
