@@ -131,11 +131,12 @@ async def _joined(
     """Steps 1 and 2, and of every source with rows in the result (values, which are real), or None for all."""
     salt, filling = hashlib.blake2b(b"accord join" + party.label(), digest_size=16).digest(), party.label()
     own: OwnRows | None = None
+    spare = [Plan.spare(sources, how, dummies, i) for i in range(len(sources))]
     for i, s in enumerate(sources):
         if s.owner == party.index:
             uniform = functools.partial(party.prss.private.words, filling)
-            own = read(s, mine, salt, Plan.spare(sources, how, dummies, i), uniform)
-    rows = await tell_rows(party, sources, own)
+            own = read(s, mine, salt, spare[i], uniform)
+    rows = await tell_rows(party, sources, own, spare)
     plan = Plan(sources, how, rows, dummies)
     find = by_helper if helped else by_shuffle
     found, own = await find(party, plan, own)

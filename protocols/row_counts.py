@@ -13,12 +13,19 @@ from protocols.sources import MOST_ROWS, OwnRows, Source
 __all__ = ["tell_rows"]
 
 
-async def tell_rows(party: Party, sources: Sequence[Source], own: OwnRows | None) -> tuple[int, ...]:
-    """How many rows, fillers among them, each source has; its owner tells. Rounds: 1. OutOfRange for too many."""
+async def tell_rows(
+    party: Party, sources: Sequence[Source], own: OwnRows | None, spare: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """How many rows, fillers among them, each source has: what it fills up to, or else its owner tells.
+
+    ``spare``: dummies of each source. Rounds: 1, or none if all say ``rows=``. OutOfRange for too many.
+    """
     label, told = party.label(), [np.zeros(1, np.int64) for _ in sources]
     receipts = []
-    for s, into in zip(sources, told, strict=True):
-        if s.owner == party.index:
+    for k, (s, into) in enumerate(zip(sources, told, strict=True)):
+        if s.rows is not None:
+            into[0] = s.rows + (spare[k] if spare else 0)
+        elif s.owner == party.index:
             assert own is not None
             into[0] = len(own.real)
             for j in range(party.m):

@@ -70,6 +70,13 @@ def test_number_and_sizes_of_messages_depend_on_sizes_only(m: int, t: int, optio
     assert logs[0] == logs[1] == logs[2]
 
 
+@pytest.mark.parametrize("pad", [None, (1.0, 1e-3)])
+def test_a_number_of_rows_that_is_agreed_is_not_told(pad: Any) -> None:
+    cluster = MemoryCluster(3, seed=1, keep=True)
+    _run(cluster, [{"id": np.arange(5)}, {"id": np.arange(7)}], {"pad": pad}, rows=9)
+    assert {f.sender for f in cluster.log if len(f.payload) == 8 and f.receiver == HELPER} == {1}
+
+
 # -- which rows ----------------------------------------------------------------------------
 
 
