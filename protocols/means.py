@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,8 +15,19 @@ from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from protocols.exact import check_rows, round_up
 from protocols.mechanisms import Mechanism
+from protocols.minimum import Gate, MinimumGroup, check_minimum
 from protocols.own_rows import check_bounds
-from protocols.release import Released, check_mechanism, interval, release, total_epsilon
+from protocols.release import (
+    Released,
+    check_mechanism,
+    event_of,
+    interval,
+    open_noised,
+    receivers_of,
+    release,
+    total_epsilon,
+    with_noise,
+)
 from protocols.sensitivity import Sensitivity
 from protocols.stock import NoiseStock
 
@@ -33,6 +44,7 @@ async def release_mean(
     high: float,
     to: Sequence[int] | int,
     rows: int = 1,
+    minimum: MinimumGroup | None = None,
     stock: NoiseStock | None = None,
 ) -> Released:
     """Means of values clipped to [low, high]: a noised sum over a noised count, half of epsilon (and delta) for each.
@@ -46,13 +58,16 @@ async def release_mean(
         counts: how many values each sum has, integers, of the same shape; a person is in one group.
         mechanism: kind of noise, and what both together cost.
         rows: most rows a person has.
+        minimum: groups whose noisy count is below its size are suppressed, count and sum alike. The count is the one
+            that is released anyway, so it costs nothing; MinimumGroup(size) and nothing else.
         stock: as for release.
 
     The standard error is that of a quotient to first order, sqrt(e_sum^2 + (mean - c)^2 e_count^2) / count. The
     interval is rigorous: sum and count lie in their 97.5% intervals with at least 95% together, and it spans all
     quotients of those. Estimates are cut to [low, high]. Where the noisy count may be 0, the estimate is c, the
-    interval [low, high], the error (high - low)/2.
-    Rounds, bytes, errors: release, for both at once. Leaks: to the receivers the noised sum and count.
+    interval [low, high], the error (high - low)/2. Where a group is not shown, values, errors and interval are NaN.
+    Rounds, bytes, errors: release, for both at once. Leaks: to the receivers the noised sum and count of groups shown,
+    and which are not.
     """
     bounds = check_bounds(low, high)
     if bounds[0] == bounds[1]:
@@ -72,11 +87,37 @@ async def release_mean(
         sums = SecretArray(sums.party, sums.share << np.uint64(1), 1)
     centre, reach = _centre(bounds, sums.frac)
     centred = sums - _times(counts, centre, sums.frac)
-    noised_sum, noised_count = await asyncio.gather(
-        release(party, centred, half, sensitivity=Sensitivity(((reach, rows),)), to=to, stock=stock),
-        release(party, counts, half, sensitivity=Sensitivity(((Fraction(1), rows),)), to=to, stock=stock),
-    )
+    changes = Sensitivity(((reach, rows),)), Sensitivity(((Fraction(1), rows),))
+    if minimum is None:
+        both = [
+            release(party, x, half, sensitivity=s, to=to, stock=stock)
+            for x, s in zip((centred, counts), changes, strict=True)
+        ]
+    else:
+        both = await _gated(party, (centred, counts), half, changes, to, minimum, stock)
+    noised_sum, noised_count = await asyncio.gather(*both)
     return _quotient(noised_sum, noised_count, float(centre), low, high)
+
+
+async def _gated(
+    party: Party,
+    figures: tuple[SecretArray, SecretArray],
+    half: Mechanism,
+    changes: tuple[Sensitivity, Sensitivity],
+    to: Sequence[int] | int,
+    minimum: MinimumGroup,
+    stock: NoiseStock | None,
+) -> list[Coroutine[Any, Any, Released]]:
+    """Sums and counts with noise, to be opened where the noised count reaches the minimum."""
+    check_minimum(minimum)
+    if minimum.counts is not None or minimum.epsilon is not None:
+        raise OutOfRange("the minimum of a mean looks at the noised count it releases: MinimumGroup(size) and no more")
+    receivers = receivers_of(party, to)
+    gate = Gate.of(minimum, figures[1].reshape(-1))
+    events = [await event_of(x, half, s) for x, s in zip(figures, changes, strict=True)]
+    noised = [with_noise(party, x, event, stock) for x, event in zip(figures, events, strict=True)]
+    shown = gate.flags(noised[1].reshape(-1)).reshape(figures[1].shape)
+    return [open_noised(party, x, (event,), receivers, shown) for x, event in zip(noised, events, strict=True)]
 
 
 def _centre(bounds: tuple[Fraction, Fraction], frac: int) -> tuple[Fraction, Fraction]:
@@ -94,7 +135,7 @@ def _times(counts: SecretArray, factor: Fraction, frac: int) -> SecretArray:
 
 def _quotient(total: Released, count: Released, centre: float, low: float, high: float) -> Released:
     common: dict[str, Any] = {
-        "shown": None,
+        "shown": count.shown,
         "epsilon": total_epsilon(total, count),
         "delta": round_up(Fraction(total.delta) + Fraction(count.delta)),
         "sensitivity": total.sensitivity,
@@ -103,6 +144,7 @@ def _quotient(total: Released, count: Released, centre: float, low: float, high:
     }
     if total.values is None or count.values is None:
         return Released(values=None, standard_error=None, interval95=None, **common)
+    seen = np.bool_(True) if count.shown is None else count.shown
     s_low, s_high = interval(total.values, total.half_width(0.975))
     n_low, n_high = interval(count.values, count.half_width(0.975))
     known = n_low > 0
@@ -111,12 +153,13 @@ def _quotient(total: Released, count: Released, centre: float, low: float, high:
     errors = np.hypot(np.asarray(total.standard_error), shift * np.asarray(count.standard_error)) / n
     ends_low = centre + np.minimum(s_low / np.where(known, n_low, 1), s_low / np.where(known, n_high, 1))
     ends_high = centre + np.maximum(s_high / np.where(known, n_low, 1), s_high / np.where(known, n_high, 1))
+
+    def of(where_known: Any, elsewhere: float) -> Any:
+        return np.where(seen, np.where(known, where_known, elsewhere), np.nan)
+
     return Released(
-        values=np.where(known, np.clip(centre + shift, low, high), centre),
-        standard_error=np.where(known, np.minimum(errors, (high - low) / 2), (high - low) / 2),
-        interval95=(
-            np.where(known, np.clip(ends_low, low, high), low),
-            np.where(known, np.clip(ends_high, low, high), high),
-        ),
+        values=of(np.clip(centre + shift, low, high), centre),
+        standard_error=of(np.minimum(errors, (high - low) / 2), (high - low) / 2),
+        interval95=(of(np.clip(ends_low, low, high), low), of(np.clip(ends_high, low, high), high)),
         **common,
     )

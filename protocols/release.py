@@ -18,42 +18,34 @@ import numpy.typing as npt
 
 from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import LIMIT
-from mpc.errors import OutOfRange, ShapeMismatch, ShapePending, UnknownParty, WrongType
+from mpc.errors import OutOfRange, ShapePending, UnknownParty, WrongType
 from mpc.party import Party
 from mpc.secret import Secret
-from mpc.shapes import broadcast_to
 from protocols.accounting import Event, check_event
-from protocols.errors import EpsilonInvalid, GridOverflow
-from protocols.exact import as_exact, is_whole, round_up
+from protocols.errors import GridOverflow
+from protocols.exact import as_exact, round_up
 from protocols.law import Law
-from protocols.mechanisms import DiscreteLaplace, Mechanism
+from protocols.mechanisms import Mechanism
+from protocols.minimum import Gate, MinimumGroup, check_minimum
 from protocols.noise import sample
 from protocols.sensitivity import Sensitivity, grid_change
 from protocols.stock import NoiseStock
 
-__all__ = ["MinimumGroup", "Released", "check_mechanism", "interval", "release", "total_cost", "total_epsilon"]
+__all__ = [
+    "MinimumGroup",
+    "Released",
+    "check_mechanism",
+    "event_of",
+    "interval",
+    "open_noised",
+    "receivers_of",
+    "release",
+    "total_cost",
+    "total_epsilon",
+    "with_noise",
+]
 
 Reals = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class MinimumGroup:
-    """Groups whose *noisy* number of rows is below ``size`` are not released.
-
-    Attributes:
-        size: the smallest noisy count that is shown.
-        counts: secret number of rows of each group, of the figures' last axis. None: the figures themselves
-            are counts, or, with two axes, their first row is; then the threshold looks at the noised figure that is
-            released anyway and costs nothing.
-        epsilon: for the noise on ``counts``; unused without.
-        sensitivity: the most by which one person changes all ``counts`` together; unused without. 1 for a person with
-            one row, more for one with several; 2 for one who may change groups.
-    """
-
-    size: int
-    counts: SecretArray | None = None
-    epsilon: float | None = None
-    sensitivity: int = 1
 
 
 @dataclass(frozen=True)
@@ -171,50 +163,72 @@ async def release(
         way = "; totals of bits are .sum(), each by itself .to_array()" if isinstance(figures, SecretBits) else ""
         raise WrongType(f"release takes a SecretArray, not {type(figures).__name__}{way}")
     check_mechanism(mechanism)
-    _check_minimum(minimum)
+    check_minimum(minimum)
     if stock is not None and not isinstance(stock, NoiseStock):
         raise WrongType(f"stock {stock!r}: what NoiseStock.open gives, not the store")
-    receivers = _receivers(party, to)
-    try:
-        shape, frac = figures.shape, figures.frac
-    except ShapePending:
-        shape, frac = (await figures).shape, figures.frac
-    size = max(1, figures.size)
-    event = check_event(Event(mechanism, grid_change(sensitivity, frac, size), size, frac))
-    _check_room(event.law, magnitude, frac)
+    receivers = receivers_of(party, to)
+    event = await event_of(figures, mechanism, sensitivity, magnitude)
     if minimum is not None and minimum.counts is not None:
         await minimum.counts
-    gate = None if minimum is None else _Gate.of(minimum, figures)
+    gate = None if minimum is None else Gate.of(minimum, figures)
 
-    noised = figures + _noise(party, event, shape, stock)
+    noised = with_noise(party, figures, event, stock)
     shown: SecretBits | None = None
     if gate is not None:
-        shown = gate.flags(party, noised, stock)
-        noised = noised * shown
-    opened = party.reveal(noised, receivers)
+        own = None if gate.counts is None or gate.event is None else with_noise(party, gate.counts, gate.event, stock)
+        shown = gate.flags(noised if own is None else own)
+    events = (event,) if gate is None or gate.event is None else (event, gate.event)
+    return await open_noised(party, noised, events, receivers, shown)
+
+
+# The steps of the door, for those who need several figures to go through it together (means.py).
+
+
+async def event_of(
+    figures: SecretArray,
+    mechanism: Mechanism,
+    sensitivity: float | Fraction | Sensitivity,
+    magnitude: float | Fraction | None = None,
+) -> Event:
+    """What releasing these figures is charged as; refuses what release refuses. Nothing is drawn yet."""
+    try:
+        _ = figures.shape, figures.frac
+    except ShapePending:
+        await figures
+    frac, size = figures.frac, max(1, figures.size)
+    event = check_event(Event(mechanism, grid_change(sensitivity, frac, size), size, frac))
+    _check_room(event.law, magnitude, frac)
+    return event
+
+
+def with_noise(party: Party, figures: SecretArray, event: Event, stock: NoiseStock | None) -> SecretArray:
+    """[figures + noise], from stock if it has enough."""
+    shape = figures.shape
+    if stock is not None and stock.left(event.law) >= math.prod(shape):
+        return figures + stock.take(event.law, shape, frac=event.frac)
+    return figures + sample(party, event.law, shape, frac=event.frac)
+
+
+async def open_noised(
+    party: Party, noised: SecretArray, events: tuple[Event, ...], receivers: list[int], shown: SecretBits | None
+) -> Released:
+    """Open what has its noise, 0 where not shown. ``events``: that of the noise first, then what else it cost."""
+    opened = party.reveal(noised if shown is None else noised * shown, receivers)
     flags = None if shown is None else party.reveal(shown, receivers)
     values = await opened
     seen = None if flags is None else await flags
-
-    events = (event,) if gate is None or gate.event is None else (event, gate.event)
     epsilon, delta = _charge(events)
-    step = 1.0 / (1 << frac)
+    law, step = events[0].law, 1.0 / (1 << events[0].frac)
     return Released(
         values=values,
-        standard_error=event.law.standard_deviation * step,
-        interval95=None if values is None else interval(values, event.law.half_width() * step, seen),
+        standard_error=law.standard_deviation * step,
+        interval95=None if values is None else interval(values, law.half_width() * step, seen),
         shown=seen,
         epsilon=round_up(epsilon),
         delta=round_up(delta),
-        sensitivity=event.change.l1 * step,
+        sensitivity=events[0].change.l1 * step,
         events=events,
     )
-
-
-def _noise(party: Party, event: Event, shape: tuple[int, ...], stock: NoiseStock | None) -> SecretArray:
-    if stock is not None and stock.left(event.law) >= math.prod(shape):
-        return stock.take(event.law, shape, frac=event.frac)
-    return sample(party, event.law, shape, frac=event.frac)
 
 
 def check_mechanism(mechanism: Any) -> None:
@@ -223,16 +237,8 @@ def check_mechanism(mechanism: Any) -> None:
         raise WrongType(f"mechanism {mechanism!r}: must be one of protocols.mechanisms, such as DiscreteLaplace(1.0)")
 
 
-def _check_minimum(minimum: Any) -> None:
-    if minimum is None:
-        return
-    if not isinstance(minimum, MinimumGroup):
-        raise WrongType(f"minimum {minimum!r}: must be a MinimumGroup(size), such as MinimumGroup(20)")
-    if minimum.counts is not None and not isinstance(minimum.counts, SecretArray):
-        raise WrongType(f"counts of a minimum group size: a SecretArray, not {type(minimum.counts).__name__}")
-
-
-def _receivers(party: Party, to: Any) -> list[int]:
+def receivers_of(party: Party, to: Any) -> list[int]:
+    """The result parties as a sorted list, or UnknownParty."""
     receivers = list(to) if isinstance(to, Iterable) else [to]
     if not receivers:
         raise UnknownParty("a release needs at least one result party")
@@ -258,48 +264,3 @@ def interval(values: Reals, half: float, shown: npt.NDArray[np.bool_] | None = N
     """values - half and values + half; NaN where not shown."""
     centre = values if shown is None else np.where(shown, values, np.nan)
     return centre - half, centre + half
-
-
-# -- the minimum group size ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Gate:
-    """A MinimumGroup that fits its figures, and the event of the noise on its own counts, if it has any."""
-
-    size: int
-    shape: tuple[int, ...]
-    counts: SecretArray | None
-    event: Event | None
-
-    @classmethod
-    def of(cls, minimum: MinimumGroup, figures: SecretArray) -> _Gate:
-        """Checks sizes, shapes and epsilon."""
-        if not is_whole(minimum.size) or not 1 <= minimum.size < LIMIT:
-            raise OutOfRange(f"minimum group size {minimum.size!r}: a positive whole number, below 2^62")
-        if minimum.counts is None:
-            if figures.ndim not in (1, 2) or figures.frac:
-                raise ShapeMismatch(
-                    "a minimum group size without counts needs figures that are integer counts, (groups,), or have "
-                    f"them as first row, (rows, groups); these have shape {figures.shape}: give counts="
-                )
-            return cls(minimum.size, figures.shape, None, None)
-        if minimum.counts.frac or minimum.counts.shape != figures.shape[-1:]:
-            raise ShapeMismatch(
-                f"counts of shape {minimum.counts.shape}, figures of shape {figures.shape}: one integer count for "
-                "each group, on the figures' last axis"
-            )
-        if minimum.epsilon is None:
-            raise EpsilonInvalid("a minimum group size with counts of its own: give epsilon, for the noise on them")
-        mechanism = DiscreteLaplace(minimum.epsilon)
-        size = max(1, minimum.counts.size)
-        event = check_event(Event(mechanism, grid_change(minimum.sensitivity, 0, size), size))
-        return cls(minimum.size, figures.shape, minimum.counts, event)
-
-    def flags(self, party: Party, noised: SecretArray, stock: NoiseStock | None) -> SecretBits:
-        """[the noisy count is at least the size], for each figure."""
-        if self.counts is None or self.event is None:
-            counts = noised if noised.ndim == 1 else noised[0]
-        else:
-            counts = self.counts + _noise(party, self.event, self.counts.shape, stock)
-        return broadcast_to(counts, self.shape) >= self.size

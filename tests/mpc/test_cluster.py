@@ -465,6 +465,8 @@ def test_a_forgotten_cluster_leaves_nobody() -> None:
 
 
 PARENT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background start with it ignored
 from mpc import LocalCluster, launch
 from tests.mpc import programs
 import sys

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mpc import LocalCluster, MemoryCluster, cluster
-from mpc.errors import OutOfRange, ThresholdTooLarge, TooFewParties, UsageError, WrongType
+from mpc.errors import OutOfRange, ThresholdTooLarge, TooFewParties, TooManyParties, UsageError, WrongType
 
 WRONG: list[tuple[dict[str, Any], type[UsageError], str]] = [
     ({"seed": 1}, UsageError, "no setting 'seed'; only a MemoryCluster has that"),
@@ -22,7 +22,7 @@ WRONG: list[tuple[dict[str, Any], type[UsageError], str]] = [
     ({"parties": np.True_}, WrongType, "parties="),
     ({"parties": 2}, TooFewParties, "2 parties"),
     ({"parties": -3}, TooFewParties, "-3 parties"),
-    ({"parties": 1000}, OutOfRange, "1000 parties"),
+    ({"parties": 1000}, TooManyParties, "1000 parties"),
     ({"threshold": 1.0}, WrongType, "threshold=1.0"),
     ({"threshold": "1"}, WrongType, "threshold='1'"),
     ({"threshold": 2}, ThresholdTooLarge, "threshold 2"),
@@ -73,7 +73,13 @@ def test_right_settings() -> None:
 
 @pytest.mark.parametrize(
     ("told", "error"),
-    [((3.0,), WrongType), (("3",), WrongType), ((3, 1.0), WrongType), ((3, True), WrongType), ((1000,), OutOfRange)],
+    [
+        ((3.0,), WrongType),
+        (("3",), WrongType),
+        ((3, 1.0), WrongType),
+        ((3, True), WrongType),
+        ((1000,), TooManyParties),
+    ],
 )
 def test_the_same_in_memory(told: Any, error: type[UsageError]) -> None:
     with pytest.raises(error):

@@ -325,6 +325,37 @@ def test_a_row_of_flags_changes_a_rate_by_half() -> None:
     assert answer.values.std() == pytest.approx(np.median(answer.standard_error), rel=0.1)
 
 
+def test_means_of_small_groups_are_not_shown() -> None:
+    """By the noised count that is released anyway: no epsilon more, and nothing opened of a group that is too small."""
+    sizes = np.array([3, 5000, 0, 900])
+
+    async def program(party: Any) -> Any:
+        sums, counts = party.input(sizes * 30, 0), party.input(sizes, 0)
+        return await release_mean(
+            party, sums, counts, DiscreteLaplace(1.0), low=0, high=40, to=[0, 1], minimum=MinimumGroup(400)
+        )
+
+    answers = run(3, program)
+    for answer in answers[:2]:
+        assert answer.shown.tolist() == [False, True, False, True]
+        np.testing.assert_allclose(answer.values, [np.nan, 30, np.nan, 30], atol=1)
+        assert np.isnan(answer.standard_error).tolist() == [True, False, True, False]
+        assert np.isnan(answer.interval95[0]).tolist() == [True, False, True, False]
+        assert [p.values[0] for p in answer.parts] == [0, 0]
+        assert answer.epsilon == pytest.approx(1.0)
+    assert answers[2].values is None
+
+    async def charged_twice(party: Any) -> Any:
+        counts = await party.input(sizes, 0)
+        await release_mean(
+            party, counts * 30, counts, DiscreteLaplace(1.0), low=0, high=40, to=0,
+            minimum=MinimumGroup(400, counts, epsilon=1.0),
+        )  # fmt: skip
+
+    with pytest.raises(OutOfRange, match="looks at the noised count"):
+        run(3, charged_twice)
+
+
 def test_a_mean_from_stock() -> None:
     async def program(party: Any, store: Any) -> Any:
         sums, counts = await party.input([300.0], 0, frac=4), await party.input([100], 0)
