@@ -39,7 +39,7 @@ from mpc.shapes import stack
 from mpc.truncate import truncate
 from protocols.columns import as_flags, as_numbers, check_columns, listed, read_on_grid
 from protocols.exact import is_whole
-from protocols.own_rows import encode_categories
+from protocols.own_rows import encode_codes
 from protocols.segments import sorted_segments
 
 __all__ = ["MOST_GROUPS", "GroupBy", "Totals", "encode_codes", "group_by"]
@@ -49,15 +49,6 @@ Words = npt.NDArray[np.uint64]
 MOST_GROUPS = 1 << 16
 
 _MOST_FRAC = 16
-
-
-def encode_codes(values: Any, domain: Sequence[Any], *, what: str = "categories") -> npt.NDArray[np.int64]:
-    """Own rows as the places of their values in a public list of categories; -1 for what is not in it. Plaintext.
-
-    As pandas.Categorical(values, domain).codes. Arguments and errors: own_rows.encode_categories.
-    """
-    matrix = encode_categories(values, domain, what=what)
-    return np.where(matrix.any(axis=1), matrix.argmax(axis=1), -1).astype(np.int64)
 
 
 @dataclass(frozen=True)

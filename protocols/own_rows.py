@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from protocols.exact import as_exact
 
-__all__ = ["check_bounds", "clip_rows", "encode_categories"]
+__all__ = ["check_bounds", "clip_rows", "encode_categories", "encode_codes"]
 
 Table = npt.NDArray[Any]
 
@@ -111,15 +111,29 @@ def _unknown(objects: Table) -> npt.NDArray[np.bool_]:
 def encode_categories(values: Any, domain: Sequence[Any], *, what: str = "categories") -> npt.NDArray[np.int64]:
     """Own rows as a 0/1 matrix (rows, len(domain)) of a public list of categories; a value not in it is a row of zeros.
 
-    Plaintext. ``values``: an array (rows,), a list, a column of pandas; ``what``: its name, for errors.
-    Raises OutOfRange for a list without categories or with one twice; ShapeMismatch for more than one column.
+    Plaintext. Arguments and errors: encode_codes.
+    """
+    names = list(domain)
+    codes = encode_codes(values, names, what=what)
+    matrix = np.zeros((len(codes), len(names)), np.int64)
+    rows = np.flatnonzero(codes >= 0)
+    matrix[rows, codes[rows]] = 1
+    return matrix
+
+
+def encode_codes(values: Any, domain: Sequence[Any], *, what: str = "categories") -> npt.NDArray[np.int64]:
+    """Own rows as the places of their values in a public list of categories; -1 for what is not in it. Plaintext.
+
+    As pandas.Categorical(values, domain).codes. ``values``: an array (rows,), a list, a column of pandas; ``what``: its
+    name, for errors. Raises OutOfRange for a list without categories or with one twice; ShapeMismatch for more than one
+    column.
     """
     names = list(domain)
     try:
-        once = len(set(names)) == len(names)
+        places = {name: j for j, name in enumerate(names)}
     except TypeError:
         raise WrongType(f"{what}: categories are text or numbers") from None
-    if not once or not names:
+    if len(places) < len(names) or not names:
         raise OutOfRange(f"{what}: a public list of categories must name each once, and at least one")
     column = _array(values, what)
     if column.ndim != 1:
@@ -127,7 +141,12 @@ def encode_categories(values: Any, domain: Sequence[Any], *, what: str = "catego
     if column.dtype.kind == "O":
         column = column.copy()
         column[_unknown(column)] = None  # pandas' NA is neither equal nor unequal to anything
-    matrix = np.zeros((len(column), len(names)), np.int64)
+    if column.dtype.kind in "biuOU" or column.dtype == np.float64:
+        try:
+            return np.fromiter((places.get(v, -1) for v in column.tolist()), np.int64, len(column))
+        except TypeError:  # something in the column has no hash
+            pass
+    codes = np.full(len(column), -1, np.int64)
     for j, name in enumerate(names):
-        matrix[:, j] = column == name
-    return matrix
+        codes[np.asarray(column == name, np.bool_)] = j
+    return codes

@@ -296,7 +296,7 @@ def _encoded(values: Any, column: Column, what: str) -> Words:
     except WrongType:
         raise WrongType(
             f"{what}: not numbers, or some are missing, or reals where the column has no fractional bits (frac=16); "
-            "clip_rows and encode_categories make numbers"
+            "clip_rows and encode_codes make numbers"
         ) from None
     if words.ndim != 1:
         raise ShapeMismatch(f"{what}: {words.ndim} dimensions, one is needed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import duckdb
@@ -207,3 +208,32 @@ def test_bad_input_is_refused_before_anything_is_sent() -> None:
             await group_by(pending, 3).count()
 
     MemoryCluster(3, seed=0).run(program)
+
+
+@pytest.mark.parametrize(
+    ("values", "domain"),
+    [
+        (np.array([0.1, 2.5, np.nan]), [2.5, 0.1, float("nan")]),
+        (np.array([0.1, 2.5], np.float32), [2.5, 0.1]),
+        (np.array([1, 2, 300]), [300.0, 1, "2"]),
+        (np.array([True, False]), [1, 0]),
+        (np.array(["2020-01-02", "2021-01-02"], "M8[D]"), [np.datetime64("2021-01-02"), np.datetime64("2020-01-02")]),
+        (np.array([b"x", b"y"]), [b"y", "x"]),
+        ([{"x": 1}, {"y": 2}], ["x", 3]),
+        (np.array(["x", "y"]), [np.str_("y"), 0]),
+    ],
+)
+def test_codes_are_where_a_value_equals_a_category(values: Any, domain: list[Any]) -> None:
+    column = np.array(values, object) if isinstance(values, list) else values
+    found = [next((j for j, name in enumerate(domain) if np.all(v == name)), -1) for v in column]
+    assert encode_codes(values, domain).tolist() == found
+
+
+def test_codes_of_many_categories_take_no_matrix() -> None:
+    values = np.random.default_rng(1).integers(-10, 5000, 1000)
+    tracemalloc.start()
+    codes = encode_codes(values, range(4096))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert codes.tolist() == np.where((values >= 0) & (values < 4096), values, -1).tolist()
+    assert peak < 4 << 20  # a matrix of words has 32 MiB
