@@ -107,7 +107,8 @@ async def attribute(
 
     Release: ``release(party, a.credits, mechanism, sensitivity=most_credit(each), to=...)``.
 
-    Rounds, bytes: sort_by of all rows, and for each row and touch about 60 to 300 bytes. Leaks: to all how many rows
+    Rounds, bytes: sort_by of all rows, and for each row, touch and party 35 bytes (LastTouch) to 175 (TimeDecay), with
+    values and m = 3. Range: a total below 2^62, or 2^(62 - max(16, f)) but for LastTouch. Leaks: to all how many rows
     each table has, unless its source says ``rows=``. Any t < m/2. Two persons are taken for one with probability n^2 /
     2^62. Error: none for LastTouch; Even and UShaped round each part down to a multiple of 2^-16; TimeDecay 2^-10.
     Raises at the owner before anything is sent: see sources.read; at all OutOfRange, ColumnUnfit, UnknownParty.

@@ -88,7 +88,9 @@ async def join(
         pad: (epsilon, delta): hides from the helper how many rows match, by dummies (dummies.py), for every two tables
             and every join. It is for one key more or less; a person with several keys changes the number by as many.
 
-    The result has the rows of the first source, for a union those of all, fillers among them.
+    The result has the rows of the first source, for a union those of all, fillers among them. Rows without a key match
+    nothing, but are in the result of "left", "union" and AtLeast(1), each as one of its own: leave them out beforehand
+    where it is persons that are counted.
 
     Rounds: 4 with a helper and m = 3. Sends: in all, for two tables of n rows and c columns of the second, 32 n bytes
     of tags, 4 n of places, 32 c n of values. Leaks: to all the numbers of rows, unless a source says ``rows=``. With

@@ -179,7 +179,7 @@ async def match_pair(
     Args:
         mine: this owner's rows, in an order that only it knows; None elsewhere.
 
-    Rounds: 4. Sends: 16 bytes a row from each owner to the helper, a bit a row from the helper, and aligning.align for
+    Rounds: 3. Sends: 16 bytes a row from each owner to the helper, a bit a row from the helper, and aligning.align for
     the values. Leaks to the helper: both numbers of rows, and how many are in both. Against one party.
 
     1. Both owners derive a cipher key from a stream that the helper does not have; they send every tag encrypted.

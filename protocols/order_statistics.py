@@ -69,7 +69,7 @@ async def quantile(
     """The value at rank q (N - 1) of the N rows present, from 0, exact and secret; 0 if there is none.
 
     Args:
-        values: (n,), |value| < 2^62.
+        values: (n,), |value| < 2^62; with "linear" below 2^45, of f fractional bits 2^(45 - f).
         q: from 0 to 1, one or several; a float stands for the decimal it is written as, 0.1 for a tenth.
         present: which rows there are; None: all.
         method: "lower" or "higher": which neighbour where the rank is no whole number; with "linear" the point between
