@@ -9,10 +9,12 @@ import numpy as np
 import pandas
 import pytest
 
-from mpc import MemoryCluster, Party
-from mpc.errors import OutOfRange, UnknownParty, WrongType
+from mpc import MemoryCluster, Party, taps
+from mpc.errors import OutOfRange, ProgramDiverged, UnknownParty, WrongType
 from protocols.errors import CapacityExceeded, ColumnUnfit, DuplicateKeys, KeyInvalid, TableChanged
 from protocols.join import AtLeast, Column, Joined, Source, join
+from protocols.join_helper import helpers_of
+from protocols.join_shuffle import _groups
 from protocols.people import DATE, NAME
 from protocols.profiles import INTEGERS, TEXT, Phone
 
@@ -397,3 +399,51 @@ def test_a_helper_is_no_protection_against_two() -> None:
 def test_bad_descriptions(make: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+# -- parts ---------------------------------------------------------------------------------
+
+
+def test_pseudonyms_are_one_group_only_if_both_words_are_equal() -> None:
+    """With two words of few values, as no join has them."""
+    tags = np.random.default_rng(1).integers(0, 3, (40, 2)).astype(np.uint64)
+    order, starts = _groups(tags)
+    groups = [sorted(g.tolist()) for g in np.split(order, starts[1:])]
+    by_tag: dict[tuple[int, ...], list[int]] = {}
+    for i, tag in enumerate(tags.tolist()):
+        by_tag.setdefault(tuple(tag), []).append(i)
+    assert sorted(groups) == sorted(by_tag.values())
+
+
+@pytest.mark.parametrize("m", [3, 4, 5, 6])
+@pytest.mark.parametrize("owners", [2, 3, 4])
+def test_helpers_are_third_parties_without_a_table_and_see_no_table_twice_where_that_can_be(
+    m: int, owners: int
+) -> None:
+    if owners > m:
+        pytest.skip("more owners than parties")
+    for pairs in ([(0, j) for j in range(1, owners)], [(i, j) for j in range(owners) for i in range(j)]):
+        helpers = helpers_of(m, pairs)
+        assert all(helper not in pair for helper, pair in zip(helpers, pairs, strict=True))
+        assert helpers[0] >= owners or owners == m
+        seen = [(helper, owner) for helper, pair in zip(helpers, pairs, strict=True) for owner in pair]
+        assert len(set(seen)) == len(seen) or (m == owners == 4 and len(pairs) == 6)
+
+
+@pytest.mark.parametrize("change", [{"how": "left"}, {"method": "shuffle"}, {"pad": (1.0, 1e-3)}, {"rows": 5}])
+def test_parties_that_ask_for_other_joins_are_found_out(change: dict[str, Any]) -> None:
+    async def program(party: Party) -> None:
+        options = change if party.index == 2 else {}
+        sources = sources_of(GOOD, **{k: v for k, v in options.items() if k == "rows"})
+        await join(party, sources, GOOD[min(party.index, 1)], **{k: v for k, v in options.items() if k != "rows"})
+
+    with pytest.raises(ProgramDiverged):
+        MemoryCluster(3, seed=1).run(program)
+
+
+def test_a_number_of_rows_that_cannot_be_is_refused() -> None:
+    for told in (-1, (1 << 29) + 1):
+        payload = np.array([told], np.int64).tobytes()
+        tap = taps.alter(lambda f: f.sender == 0 and len(f.payload) == 8, lambda _, p=payload: p)  # type: ignore[misc]
+        with pytest.raises(OutOfRange, match="party 0 has too many rows"):
+            joined_rows(MemoryCluster(3, seed=1, tap=tap), sources_of(GOOD), GOOD)

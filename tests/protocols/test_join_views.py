@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mpc import MemoryCluster, Party
+from mpc import MemoryCluster, Party, aes
 from mpc.transport import Frame
-from protocols import join_helper
+from protocols import join_helper, join_shuffle
 from protocols.dummies import Dummies, dummies_for
 from protocols.join import AtLeast, Column, Source, join
 from protocols.keys import digests
@@ -249,3 +249,39 @@ def test_a_helper_of_several_pairs_sees_no_table_twice_in_one_order(
     assert len(set(seen)) == len(seen)
     twice = len(seen) - len({(sender, receiver) for sender, receiver, _ in seen})
     assert (twice > 0) == (m == tables == 4 and how == "union")
+
+
+def test_each_pair_has_dummies_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dummies, "draw", lambda self, uniform: self.size)
+    found: list[int] = []
+
+    def counted(a: Any, b: Any) -> Any:
+        at = match(a, b)
+        found.append(int((at >= 0).sum()))
+        return at
+
+    monkeypatch.setattr(join_helper, "match", counted)
+    size = dummies_for(2.0, 0.02).size
+    _run(MemoryCluster(3, seed=1), [{"id": np.arange(5) + i} for i in range(3)], {"how": "union", "pad": (2.0, 0.02)})
+    assert sorted(found) == [3 + size, 4 + size, 4 + size]
+
+
+def _pseudonyms(monkeypatch: pytest.MonkeyPatch, seed: int) -> set[tuple[int, ...]]:
+    """What all parties see of the same keys, whose digests are the same in every run of this program."""
+    seen: set[tuple[int, ...]] = set()
+    groups = join_shuffle._groups
+    with monkeypatch.context() as patch:
+        patch.setattr(join_shuffle, "_groups", lambda tags: (seen.update(map(tuple, tags.tolist())), groups(tags))[1])
+        _run(MemoryCluster(3, seed=seed), [{"id": np.arange(9)}, {"id": np.arange(9)}], {"method": "shuffle"})
+    return seen
+
+
+def test_pseudonyms_opened_after_a_shuffle_are_under_a_key_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = _pseudonyms(monkeypatch, 1), _pseudonyms(monkeypatch, 2)
+    assert len(one) == len(two) == 9
+    assert not one & two
+
+
+def test_pseudonyms_under_a_key_that_is_known_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aes, "random_key", lambda party: np.zeros((party.layout.k, 2), np.uint64))
+    assert _pseudonyms(monkeypatch, 1) == _pseudonyms(monkeypatch, 2)
