@@ -42,7 +42,7 @@ class Joined:
 
     Attributes:
         present: (n,) which rows are in the result. Values of other rows mean nothing: give ``present`` wherever rows
-            are counted or summed up.
+            are counted or summed up. It is not for opening: an owner knows the order of its rows.
         matched: for each source, (n,) whether the row's key is in it; in a union only known of rows that are present.
         columns: (n,) by name; where a row's key is not in the source of the column, 0.
         cost: (epsilon, delta) of what a helper saw of the number of matches, for each two tables; None if it is exact.
