@@ -182,9 +182,12 @@ async def program(party: Party, given: tuple[Plan, Frames | None]) -> dict[str, 
     to, rows = (MEDIUM, SHOP), MOST_CAMPAIGNS
     once = sensitivity_of(0, 1, rows=rows)
     reach = stack([totals.counts, redeemed])
+    minimum, (low, high) = MinimumGroup(plan.minimum), SALES
     answers = await asyncio.gather(
-        release(party, reach, noise["reach"], sensitivity=once + once, to=to, minimum=MinimumGroup(plan.minimum)),
-        release_mean(party, sales, totals.counts, noise["sales"], low=SALES[0], high=SALES[1], rows=rows, to=to),
+        release(party, reach, noise["reach"], sensitivity=once + once, to=to, minimum=minimum),
+        release_mean(
+            party, sales, totals.counts, noise["sales"], low=low, high=high, rows=rows, to=to, minimum=minimum
+        ),
     )
     return dict(zip(SHARES, answers, strict=True))
 

@@ -29,7 +29,7 @@ def test_figures_are_the_truth_within_their_errors(epsilon: float) -> None:
     answers = released(plan, tables)
     check_released(answers[campaigns.SHOP], campaigns.truth(plan, tables), epsilon)
     for name, figure in answers[campaigns.SHOP].items():
-        assert np.array_equal(figure.values, answers[campaigns.MEDIUM][name].values)  # type: ignore[arg-type]
+        assert np.array_equal(figure.values, answers[campaigns.MEDIUM][name].values, equal_nan=True)  # type: ignore[arg-type]
         assert answers[campaigns.HELPER][name].values is None
 
 
