@@ -34,7 +34,10 @@ _L = nb.types.Array(nb.int64, 1, "C")
 
 @nb.njit(cache=True, nogil=True, inline="always")
 def _hash(tags: Tags, i: int, odd: Tags) -> Any:
-    """A random combination of the words; its upper bits are the place."""
+    """A random combination of the words; its upper bits are the part, those below them the place in it.
+
+    Only upper bits of a product are random: of words with zeros below, the lower bits of all products are zeros.
+    """
     return tags[i, 0] * odd[0, 0] + tags[i, 1] * odd[0, 1]
 
 
@@ -63,21 +66,22 @@ def _match(
     slots: Index, at: Index,
 ) -> None:  # fmt: skip
     """at[row of a] = the first row of b with the same tag, or -1. ``slots``: room for any part."""
-    skip, keep = np.uint64(parts), np.uint64(32)  # the place within a part: 32 bits below those of the part
+    skip = np.uint64(parts)
     for p in range(a_starts.size - 1):
-        size = 1  # a power of two above twice the rows of the part
+        size, low = 2, np.uint64(63)  # a power of two above twice the rows of the part; the bits below a place
         while size <= 2 * (b_starts[p + 1] - b_starts[p]):
             size *= 2
+            low -= np.uint64(1)
         last = size - 1
         slots[:size] = -1
         for j in range(b_starts[p], b_starts[p + 1]):
-            s = np.int64((_hash(b, j, odd) << skip) >> keep) & last
+            s = np.int64((_hash(b, j, odd) << skip) >> low)
             while slots[s] >= 0 and not (b[slots[s], 0] == b[j, 0] and b[slots[s], 1] == b[j, 1]):
                 s = (s + 1) & last
             if slots[s] < 0:
                 slots[s] = j
         for i in range(a_starts[p], a_starts[p + 1]):
-            s = np.int64((_hash(a, i, odd) << skip) >> keep) & last
+            s = np.int64((_hash(a, i, odd) << skip) >> low)
             while slots[s] >= 0 and not (b[slots[s], 0] == a[i, 0] and b[slots[s], 1] == a[i, 1]):
                 s = (s + 1) & last
             at[a_rows[i]] = b_rows[slots[s]] if slots[s] >= 0 else -1

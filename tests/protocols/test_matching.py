@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_tags_chosen_to_collide_cost_no_more() -> None:
     assert match(b, b).tolist() == list(range(n))
     b = b[:, ::-1].copy()
     assert match(b, b).tolist() == list(range(n))
+
+
+def test_tags_that_differ_in_their_upper_bits_only_have_places_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rows a part, as of very large tables. If the lower bits of a product were the place: 2^35 steps."""
+    monkeypatch.setattr("protocols.matching._MOST", 1)
+    n = 1 << 18
+    b = np.zeros((n, 2), np.uint64)
+    b[:, 1] = np.arange(n, dtype=np.uint64) << np.uint64(46)
+    started = time.monotonic()
+    assert match(b, b).tolist() == list(range(n))
+    assert time.monotonic() - started < 5
 
 
 def test_all_tags_equal() -> None:
