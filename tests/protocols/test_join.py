@@ -10,7 +10,7 @@ import pandas
 import pytest
 
 from mpc import MemoryCluster, Party, taps
-from mpc.errors import OutOfRange, ProgramDiverged, UnknownParty, WrongType
+from mpc.errors import OutOfRange, ProgramDiverged, ShapeMismatch, UnknownParty, WrongType
 from protocols.errors import CapacityExceeded, ColumnUnfit, DuplicateKeys, KeyInvalid, TableChanged
 from protocols.join import AtLeast, Column, Joined, Source, join
 from protocols.join_helper import helpers_of
@@ -317,6 +317,7 @@ class _Shifty(dict[str, Any]):
         ({"id": [1, 2], "b": [1.0, 2.0**60]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": [1.0, float("inf")]}, WrongType, "column 'b' of party 1"),
         ({"id": [1, 2], "b": ["x", "y"]}, WrongType, "column 'b' of party 1"),
+        ({"id": [1, 2], "b": [[1], [2]]}, ShapeMismatch, "column 'b' of party 1: 2 dimensions"),
         ({"id": [1, 2], "b": np.array(3)}, WrongType, "column 'b' is no array"),
         ({"id": [1, 2]}, ColumnUnfit, "no column 'b'"),
         ({"id": [1, 2, 3], "b": [1, 2]}, ColumnUnfit, "differ in length"),

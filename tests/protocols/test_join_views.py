@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mpc import MemoryCluster, Party, aes
+from mpc import MemoryCluster, Party, aes, taps
 from mpc.transport import Frame
 from protocols import join_helper, join_shuffle
 from protocols.dummies import Dummies, dummies_for
@@ -68,6 +68,20 @@ def test_number_and_sizes_of_messages_depend_on_sizes_only(m: int, t: int, optio
         _run(cluster, tables, {k: v for k, v in options.items() if k != "many"}, **many)
         logs.append(sorted((f.sender, f.receiver, f.label, len(f.payload)) for f in cluster.log))
     assert logs[0] == logs[1] == logs[2]
+
+
+@pytest.mark.parametrize(("how", "flags"), [("inner", 1), ("left", 1), ("union", 2 + 3)])
+@pytest.mark.parametrize("columns", [0, 1, 3])
+def test_a_join_with_a_helper_sends_what_it_says(how: str, flags: int, columns: int) -> None:
+    n, seen = 640, taps.count()
+    tables: list[Table] = [{"id": np.arange(n)} for _ in range(2)]
+    tables[1] |= {f"v{c}": np.arange(n) for c in range(columns)}
+    cluster = MemoryCluster(3, seed=1, tap=seen)
+    _run(cluster, tables, {"how": how})
+    own = 8 * columns if how == "union" else 0  # rows of the second are in a union, as its owner deals them
+    per_row = 32 + (4 + 32 * columns if columns else 0) + own
+    numbers_of_rows = 4 * 8  # to two parties each; the AND of a union is three bits a row
+    assert sum(seen.bytes.values()) == per_row * n + flags * n // 8 + numbers_of_rows
 
 
 @pytest.mark.parametrize("pad", [None, (1.0, 1e-3)])
