@@ -86,11 +86,14 @@ def test_what_one_party_sees_of_align_is_uniform_and_tells_nothing(coalition: tu
     assert homogeneity(*views).min() > 1e-6
 
 
-def test_places_of_a_liar_are_refused() -> None:
+@pytest.mark.parametrize("place", [10, -1, 1000, -(1 << 31), (1 << 31) - 1])
+def test_places_of_a_liar_are_refused(place: int) -> None:
+    """There are 4 + 6 of them; kernels do not check."""
+
     def places(frame: Frame) -> bool:
         return frame.sender == 2 and len(frame.payload) == 4 * 6
 
-    tap = taps.alter(places, lambda payload: np.full(6, 1000, np.int32).tobytes())
+    tap = taps.alter(places, lambda payload: np.array([0, 1, 2, 3, 9, place], np.int32).tobytes())
     rows = np.ones((4, 1), np.uint64)
     with pytest.raises(FrameInvalid, match="party 2 sent places outside"):
         _aligned(MemoryCluster(3, seed=1, tap=tap), rows, np.full(6, -1, np.int32))
