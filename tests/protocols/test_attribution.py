@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from mpc import MemoryCluster, Party
-from mpc.errors import OutOfRange
+from mpc.errors import OutOfRange, ProgramDiverged
 from protocols.attribution import Even, LastTouch, Rule, TimeDecay, UShaped, attribute, most_credit
 from protocols.errors import ColumnUnfit
 from protocols.mechanisms import DiscreteLaplace
@@ -215,6 +215,48 @@ def test_bad_questions_are_refused_before_anything_is_sent(options: Any, error: 
     with pytest.raises(error, match=text):
         cluster.run(program)
     assert not cluster.log
+
+
+@pytest.mark.parametrize(
+    ("seen", "bought", "error", "text"),
+    [
+        (Column(-50, 50), Column(0, 1 << 40), OutOfRange, "'bought' of party 1: times below 2\\^40"),
+        (Column(-(1 << 40), 0), Column(-50, 50), OutOfRange, "'seen' of party 0: times below 2\\^40"),
+        (Column(), Column(-50, 50), ColumnUnfit, "'seen' of party 0: whole numbers with bounds"),
+        (Column(-50, 50), Column(-50, 50, frac=4), ColumnUnfit, "'bought' of party 1: whole numbers with bounds"),
+    ],
+)
+def test_times_need_bounds_and_are_whole(seen: Column, bought: Column, error: type[Exception], text: str) -> None:
+    cluster = MemoryCluster(3, seed=1, keep=True)
+    exposures = Source(0, {"id": INTEGERS}, {"seen": seen, "campaign": Column(0, CAMPAIGNS - 1)})
+    conversions = Source(1, {"id": INTEGERS}, {"amount": Column(0, 1000), "bought": bought})
+
+    async def program(party: Party) -> None:
+        await attribute(party, exposures, conversions, tables(1, 5, 5)[0], **OPTIONS)
+
+    with pytest.raises(error, match=text):
+        cluster.run(program)
+    assert not cluster.log
+
+
+def test_rounding_is_in_the_bound_of_one_person() -> None:
+    """What is left of values of 0 is rounding only."""
+    seen = {"id": np.full(12, 7), "seen": np.arange(12), "campaign": np.arange(12) % CAMPAIGNS}
+    bought = {"id": [7], "bought": [12], "amount": [0]}
+    _, values = attributed(MemoryCluster(3, seed=1), [seen, bought], TimeDecay(7), touches=12)
+    assert 0 < np.abs(values).sum() <= float(most_credit(1, high=0))
+
+
+@pytest.mark.parametrize("change", [{"rule": Even()}, {"window": 3}, {"each": 2}])
+def test_parties_that_ask_for_other_credits_are_found_out(change: dict[str, Any]) -> None:
+    given = tables(1, 5, 5)
+
+    async def program(party: Party) -> None:
+        options = {**OPTIONS, **(change if party.index == 2 else {})}
+        await attribute(party, *SOURCES, given[party.index] if party.index < 2 else None, **options)
+
+    with pytest.raises(ProgramDiverged):
+        MemoryCluster(3, seed=1).run(program)
 
 
 def test_times_out_of_bounds_are_found_at_their_owner() -> None:
