@@ -117,6 +117,17 @@ def test_mean_variance_minimum_maximum_are_pandas(m: int, n: int, frac: int | No
     assert most.tolist() == expected(*rows, "max", grid).tolist()
 
 
+def test_variance_of_too_few_rows_is_zero() -> None:
+    codes, values = np.array([0, 0, 1, 1, 1]), np.array([3, 7, 1, 2, 7])
+
+    async def program(c: Any, v: Any, w: Any, _: Any) -> Any:
+        groups = group_by(c, 2)
+        return await groups.var(v, ddof=2), await groups.var(w, ddof=2)
+
+    for found in on_rows(3, program, codes, values, values + 0.5):
+        assert np.allclose(found, [0, 62 / 3], atol=1e-3)  # the mean is no integer
+
+
 def test_variance_of_large_deviations_does_not_wrap() -> None:
     codes = np.array([0, 0, 1, 1, 1, 2])
     values = np.array([-40_000.5, 60_000.25, 1e6, 1e6 + 3, 1e6 - 3, 1e7])

@@ -75,10 +75,11 @@ def test_number_and_sizes_of_messages_depend_on_sizes_only(m: int, t: int, optio
 def test_a_join_with_a_helper_sends_what_it_says(how: str, flags: int, columns: int) -> None:
     n, seen = 640, taps.count()
     tables: list[Table] = [{"id": np.arange(n)} for _ in range(2)]
+    tables[0]["a"] = np.arange(n)
     tables[1] |= {f"v{c}": np.arange(n) for c in range(columns)}
     cluster = MemoryCluster(3, seed=1, tap=seen)
     _run(cluster, tables, {"how": how})
-    own = 8 * columns if how == "union" else 0  # rows of the second are in a union, as its owner deals them
+    own = 8 + (8 * columns if how == "union" else 0)  # of the rows in the result, as their owner deals them
     per_row = 32 + (4 + 32 * columns if columns else 0) + own
     numbers_of_rows = 4 * 8  # to two parties each; the AND of a union is three bits a row
     assert sum(seen.bytes.values()) == per_row * n + flags * n // 8 + numbers_of_rows
