@@ -29,7 +29,8 @@ from protocols.errors import ColumnUnfit
 from protocols.exact import as_exact, check_rows, is_whole
 from protocols.group_by import group_by
 from protocols.row_counts import tell_rows
-from protocols.sources import OwnRows, Source, check_sources, read
+from protocols.source_rows import OwnRows, read
+from protocols.sources import Source, check_sources
 
 __all__ = ["Attribution", "Even", "LastTouch", "Rule", "TimeDecay", "UShaped", "attribute", "most_credit"]
 
@@ -111,7 +112,7 @@ async def attribute(
     values and m = 3. Range: a total below 2^62, or 2^(62 - max(16, f)) but for LastTouch. Leaks: to all how many rows
     each table has, unless its source says ``rows=``. Any t < m/2. Two persons are taken for one with probability n^2 /
     2^62. Error: none for LastTouch; Even and UShaped round each part down to a multiple of 2^-16; TimeDecay 2^-10.
-    Raises at the owner before anything is sent: see sources.read; at all OutOfRange, ColumnUnfit, UnknownParty.
+    Raises at the owner before anything is sent: see source_rows.read; at all OutOfRange, ColumnUnfit, UnknownParty.
 
     1. The owners share their rows: person, time, campaign or value.
     2. Sort all rows by person and time, an exposure before a conversion of the same time.

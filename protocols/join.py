@@ -29,7 +29,8 @@ from protocols.join_helper import by_helper
 from protocols.join_plan import AtLeast, Found, How, Plan, check_how, is_union
 from protocols.join_shuffle import by_shuffle
 from protocols.row_counts import tell_rows
-from protocols.sources import Column, OwnRows, Source, check_sources, read
+from protocols.source_rows import OwnRows, read
+from protocols.sources import Column, Source, check_sources
 
 __all__ = ["AtLeast", "Column", "Joined", "Source", "join"]
 
@@ -96,7 +97,7 @@ async def join(
     of tags, 4 n of places, 32 c n of values. Leaks: to all the numbers of rows, unless a source says ``rows=``. With
     a helper: to the helper how many rows match. Without: to all, for each number, how many keys are in so many tables.
     Against t parties, semi-honest.
-    Raises at the owner before anything is sent: see sources.read. At all: UnknownParty, OutOfRange, ColumnUnfit.
+    Raises at the owner before anything is sent: see source_rows.read. At all: UnknownParty, OutOfRange, ColumnUnfit.
 
     1. The owners read their rows, and tell how many there are.
     2. Rows of the first source (of all) find out which others have their key, and get the values there.

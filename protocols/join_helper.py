@@ -26,7 +26,7 @@ from mpc.shuffle import from_table, to_table
 from protocols.dummies import Dummies
 from protocols.join_plan import Found, Plan
 from protocols.matching import match
-from protocols.sources import OwnRows, rows_in
+from protocols.source_rows import OwnRows, rows_in
 
 __all__ = ["Side", "by_helper", "match_pair", "repeated"]
 

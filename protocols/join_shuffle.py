@@ -18,7 +18,7 @@ from mpc.party import Party
 from mpc.permutation import Index
 from protocols.join_helper import repeated
 from protocols.join_plan import Found, Plan
-from protocols.sources import OwnRows
+from protocols.source_rows import OwnRows
 
 __all__ = ["by_shuffle"]
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from mpc.errors import OutOfRange
 from mpc.party import Party
-from protocols.sources import MOST_ROWS, OwnRows, Source
+from protocols.source_rows import OwnRows
+from protocols.sources import MOST_ROWS, Source
 
 __all__ = ["tell_rows"]
 

@@ -18,7 +18,7 @@ from protocols.join import AtLeast, Column, Source, join
 from protocols.keys import digests
 from protocols.matching import match
 from protocols.profiles import INTEGERS
-from protocols.sources import OwnRows
+from protocols.source_rows import OwnRows
 from tests.mpc.views import CoalitionCluster, homogeneity, uniformity
 
 Table = dict[str, Any]
@@ -133,7 +133,7 @@ def _guessed(monkeypatch: pytest.MonkeyPatch) -> int:
             salts.append(salt)
             return digests(columns, profiles, salt, what=what)
 
-        patch.setattr("protocols.sources.digests", remember)
+        patch.setattr("protocols.source_rows.digests", remember)
         _run(cluster, [{"id": np.arange(50)}, {"id": np.arange(50)}])
     assert salts[0] == salts[1]
     known, _ = digests([np.arange(1000)], [INTEGERS], salts[0], what="all keys")
