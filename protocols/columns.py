@@ -10,9 +10,10 @@ import numpy as np
 from mpc.arrays import SecretArray, SecretBits
 from mpc.errors import ShapeMismatch, WrongType
 from mpc.exchange import public_share
-from mpc.secret import Secret, local
+from mpc.secret import Secret, local, operation
+from mpc.truncate import truncate
 
-__all__ = ["all_set", "as_flags", "as_numbers", "check_columns", "constant", "listed", "read_on_grid"]
+__all__ = ["all_set", "as_flags", "as_numbers", "check_columns", "constant", "cut_at_point", "listed", "read_on_grid"]
 
 
 def check_columns(present: Any, columns: Mapping[str, Any], *, whole: Collection[str] = ()) -> None:
@@ -73,3 +74,19 @@ def constant(x: SecretArray, words: Any, frac: int) -> SecretArray:
 def read_on_grid(x: SecretArray, frac: int) -> SecretArray:
     """The same words read with so many fractional bits. Local."""
     return SecretArray(x.party, x.share, frac)
+
+
+async def cut_at_point(d: SecretArray) -> tuple[SecretArray, SecretArray]:
+    """(high, low), integers, with the word of d = high 2^frac + low and |low| <= 2^frac (t + 1/2). Rounds: 2 (m = 3).
+
+    Squares of d need not fit a word, those of its parts do. Leaks nothing.
+    """
+    high = await _nearest(await d)
+    return high, read_on_grid(d, 0) - high * (1 << d.frac)
+
+
+@operation(SecretArray, lambda d: d.shape)
+async def _nearest(d: SecretArray) -> SecretArray:
+    """d to the nearest integer, or one beside it."""
+    half = 1 << (d.frac - 1)
+    return SecretArray(d.party, await truncate(d.party, (read_on_grid(d, 0) + half).share, d.frac))

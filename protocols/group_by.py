@@ -36,8 +36,7 @@ from mpc.quotients import rescale
 from mpc.relations import where
 from mpc.secret import operation
 from mpc.shapes import stack
-from mpc.truncate import truncate
-from protocols.columns import as_flags, as_numbers, check_columns, listed, read_on_grid
+from protocols.columns import as_flags, as_numbers, check_columns, cut_at_point, listed, read_on_grid
 from protocols.exact import is_whole
 from protocols.own_rows import encode_codes
 from protocols.segments import sorted_segments
@@ -171,8 +170,7 @@ class GroupBy:
         d = await read_on_grid(x, 0) - await _spread(self.codes, self.present, floor)
         parts: list[SecretArray] = [d * d, d]
         if x.frac:
-            high = await _halved(d, x.frac)
-            low = d - high * (1 << x.frac)
+            high, low = await cut_at_point(read_on_grid(d, x.frac))
             parts = [high * high, read_on_grid(high * low, x.frac - 1), read_on_grid(low * low, 2 * x.frac)]
         found = (await self.totals(parts)).sums
         enough = totals.counts > ddof
@@ -235,9 +233,3 @@ async def _spread(codes: SecretArray, present: SecretBits | None, values: Secret
     planes = await to_bits(party, codes.share, values.size.bit_length())
     here = None if present is None else present.words
     return SecretArray(party, await grouping.spread(party, planes, here, values.share, n), values.frac)
-
-
-@operation(SecretArray)
-async def _halved(d: SecretArray, f: int) -> SecretArray:
-    """d / 2^f to the nearest integer, or one beside it."""
-    return SecretArray(d.party, await truncate(d.party, (d + (1 << (f - 1))).share, f))
