@@ -84,7 +84,7 @@ class PairCounts:
     def area(self) -> SecretArray:
         """wins / (2 positives negatives), exact, rounded down to 32 fractional bits; 1/2 if a class is empty.
 
-        Rounds: about 330 (m = 3), of few bytes. Leaks nothing.
+        Rounds: about 380 (m = 3), of few bytes. Leaks nothing.
         """
         p, n = (where(x < 1, 1, x) for x in (self.positives, self.negatives))
         share = quotient(quotient(self.wins, p, self.most, _BITS), n * 2, 2 * self.most)
@@ -118,7 +118,7 @@ async def roc_auc_score(y_true: Column, y_score: SecretArray, *, present: Presen
 
     Sensitivity: 1 over the smaller class, which is secret, so none better than 1. For an approximation with noise:
     release_metrics.release_auc, from counts by public thresholds.
-    Rounds: those of sort_by, about 20 more and area. Sends: sort_by of one key and two columns, 80 bytes a row and
+    Rounds: those of sort_by, about 20 more and area. Sends: sort_by of one key and two columns, 185 bytes a row and
     party more. Leaks nothing.
     """
     return (await pair_counts(y_true, y_score, present=present)).area()
@@ -130,7 +130,7 @@ async def ks_statistic(y_true: Column, y_score: SecretArray, *, present: Present
     Exact, rounded down to 32 fractional bits; 0 if a class is empty. Fewer than 2^27 rows.
     Sensitivity: 1 over the smaller class, so none better than 1; an approximation comes from released counts by public
     thresholds (release_metrics.release_auc gives them), as the largest difference of the rates.
-    Rounds: those of sort_by, 9 log2 n, about 340. Sends: sort_by, 100 bytes a row and party more. Leaks nothing.
+    Rounds: those of sort_by, 9 log2 n, about 380. Sends: sort_by, 225 bytes a row and party more. Leaks nothing.
 
     1. Sort, running counts, the last row of each score, as for AUC.
     2. There, P(row) N - N(row) P for the totals P, N; the largest and the smallest of it.  (2 products; log2 n maxima)
