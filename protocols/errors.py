@@ -14,6 +14,8 @@ __all__ = [
     "GridOverflow",
     "KeyInvalid",
     "MechanismUnfit",
+    "ModelMismatch",
+    "ModelUnsupported",
     "PrecisionTooLow",
     "SensitivityInvalid",
     "SigmaInvalid",
@@ -76,3 +78,11 @@ class ColumnUnfit(UsageError):
 
 class TableChanged(UsageError):
     """An owner's table was changed while it was being read; nothing was sent."""
+
+
+class ModelUnsupported(UsageError):
+    """A model that cannot be computed on shares exactly as its library does; the text says what in it."""
+
+
+class ModelMismatch(UsageError):
+    """A model that is larger than the public size agreed for it, or of another kind. Smaller ones are padded."""

@@ -1,0 +1,162 @@
+"""Model files of XGBoost (JSON) and LightGBM (text) as plain trees, without either library.
+
+A file is read as data only; what it must not contain, or lacks, raises ModelUnsupported, which names it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.errors import ModelUnsupported
+from protocols.tree_models import Link, PlainTree, TreeModel, one_output
+
+__all__ = ["from_lightgbm", "from_xgboost"]
+
+_XGBOOST: dict[str, Link] = {
+    "reg:squarederror": "identity",
+    "reg:absoluteerror": "identity",
+    "reg:pseudohubererror": "identity",
+    "binary:logistic": "sigmoid",
+    "reg:logistic": "sigmoid",
+    "multi:softprob": "softmax",
+    "multi:softmax": "softmax",
+}
+_LIGHTGBM: dict[str, Link] = {
+    "regression": "identity",
+    "regression_l1": "identity",
+    "huber": "identity",
+    "fair": "identity",
+    "quantile": "identity",
+    "binary": "sigmoid",
+    "multiclass": "softmax",
+}
+
+
+def from_xgboost(path: str | PathLike[str]) -> TreeModel:
+    """A file that XGBoost's ``save_model("model.json")`` wrote. All its trees count, also those after best_iteration.
+
+    Raises ModelUnsupported for the boosters dart and gblinear, categorical splits, leaves with several values, and
+    objectives whose prediction is not the sum, its sigmoid or softmax.
+    """
+    try:
+        learner = json.loads(Path(path).read_text())["learner"]
+        booster, objective = learner["gradient_booster"]["name"], learner["objective"]["name"]
+        if booster != "gbtree":
+            raise ModelUnsupported(f"XGBoost booster {booster!r}: only gbtree is supported")
+        if objective not in _XGBOOST:
+            raise ModelUnsupported(f"XGBoost objective {objective!r}: one of {', '.join(_XGBOOST)} is supported")
+        return _xgboost(learner, _XGBOOST[objective])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelUnsupported(f"{path}: no JSON model file of XGBoost ({error!r})") from error
+
+
+def _xgboost(learner: dict[str, Any], link: Link) -> TreeModel:
+    about, model = learner["learner_model_param"], learner["gradient_booster"]["model"]
+    if int(about.get("num_target", "1")) > 1:
+        raise ModelUnsupported(f"an XGBoost model with {about['num_target']} targets: one is supported")
+    outputs = max(1, int(about["num_class"]))
+    base = np.array([float(b) for b in about["base_score"].strip("[]").split(",")])
+    if link == "sigmoid":
+        base = np.log(base / (1 - base))  # the file has the probability
+    trees = tuple(
+        _xgboost_tree(tree, int(output), outputs)
+        for tree, output in zip(model["trees"], model["tree_info"], strict=True)
+    )
+    base = np.broadcast_to(base, (outputs,)).astype(np.float64)
+    return TreeModel(trees, int(about["num_feature"]), base, link, strict=True, float32=True)
+
+
+def _xgboost_tree(tree: dict[str, Any], output: int, outputs: int) -> PlainTree:
+    if any(tree.get("split_type", ())) or any(tree.get("categories", ())):
+        raise ModelUnsupported("categorical splits of XGBoost: encode the categories as numbers before fitting")
+    if int(tree["tree_param"].get("size_leaf_vector", "1")) > 1:
+        raise ModelUnsupported("leaves with several values (multi_strategy='multi_output_tree')")
+    left = np.array(tree["left_children"], np.int64)
+    condition = np.array(tree["split_conditions"], np.float32).astype(np.float64)  # at a leaf: its value
+    return PlainTree(
+        np.where(left < 0, -1, np.array(tree["split_indices"], np.int64)), condition,
+        left, np.array(tree["right_children"], np.int64), np.array(tree["default_left"], np.int64) != 0,
+        one_output(condition, output, outputs),
+    )  # fmt: skip
+
+
+def from_lightgbm(path: str | PathLike[str]) -> TreeModel:
+    """A file that LightGBM's ``save_model`` wrote. All its trees count.
+
+    Missing values as there: by the node's default, or, where no value was missing in training, as 0.
+
+    Raises ModelUnsupported for categorical splits, linear leaves, zeros that count as missing, and objectives whose
+    prediction is not the sum, its sigmoid or softmax.
+    """
+    try:
+        head, *blocks = Path(path).read_text().split("\nTree=")
+        about = _pairs(head)
+        name, *options = about["objective"].split()
+        given = dict(o.split(":") for o in options if ":" in o)
+        if name not in _LIGHTGBM or "sqrt" in options or float(given.get("sigmoid", 1)) != 1:
+            raise ModelUnsupported(
+                f"LightGBM objective {about['objective']!r}: one of {', '.join(_LIGHTGBM)} is supported"
+            )
+        outputs = int(about["num_tree_per_iteration"])
+        share = 1 / max(1, len(blocks) // outputs) if "average_output" in head.splitlines() else 1.0
+        trees = tuple(
+            _lightgbm_tree(_pairs(block.split("\n\n")[0]), j % outputs, outputs, share)
+            for j, block in enumerate(blocks)
+        )
+        features = int(about["max_feature_idx"]) + 1
+        return TreeModel(trees, features, np.zeros(outputs), _LIGHTGBM[name], strict=False, float32=False)
+    except (KeyError, ValueError, IndexError) as error:
+        raise ModelUnsupported(f"{path}: no text model file of LightGBM ({error!r})") from error
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def _lightgbm_tree(tree: dict[str, str], output: int, outputs: int, share: float) -> PlainTree:
+    """Inner nodes first, then the leaves: the file's child -1 - l is leaf l."""
+    if int(tree.get("num_cat", "0")):
+        raise ModelUnsupported("categorical splits of LightGBM: encode the categories as numbers before fitting")
+    if int(tree.get("is_linear", "0")):
+        raise ModelUnsupported("linear leaves of LightGBM (linear_tree)")
+    leaves = int(tree["num_leaves"])
+    inner = leaves - 1
+    value = np.zeros(inner + leaves)
+    value[inner:] = _numbers(tree, "leaf_value", np.float64) * share
+    if not inner:
+        none = np.array([-1], np.int64)
+        return PlainTree(none, np.zeros(1), none, none, np.zeros(1, np.bool_), one_output(value, output, outputs))
+    tail = np.full(leaves, -1, np.int64)
+
+    def children(name: str) -> npt.NDArray[np.int64]:
+        c = _numbers(tree, name, np.int64)
+        return np.concatenate([np.where(c < 0, inner - 1 - c, c), tail])
+
+    threshold = _numbers(tree, "threshold", np.float64)
+    missing = _missing_left(_numbers(tree, "decision_type", np.int64), threshold)
+    return PlainTree(
+        np.concatenate([_numbers(tree, "split_feature", np.int64), tail]),
+        np.concatenate([threshold, np.full(leaves, math.nan)]),
+        children("left_child"), children("right_child"),
+        np.concatenate([missing, tail > 0]), one_output(value, output, outputs),
+    )  # fmt: skip
+
+
+def _missing_left(kind: npt.NDArray[np.int64], threshold: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Bit 0 of ``kind``: categorical; bit 1: the default is left; bits 2 and 3: none, zeros or NaN were missing."""
+    default, missing = (kind & 2) > 0, (kind >> 2) & 3
+    zero_left = threshold >= 0
+    if np.any((missing == 1) & (default != zero_left)):
+        raise ModelUnsupported("zeros that count as missing (zero_as_missing of LightGBM)")
+    return np.where(missing == 0, zero_left, default)
+
+
+def _numbers(tree: dict[str, str], name: str, kind: Any) -> npt.NDArray[Any]:
+    return np.array(tree[name].split(), np.float64 if kind is np.float64 else np.int64)
