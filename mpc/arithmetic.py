@@ -11,7 +11,7 @@ from mpc import ring
 from mpc.exchange import reshare
 from mpc.party import Party
 
-__all__ = ["CHUNK", "matmul", "mul", "outer", "row_dots"]
+__all__ = ["CHUNK", "bilinear", "matmul", "mul", "outer", "row_dots"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -90,7 +90,7 @@ async def matmul(party: Party, x: Words, y: Words) -> Words:
     *output* a multiplier. Leaks nothing.
     """
     lead = np.broadcast_shapes(x.shape[1:-2], y.shape[1:-2])
-    return await _summed(party, x, y, (*lead, x.shape[-2], y.shape[-1]), ring.matmul)
+    return await bilinear(party, x, y, (*lead, x.shape[-2], y.shape[-1]), ring.matmul)
 
 
 async def row_dots(party: Party, x: Words, y: Words) -> Words:
@@ -104,13 +104,13 @@ async def row_dots(party: Party, x: Words, y: Words) -> Words:
         ring.row_dots_into(np.ascontiguousarray(a), np.ascontiguousarray(b), out)
         return out
 
-    return await _summed(party, x, y, x.shape[1:-1], dots)
+    return await bilinear(party, x, y, x.shape[1:-1], dots)
 
 
-async def _summed(
+async def bilinear(
     party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
 ) -> Words:
-    """[product(x, y)], of this shape, for a bilinear function of words."""
+    """[product(x, y)], of this shape, for a bilinear function of words. Costs: as row_dots, by the shape."""
     layout = party.layout
     part = None
     if party.index in layout.multipliers:
