@@ -1,5 +1,5 @@
 """``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``,
-``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``."""
+``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``, ``python -m bench trees --json -``."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ def _arguments() -> argparse.Namespace:
     groups.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 3)")
     groups.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     groups.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    trees = commands.add_parser("trees", help="secret rows through secret decision trees")
+    trees.add_argument("--parties", type=int, default=3)
+    trees.add_argument("--jobs", default="1x1,1x100,10000x1,1000x100", help="rows x trees, comma-separated")
+    trees.add_argument("--depth", type=int, default=6)
+    trees.add_argument("--features", type=int, default=20)
+    trees.add_argument("--repeats", type=int, default=5, help="timed repetitions; the median counts (at least 3)")
+    trees.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    trees.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     joins = commands.add_parser("join", help="private joins, beside duckdb in the clear and OpenMined's PSI")
     joins.add_argument("--sizes", default="65536,1048576", help="rows of each table, comma-separated")
     joins.add_argument("--ops", help=f"semicolon-separated choice of {'; '.join(JOBS)}")
@@ -129,6 +137,36 @@ def _groups(arguments: argparse.Namespace, console: Console) -> None:
     )  # fmt: skip
     Console().print(table)
     Console().print("bytes a row, sent by a party; peak memory for each party, its table included", justify="center")
+
+
+def _trees(arguments: argparse.Namespace, console: Console) -> None:
+    from bench.trees import measure as measure_trees
+
+    try:
+        rows_trees = [tuple(int(n) for n in job.split("x")) for job in arguments.jobs.split(",")]
+        jobs = tuple((rows, trees) for rows, trees in rows_trees)
+    except ValueError:
+        sys.exit(f"--jobs {arguments.jobs}: rows x trees, like 1x100,1000x100")
+    with console.status("") as status:
+        figures = measure_trees(
+            arguments.parties, jobs, depth=arguments.depth, features=arguments.features,
+            repeats=max(3, arguments.repeats), rtt=arguments.rtt, tell=status.update,
+        )  # fmt: skip
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    title = f"{arguments.parties} processes, loopback, TLS 1.3; depth {arguments.depth}, {arguments.features} columns"
+    table = Table(title=title, caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("rows", "trees", "ms", "ns each", "MB", "rounds", "MiB", "in the clear, ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for f in figures:
+        table.add_row(
+            f"{f['size']:,}", f"{f['trees']:,}", f"{f['seconds'] * 1e3:,.1f}", f"{f['ns_per_row_and_tree']:,.0f}",
+            f"{f['bytes_per_party'] / 1e6:,.2f}", str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}",
+            f"{f['plaintext_seconds'] * 1e3:,.1f}",
+        )  # fmt: skip
+    Console().print(table)
+    Console().print("ns for a row and tree; MB sent by a party; in the clear: scikit-learn", justify="center")
 
 
 def _joins(arguments: argparse.Namespace, console: Console) -> None:
@@ -216,6 +254,9 @@ def main() -> None:
         return
     if arguments.command == "groupby":
         _groups(arguments, console)
+        return
+    if arguments.command == "trees":
+        _trees(arguments, console)
         return
     ops = [op.strip() for op in arguments.ops.split(",")]
     unknown = [op for op in ops if op not in OPERATIONS]
