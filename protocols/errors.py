@@ -1,4 +1,4 @@
-"""What can go wrong in keys, noise and release, by whose fault it is. All are found before anything is sent."""
+"""What can go wrong in keys, noise, release and models, by whose fault it is. All are found before anything is sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ __all__ = [
     "MechanismUnfit",
     "ModelMismatch",
     "ModelUnsupported",
+    "NotFitted",
     "PrecisionTooLow",
     "SensitivityInvalid",
     "SigmaInvalid",
     "StockInvalid",
     "TableChanged",
+    "TooFewRows",
 ]
 
 
@@ -86,3 +88,11 @@ class ModelUnsupported(UsageError):
 
 class ModelMismatch(UsageError):
     """A model that is larger than the public size agreed for it, or of another kind. Smaller ones are padded."""
+
+
+class NotFitted(UsageError):
+    """A model is asked for what only ``fit`` gives it."""
+
+
+class TooFewRows(OutOfRange):
+    """Fewer rows than a model needs; their number is public."""
