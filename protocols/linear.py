@@ -15,12 +15,11 @@ from mpc.arrays import SecretArray
 from mpc.encoding import FRAC
 from mpc.errors import OutOfRange
 from mpc.quotients import astype, rescale
-from protocols.columns import constant
 from protocols.errors import TooFewRows
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
 from protocols.fixed_point import column_products, gram, matrix_product, product, scale_bits
 from protocols.solve import FRAC_A, solve
-from protocols.standardise import FRAC_ROOT, Moments, moments, scaled_rows
+from protocols.standardise import FRAC_ROOT, moments, scaled_rows
 
 __all__ = ["LinearRegression", "Ridge", "penalty", "unscaled"]
 
@@ -59,8 +58,8 @@ class _Linear(Estimator):
         here, weights = await row_weights(X, sample_weight, present)
         target = await astype(await as_column(y, n), "f")
         k = scale_bits(n)
-        of_x = await self._moments(X, here, weights)
-        of_y = await self._moments(target.reshape(n, 1), here, weights)
+        of_x = await moments(X, here, weights, centre=self.fit_intercept)
+        of_y = await moments(target.reshape(n, 1), here, weights, centre=self.fit_intercept)
         z = await scaled_rows(X, of_x.mean, of_x.root, here)
         t = await scaled_rows(target.reshape(n, 1), of_y.mean, of_y.root, here)
         a = gram(z, weights, FRAC_A, k)
@@ -74,13 +73,6 @@ class _Linear(Estimator):
         self.n_features_in_ = d
         return self
 
-    async def _moments(self, X: SecretArray, here: SecretArray | None, weights: SecretArray | None) -> Moments:
-        found = await moments(X, here, weights)
-        if self.fit_intercept:
-            return found
-        zero = constant(X, np.zeros(X.shape[1], np.int64), FRAC)
-        return Moments(zero, found.variance, found.scale, found.root)
-
 
 class LinearRegression(_Linear):
     """Least squares, as scikit-learn's.
@@ -89,9 +81,9 @@ class LinearRegression(_Linear):
     the least in the unscaled ones), up to 2^-6 deviations of y in how they share it. Columns are collinear as far as
     an eigenvalue of their correlations is below 2^-12. A constant column gets 0.
 
-    Ranges: those of standardise.moments for X and y; without an intercept also the means below 32 deviations;
-    coefficients below 2^11, standardised ones below 2^7. Error: 2^-13 of standardised coefficients while the least
-    eigenvalue of the correlations is above 2^-10, in inverse proportion to it below.
+    Ranges: those of standardise.moments for X and y (without an intercept, about 0 instead of the mean); coefficients
+    below 2^11, standardised ones below 2^7. Error: 2^-13 of standardised coefficients while the least eigenvalue of the
+    correlations is above 2^-10, in inverse proportion to it below.
 
     Raises TooFewRows for n <= d, whose numbers are public: Ridge has an answer there.
     """

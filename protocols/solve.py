@@ -14,8 +14,8 @@ the way do not add up. How many steps there are depends on d and on a public lea
    right, where b has no part in it.
 
 An eigenvalue of r A r below the least one asked for is damped, not inverted: along it x tends to what the
-pseudo-inverse gives. That is what collinear columns get. No matrix makes the iteration diverge, as every eigenvalue of A X stays
-between 0 and 2.
+pseudo-inverse gives. That is what collinear columns get. No matrix makes the iteration diverge, as every eigenvalue of
+A X stays between 0 and 2.
 """
 
 from __future__ import annotations

@@ -50,11 +50,18 @@ class Moments:
     root: SecretArray
 
 
-async def moments(X: SecretArray, here: SecretArray | None = None, weights: SecretArray | None = None) -> Moments:
+async def moments(
+    X: SecretArray,
+    here: SecretArray | None = None,
+    weights: SecretArray | None = None,
+    *,
+    centre: bool = True,
+) -> Moments:
     """Mean, variance, scale of the columns of X (n, d) of 16 fractional bits.
 
     Args:
         here: (n,), 0 or 1, integers: which rows count. weights: what each counts; 0 where not ``here``.
+        centre: whether squares are taken about the mean; else about 0, and the mean is said to be 0.
 
     Range: deviations from 2^-6 to 2^8, or below 2^-7 (a constant column); |x - mean| < 2^(43 - log2 n) and 2^29; the
     sum of |x| below 2^45, with weights 2^(45 - their bits); at least n / 256 rows count. Error: mean 2 ulp of 2^-16;
@@ -64,11 +71,12 @@ async def moments(X: SecretArray, here: SecretArray | None = None, weights: Secr
     n, d = X.shape
     k = scale_bits(n)
     counts = weights if weights is not None else here
-    if counts is None:
-        inverse = None
+    inverse = None if counts is None else _inverse(counts, k)
+    if not centre:
+        mean = constant(X, np.zeros(d, np.int64), FRAC)
+    elif counts is None or inverse is None:
         mean = X.sum(axis=0) / n
     else:
-        inverse = _inverse(counts, k)
         mean = product(column_products(X, counts, 24, k), inverse, FRAC)
     squares = _squares(X, mean, here if weights is None else None, weights, k)
     if inverse is None:
