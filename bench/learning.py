@@ -1,0 +1,145 @@
+"""Models fitted over real processes and TLS, beside scikit-learn on the pooled rows in the same run."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import linear_model
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from bench.primitives import everyone
+from mpc import LocalCluster, Party
+from mpc.party import current_scope
+from protocols.linear import Ridge
+from protocols.logistic import LogisticRegression
+
+__all__ = ["JOBS", "Figure", "measure"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line. ``coefficient_error``: the largest difference of standardised coefficients from scikit-learn's;
+    ``auc_loss``: by how much the area under the curve is below its, None for a regression."""
+
+    op: str
+    parties: int
+    rows: int
+    features: int
+    seconds: float
+    bytes_per_party: float
+    rounds: int
+    peak_mib_per_party: float
+    coefficient_error: float
+    auc_loss: float | None
+    plaintext_seconds: float
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is fitted to which rows: ``rows`` 0 means the breast cancer data."""
+
+    rows: int
+    features: int
+    ours: Callable[[], Any]
+    theirs: Callable[[], Any]
+
+    def table(self) -> tuple[Any, Any]:
+        """(X standardised, y of 0 and 1)."""
+        if not self.rows:
+            data = load_breast_cancer()
+            return StandardScaler().fit_transform(data.data), data.target
+        r = np.random.default_rng(1)
+        x = r.normal(size=(self.rows, self.features))
+        x[:, 1:] += 0.3 * x[:, :-1]
+        x /= x.std(axis=0)
+        score = x @ (r.normal(size=self.features) / np.sqrt(self.features) * 2)
+        return x, (r.random(self.rows) < 1 / (1 + np.exp(-score))).astype(np.int64)
+
+
+def _newton() -> Any:
+    return LogisticRegression(max_iter=8)
+
+
+def _exact() -> Any:
+    return linear_model.LogisticRegression(solver="newton-cholesky", tol=1e-8, max_iter=200)
+
+
+JOBS = {
+    "newton, breast cancer": _Job(0, 30, _newton, _exact),
+    "newton": _Job(100_000, 100, _newton, _exact),
+    "ridge": _Job(100_000, 100, Ridge, linear_model.Ridge),
+    "newton, 10^6 rows": _Job(1_000_000, 50, _newton, _exact),
+}
+
+
+@dataclass(frozen=True)
+class _Timing:
+    seconds: list[float]
+    sent: list[int]
+    depth: list[tuple[int, int]]
+    peak: float
+    coef: npt.NDArray[Any]
+    intercept: npt.NDArray[Any]
+
+
+async def _timed(party: Party, work: tuple[str, int]) -> _Timing:
+    name, repeats = work
+    job = JOBS[name]
+    x, y = job.table() if party.index < 2 else (None, None)
+    X = await party.input(x if party.index == 0 else None, owner=0)
+    target = await party.input(y if party.index == 1 else None, owner=1)
+    del x, y
+    timing = _Timing([], [], [], 0.0, np.empty(0), np.empty(0))
+    model = job.ours()
+    for _ in range(repeats):
+        await everyone(party)
+        depth, sent = current_scope().depth, party.transport.traffic.bytes_sent
+        begin = time.perf_counter()
+        await model.fit(X, target)
+        timing.seconds.append(time.perf_counter() - begin)
+        timing.sent.append(party.transport.traffic.bytes_sent - sent)
+        timing.depth.append((depth, current_scope().depth))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    coef, intercept = await party.reveal(model.coef_), await party.reveal(model.intercept_)
+    return replace(timing, peak=peak, coef=np.asarray(coef), intercept=np.asarray(intercept))
+
+
+def measure(parties: int, ops: list[str], *, repeats: int = 3, rtt: float = 0.0) -> list[dict[str, Any]]:
+    """A figure for each job, as dictionaries. A repetition takes as long as its slowest party; the median is reported."""
+    return [asdict(_figure(parties, op, repeats, rtt)) for op in ops]
+
+
+def _figure(parties: int, op: str, repeats: int, rtt: float) -> Figure:
+    job = JOBS[op]
+    with LocalCluster(parties=parties, rtt=rtt) as cluster:
+        answers = cluster.run(_timed, [(op, repeats)] * parties)
+    x, y = job.table()
+    begin = time.perf_counter()
+    theirs = job.theirs().fit(x, y)
+    plain = time.perf_counter() - begin
+    ours = answers[0]
+    loss = None
+    if hasattr(theirs, "predict_proba"):
+        loss = roc_auc_score(y, theirs.decision_function(x)) - roc_auc_score(y, x @ ours.coef.reshape(-1))
+    return Figure(
+        op=op,
+        parties=parties,
+        rows=x.shape[0],
+        features=x.shape[1],
+        seconds=statistics.median([max(times) for times in zip(*(a.seconds for a in answers), strict=True)]),
+        bytes_per_party=statistics.mean(a.sent[-1] for a in answers),
+        rounds=max(a.depth[-1][1] for a in answers) - max(a.depth[-1][0] for a in answers),
+        peak_mib_per_party=max(a.peak for a in answers),
+        coefficient_error=float(np.abs((ours.coef - theirs.coef_) * x.std(axis=0)).max()),
+        auc_loss=None if loss is None else float(loss),
+        plaintext_seconds=plain,
+    )

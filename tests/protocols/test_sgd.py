@@ -1,0 +1,91 @@
+"""Mini-batches: the same steps as in the clear, and scikit-learn's accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import linear_model
+from sklearn.datasets import load_breast_cancer
+from sklearn.preprocessing import StandardScaler
+
+from mpc.errors import OutOfRange
+from protocols.logistic import LogisticRegression
+from protocols.sgd import Descent
+from tests.protocols.fitted import each_m, fitted, sizes_sent
+
+
+def _rows(n: int, d: int) -> tuple[Any, Any]:
+    r = np.random.default_rng([n, d])
+    x = StandardScaler().fit_transform(r.normal(size=(n, d)))
+    return x, r.random(n) < 1 / (1 + np.exp(-x @ r.normal(size=d)))
+
+
+def _in_the_clear(x: Any, y: Any, counts: Any, penalty: float, how: Descent) -> Any:
+    z = np.column_stack([x, np.ones(len(x))])
+    beta, velocity = np.zeros(z.shape[1]), np.zeros(z.shape[1])
+    pull = np.append(np.full(x.shape[1], penalty), 0)
+    for epoch, rows in how.batches(len(x)):
+        p = 1 / (1 + np.exp(-z[rows] @ beta))
+        gradient = z[rows].T @ (counts[rows] * (p - y[rows])) / len(rows) + pull * beta
+        velocity = how.momentum * velocity - how.rate / (1 + epoch) * gradient
+        beta = beta + velocity
+    return beta
+
+
+@each_m
+@pytest.mark.parametrize("weighted", [False, True])
+def test_steps_are_those_in_the_clear(m: int, weighted: bool) -> None:
+    x, y = _rows(90, 3)
+    r = np.random.default_rng(1)
+    weights = np.rint(r.uniform(0, 2, 90) * 64) / 64 if weighted else None
+    present = r.random(90) < 0.8 if weighted else None
+    options = {"batch_size": 20, "learning_rate": 0.3, "momentum": 0.8, "max_iter": 3, "random_state": 5}
+
+    async def body(X: Any, Y: Any, W: Any, P: Any) -> Any:
+        model = await LogisticRegression(2.0, solver="sgd", **options).fit(X, Y, W, present=P)
+        return [model.coef_[0], model.intercept_]
+
+    coef, intercept = fitted(m, body, x, y, weights, present)
+    counts = weights * present if weighted else np.ones(90)
+    expected = _in_the_clear(x, y, counts, 1 / (2.0 * 90), Descent(0.3, 0.8, 20, 3, 5))
+    np.testing.assert_allclose(np.append(coef, intercept), expected, rtol=0, atol=2e-3)
+
+
+def test_accuracy_on_breast_cancer() -> None:
+    data = load_breast_cancer()
+    x, y = StandardScaler().fit_transform(data.data), data.target.astype(bool)
+
+    async def body(X: Any, Y: Any) -> Any:
+        model = await LogisticRegression(solver="sgd", batch_size=32, max_iter=15).fit(X, Y)
+        return [await model.score(X, Y), model.converged_]
+
+    score, _ = fitted(3, body, x, y)
+    assert score > linear_model.LogisticRegression().fit(x, y).score(x, y) - 0.003
+
+
+def test_order_of_rows() -> None:
+    batches = list(Descent(0.1, 0.9, 4, 2, 7).batches(10))
+    assert [(epoch, len(rows)) for epoch, rows in batches] == [(0, 4), (0, 4), (0, 2), (1, 4), (1, 4), (1, 2)]
+    for epoch in range(2):
+        rows = np.concatenate([r for e, r in batches if e == epoch])
+        assert sorted(rows) == list(range(10))
+
+
+def test_messages_depend_on_sizes_only() -> None:
+    async def body(X: Any, Y: Any) -> Any:
+        await LogisticRegression(solver="sgd", max_iter=2, batch_size=8).fit(X, Y)
+        return []
+
+    x, y = _rows(20, 2)
+    assert sizes_sent(body, x, y, seed=1) == sizes_sent(body, np.zeros((20, 2)), np.ones(20, bool), seed=2)
+
+
+@pytest.mark.parametrize("options", [{"learning_rate": 0}, {"momentum": 1.0}, {"batch_size": 0}, {"learning_rate": 17}])
+def test_parameters_out_of_range(options: Any) -> None:
+    async def body(X: Any, Y: Any) -> Any:
+        return [(await LogisticRegression(solver="sgd", **options).fit(X, Y)).coef_]
+
+    with pytest.raises(OutOfRange):
+        fitted(3, body, *_rows(20, 2))
