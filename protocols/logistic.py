@@ -11,22 +11,23 @@ import numpy as np
 import mpc
 from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import FRAC
-from mpc.errors import OutOfRange
+from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.quotients import rescale
 from mpc.shapes import concatenate
-from protocols.columns import constant
+from protocols.columns import as_numbers, constant
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
 from protocols.fixed_point import matrix_product, product, scale_bits
-from protocols.linear import FRAC_COEF, unscaled
+from protocols.linear import FRAC_COEF
 from protocols.newton import FRAC_BETA, FRAC_PENALTY, Problem, newton
 from protocols.sgd import Descent, descend
+from protocols.softmax import MOST_UNKNOWNS, softmax, softmax_newton
 from protocols.standardise import FRAC_ROOT, Moments, as_they_are, moments, scaled_rows
 
 __all__ = ["LogisticRegression"]
 
 
 class LogisticRegression(Estimator):
-    """scikit-learn's, for two classes.
+    """scikit-learn's, for two classes or more (softmax).
 
     Args:
         C: inverse strength of the penalty on coefficients in the columns' own units; math.inf for none.
@@ -48,8 +49,8 @@ class LogisticRegression(Estimator):
     3.4e-5. Ranges: |decision| < 2^21, coefficients below 2^11, 1 / (C n) < 2^10 times the squared deviation.
 
     Attributes:
-        coef_: (1, d), intercept_: (1,), secret, 24 bits. converged_: SecretBits (). n_iter_, classes_, n_features_in_:
-        public.
+        coef_: (1, d), intercept_: (1,), of more than two classes (K, d) and (K,), secret, 24 bits.
+        converged_: SecretBits (). n_iter_, classes_, n_features_in_: public.
     """
 
     coef_: SecretArray
@@ -80,15 +81,18 @@ class LogisticRegression(Estimator):
         """Fit to the rows present.
 
         Args:
-            X: (n, d). y: (n,), labels as integers, or SecretBits, where 1 stands for the second class.
+            X: (n, d). y: (n,), labels as integers, or SecretBits, where 1 stands for the second of two classes.
 
-        Rounds: "newton" about 110, and 150 a step; "sgd" 15 a batch (m = 3). Leaks nothing.
+        Rounds: "newton" about 110, and 150 a step; "sgd" 15 a batch; for more than two classes by half more and thrice
+        as many (m = 3). Leaks nothing.
         """
         self._check()
         X = await as_rows(X)
         n, d = X.shape
+        if self.solver == "newton" and len(self.classes) > 2 and len(self.classes) * (d + 1) > MOST_UNKNOWNS:
+            raise OutOfRange(f"{len(self.classes)} classes, {d} features: classes (d + 1) <= {MOST_UNKNOWNS}; use sgd")
         here, weights = await row_weights(X, sample_weight, present)
-        target = await as_column(y if isinstance(y, SecretBits) else y == self.classes[1], n)
+        target = await self._target(y, n)
         weights = await self._class_weights(target, here, weights)
         counts = here if weights is None else weights
         if self.solver == "sgd":
@@ -98,22 +102,39 @@ class LogisticRegression(Estimator):
             z, over = await scaled_rows(X, found.mean, found.root, here), 2.0 ** scale_bits(n)
         by = 0.0 if math.isinf(self.C) else 1 / (self.C * over)
         pull = rescale(rescale(product(found.root, found.root, FRAC_ROOT), FRAC_PENALTY) * by, FRAC_PENALTY)
-        beta = self._start(X, found)
+        beta = await self._start(X, found)
         if self.fit_intercept:
             z = await concatenate([z, constant(X, np.full((n, 1), 1 << FRAC), FRAC)], axis=1)
             pull = concatenate([pull, constant(X, np.zeros(1, np.int64), FRAC_PENALTY)])
-        if self.solver == "sgd":
-            beta, step = await descend(z, target, counts, await pull, beta, self._descent())
-        else:
-            result = await newton(Problem(z, target, counts, await pull), beta, self.max_iter)
-            beta, step = result.beta, result.step
+        beta, step = await self._solve(Problem(z, target, counts, await pull), beta)
         self.converged_ = await ((step <= self.tol) & (step >= -self.tol)).all()
         await self._adopt(beta, found)
         self.n_iter_, self.classes_, self.n_features_in_ = self.max_iter, np.asarray(self.classes), d
         return self
 
-    def _descent(self) -> Descent:
-        return Descent(self.learning_rate, self.momentum, self.batch_size, self.max_iter, self.random_state)
+    async def _solve(self, problem: Problem, beta: SecretArray) -> tuple[SecretArray, SecretArray]:
+        """(beta, the last step): (K or 1, columns), 24 bits."""
+        two = len(self.classes) == 2
+        if self.solver == "sgd":
+            how = Descent(self.learning_rate, self.momentum, self.batch_size, self.max_iter, self.random_state)
+            start = beta[0] if two else beta.T
+            found, step = await descend(problem.z, problem.y, problem.counts, problem.penalty, start, how)
+            return (found.reshape(1, -1), step) if two else (found.T, step)
+        if two:
+            result = await newton(problem, beta[0], self.max_iter)
+            return result.beta.reshape(1, -1), result.step
+        return await softmax_newton(problem, beta, self.max_iter)
+
+    async def _target(self, y: Any, n: int) -> SecretArray:
+        """0 or 1: (n,) for two classes, else (n, K)."""
+        if isinstance(y, SecretBits):
+            if len(self.classes) != 2:
+                raise OutOfRange(f"y of bits beside {len(self.classes)} classes: labels as integers are needed")
+            return await as_column(y, n)
+        labels = await as_column(y, n)
+        if len(self.classes) == 2:
+            return await as_numbers(labels == self.classes[1])
+        return await as_numbers(labels.reshape(n, 1) == np.asarray(self.classes))
 
     def _check(self) -> None:
         if not self.C > 0:
@@ -127,8 +148,8 @@ class LogisticRegression(Estimator):
             )
         if int(self.max_iter) != self.max_iter or self.max_iter < 1:
             raise OutOfRange(f"max_iter={self.max_iter!r}: a positive integer")
-        if len(set(self.classes)) != len(self.classes) or len(self.classes) != 2:
-            raise OutOfRange(f"classes={self.classes!r}: two different labels")
+        if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
+            raise OutOfRange(f"classes={self.classes!r}: at least two different labels")
         if isinstance(self.class_weight, Mapping):
             if set(self.class_weight) - set(self.classes):
                 raise OutOfRange(f"class_weight={self.class_weight!r}: labels that are not among {self.classes!r}")
@@ -143,56 +164,66 @@ class LogisticRegression(Estimator):
         """What each row counts, with the weight of its class."""
         if self.class_weight is None:
             return weights
-        n = target.shape[0]
+        n, classes = target.shape[0], len(self.classes)
         bits = min(16, 28 - scale_bits(n))
+        marks = mpc.stack([1 - target, target], axis=1) if classes == 2 else target
         if isinstance(self.class_weight, Mapping):
-            low, high = (
-                constant(target, np.array(round(self.class_weight.get(c, 1.0) * 2**bits)), bits) for c in self.classes
-            )
+            words = [round(self.class_weight.get(c, 1.0) * 2**bits) for c in self.classes]
+            of_class = constant(target, np.array(words), bits)
         else:
-            ones = target if here is None else target * here
-            positive = ones.sum()
-            rows = constant(target, np.array(n), 0) if here is None else here.sum()
-            low, high = (rescale(rows / (count * 2), bits) for count in (rows - positive, positive))
-        of_class = low + target * (high - low)
+            rows = marks.sum(axis=0) if here is None else here @ marks
+            of_class = rescale(rows.sum() / (rows * classes), bits)
+        each: SecretArray = marks @ of_class
         counts = here if weights is None else weights
-        return await (of_class if counts is None else product(of_class, counts, bits))
+        return await (each if counts is None else product(each, counts, bits))
 
-    def _start(self, X: SecretArray, found: Moments) -> SecretArray:
-        d = X.shape[1]
+    async def _start(self, X: SecretArray, found: Moments) -> SecretArray:
+        """Where to begin: (K or 1, columns), 24 bits."""
+        d, lines = X.shape[1], 1 if len(self.classes) == 2 else len(self.classes)
         if not (self.warm_start and hasattr(self, "coef_")):
-            return constant(X, np.zeros(d + self.fit_intercept, np.int64), FRAC_BETA)
-        beta = product(self.coef_[0], found.scale, FRAC_BETA)
+            return constant(X, np.zeros((lines, d + self.fit_intercept), np.int64), FRAC_BETA)
+        if self.coef_.shape != (lines, d):
+            raise ShapeMismatch(f"warm_start: the last fit had coefficients {self.coef_.shape}, this one {(lines, d)}")
+        beta = await product(self.coef_, found.scale.reshape(1, d), FRAC_BETA)
         if not self.fit_intercept:
             return beta
-        level = self.intercept_ + matrix_product(found.mean.reshape(1, d), self.coef_[0], FRAC_COEF)
-        return concatenate([beta, level])  # type: ignore[no-any-return]
+        level = self.intercept_ + matrix_product(self.coef_, found.mean, FRAC_COEF)
+        return await concatenate([beta, level.reshape(lines, 1)], axis=1)  # type: ignore[no-any-return]
 
     async def _adopt(self, beta: SecretArray, found: Moments) -> None:
-        d = found.root.shape[0]
-        coef = product(beta[:d], found.root, FRAC_COEF)
-        self.coef_ = await coef.reshape(1, d)
-        level = beta[d:] if self.fit_intercept else constant(coef, np.zeros(1, np.int64), FRAC_COEF)
-        self.intercept_ = await unscaled(coef, found.mean, level)
+        lines, d = beta.shape[0], found.root.shape[0]
+        self.coef_ = await product(beta[:, :d], found.root.reshape(1, d), FRAC_COEF)
+        level = beta[:, d] if self.fit_intercept else constant(beta, np.zeros(lines, np.int64), FRAC_COEF)
+        self.intercept_ = await (level - matrix_product(self.coef_, found.mean, FRAC_COEF))
 
     async def decision_function(self, X: Any) -> SecretArray:
-        """X @ coef_ + intercept_, (n,), 16 bits. Rounds: 3 (m = 3). Leaks nothing."""
+        """X @ coef_.T + intercept_: (n,) for two classes, else (n, K); 16 bits. Rounds: 3 (m = 3). Leaks nothing."""
         coef = self._fitted("coef_")
         X = await as_rows(X, self.n_features_in_)
-        out: SecretArray = matrix_product(X, coef[0], FRAC) + rescale(self.intercept_, FRAC)
-        return await out
+        out: SecretArray = matrix_product(X, coef.T, FRAC) + rescale(self.intercept_, FRAC)
+        return await (out if len(self.classes) > 2 else out[:, 0])
 
     async def predict_proba(self, X: Any) -> SecretArray:
-        """Probabilities (n, 2), 16 bits, each off by 3.4e-5 at most. Rounds: 12 (m = 3). Leaks nothing."""
-        p = mpc.sigmoid(await self.decision_function(X))
+        """Probabilities (n, K), 16 bits, each off by 3.4e-5 at most, of more than two classes by 1.3e-4.
+
+        Rounds: 12, or 43 + 9 ceil(log2 K) (m = 3). Leaks nothing.
+        """
+        score = await self.decision_function(X)
+        if len(self.classes) > 2:
+            return await softmax(score)
+        p = mpc.sigmoid(score)
         both: SecretArray = await mpc.stack([1 - p, p], axis=1)
         return both
 
     async def predict(self, X: Any) -> SecretArray:
-        """The likelier label, (n,). Rounds: 11 (m = 3). Leaks nothing."""
-        above = ((await self.decision_function(X)) > 0).to_array()
+        """The likeliest label, (n,), the first of equal ones. Rounds: 11, or 20 ceil(log2 K) (m = 3). Leaks nothing."""
+        score = await self.decision_function(X)
+        if len(self.classes) > 2:
+            place = score.argmax(axis=1)
+            marks = as_numbers(place.reshape(-1, 1) == np.arange(len(self.classes)))
+            return await (marks @ np.asarray(self.classes))
         low, high = self.classes
-        labels: SecretArray = above * (high - low) + low
+        labels: SecretArray = (score > 0).to_array() * (high - low) + low
         return await labels
 
     async def score(self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None) -> SecretArray:

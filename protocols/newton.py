@@ -26,7 +26,7 @@ from protocols.columns import read_on_grid
 from protocols.fixed_point import column_products, gram, matrix_product, product, scale_bits
 from protocols.solve import FRAC_A, Inverse, invert
 
-__all__ = ["FRAC_BETA", "FRAC_PENALTY", "Fit", "Problem", "newton"]
+__all__ = ["FRAC_BETA", "FRAC_PENALTY", "Fit", "Problem", "chosen_step", "newton"]
 
 FRAC_BETA = 24
 FRAC_PENALTY = 34
@@ -89,11 +89,21 @@ async def _one(problem: Problem, beta: SecretArray) -> tuple[SecretArray, Secret
     slopes = matrix_product(_errors(problem, mpc.sigmoid(score - shorter)), along, 30, k)
     bend = matrix_product(pull.reshape(1, -1), delta, 30)
     drag = matrix_product(product(problem.penalty, delta, 30).reshape(1, -1), delta, 30)
-    slopes = slopes + bend - stack([rescale(read_on_grid(drag[0], 30 + j), 30) for j in range(3)])
+    step = await chosen_step(delta, at_start, slopes + bend, drag[0])
+    return await (beta - step), step, inverse
+
+
+def chosen_step(delta: SecretArray, at_start: SecretArray, slopes: SecretArray, drag: SecretArray) -> SecretArray:
+    """delta by the longest of 1, 1/2, 1/4 that will do, else 1/16.
+
+    Args:
+        at_start: (1,), the slope of the loss at the start, downwards. slopes: (3,), those at the ends of the steps, but
+            for ``drag``, (), by which a whole step changes that of the penalty. All of 30 bits.
+    """
+    slopes = slopes - stack([rescale(read_on_grid(drag, 30 + j), 30) for j in range(3)])
     falls = (slopes + read_on_grid(at_start, 33) + _SLACK >= 0).to_array()
     sixteenths = 1 + (falls * np.array(_GAINS)).sum()
-    step = await rescale(read_on_grid(delta * sixteenths, FRAC_BETA + 4), FRAC_BETA)
-    return await (beta - step), step, inverse
+    return rescale(read_on_grid(delta * sixteenths, FRAC_BETA + 4), FRAC_BETA)
 
 
 def _errors(problem: Problem, p: SecretArray) -> SecretArray:
