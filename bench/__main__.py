@@ -1,5 +1,6 @@
 """``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``,
-``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``, ``python -m bench trees --json -``."""
+``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``, ``python -m bench join --json -``,
+``python -m bench trees --json -``, ``python -m bench learning --json -``."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from rich.table import Table
 
 from bench.join import JOBS
 from bench.join import measure as measure_joins
+from bench.learning import JOBS as MODELS
+from bench.learning import measure as measure_models
 from bench.machine import describe
 from bench.marks import lines, run, write
 from bench.noise import BATCH
@@ -66,6 +69,12 @@ def _arguments() -> argparse.Namespace:
     joins.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     joins.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     joins.add_argument("--write", action="store_true", help="measure the README's table of joins, and put it there")
+    models = commands.add_parser("learning", help="models fitted to shared rows, beside scikit-learn in the clear")
+    models.add_argument("--parties", type=int, default=3)
+    models.add_argument("--ops", help=f"semicolon-separated choice of {'; '.join(MODELS)}")
+    models.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 1)")
+    models.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    models.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     marks = commands.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -200,6 +209,30 @@ def _joins(arguments: argparse.Namespace, console: Console) -> None:
     Console().print("duckdb: the same join in the open; PSI: OpenMined's, two parties, opened to one", justify="center")
 
 
+def _models(arguments: argparse.Namespace, console: Console) -> None:
+    ops = [op.strip() for op in arguments.ops.split(";")] if arguments.ops else list(MODELS)
+    if unknown := [op for op in ops if op not in MODELS]:
+        sys.exit(f"no model {'; '.join(unknown)}: choose from {'; '.join(MODELS)}")
+    with console.status("models"):
+        figures = measure_models(arguments.parties, ops, repeats=max(1, arguments.repeats), rtt=arguments.rtt)
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    title = f"{arguments.parties} processes, loopback, TLS 1.3"
+    table = Table(title=title, caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("model", "rows", "columns", "seconds", "MB", "rounds", "MiB", "coef.", "AUC", "sklearn"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    for f in figures:
+        table.add_row(
+            f["op"], f"{f['rows']:,}", f"{f['features']}", f"{f['seconds']:.3f}", f"{f['bytes_per_party'] / 1e6:,.1f}",
+            str(f["rounds"]), f"{f['peak_mib_per_party']:,.0f}", f"{f['coefficient_error']:.1e}",
+            "" if f["auc_loss"] is None else f"{f['auc_loss']:.1e}", f"{f['plaintext_seconds']:.3f}",
+        )  # fmt: skip
+    Console().print(table)
+    legend = "coef.: largest difference of standardised coefficients from scikit-learn's; AUC: how much is lost"
+    Console().print(legend, justify="center")
+
+
 def _write(figures: list[dict[str, Any]], where: str) -> None:
     text = json.dumps(figures, indent=1) + "\n"
     if where == "-":
@@ -257,6 +290,9 @@ def main() -> None:
         return
     if arguments.command == "trees":
         _trees(arguments, console)
+        return
+    if arguments.command == "learning":
+        _models(arguments, console)
         return
     ops = [op.strip() for op in arguments.ops.split(",")]
     unknown = [op for op in ops if op not in OPERATIONS]

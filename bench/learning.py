@@ -69,6 +69,10 @@ def _newton() -> Any:
     return LogisticRegression(max_iter=8)
 
 
+def _sgd() -> Any:
+    return LogisticRegression(solver="sgd", max_iter=1)
+
+
 def _exact() -> Any:
     return linear_model.LogisticRegression(solver="newton-cholesky", tol=1e-8, max_iter=200)
 
@@ -76,6 +80,7 @@ def _exact() -> Any:
 JOBS = {
     "newton, breast cancer": _Job(0, 30, _newton, _exact),
     "newton": _Job(100_000, 100, _newton, _exact),
+    "sgd, one epoch": _Job(100_000, 100, _sgd, _exact),
     "ridge": _Job(100_000, 100, Ridge, linear_model.Ridge),
     "newton, 10^6 rows": _Job(1_000_000, 50, _newton, _exact),
 }
