@@ -119,7 +119,7 @@ async def _timed(party: Party, work: tuple[str, int]) -> _Timing:
 
 
 def measure(parties: int, ops: list[str], *, repeats: int = 3, rtt: float = 0.0) -> list[dict[str, Any]]:
-    """A figure for each job, as dictionaries. A repetition takes as long as its slowest party; the median is reported."""
+    """A figure for each job, as dictionaries. A repetition takes as long as its slowest party; the median counts."""
     return [asdict(_figure(parties, op, repeats, rtt)) for op in ops]
 
 
