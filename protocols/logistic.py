@@ -17,6 +17,7 @@ from mpc.shapes import concatenate
 from protocols.columns import as_numbers, constant
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
 from protocols.fixed_point import matrix_product, product, scale_bits
+from protocols.inference import Curvature
 from protocols.linear import FRAC_COEF
 from protocols.newton import FRAC_BETA, FRAC_PENALTY, Problem, newton
 from protocols.sgd import Descent, descend
@@ -107,6 +108,7 @@ class LogisticRegression(Estimator):
             z = await concatenate([z, constant(X, np.full((n, 1), 1 << FRAC), FRAC)], axis=1)
             pull = concatenate([pull, constant(X, np.zeros(1, np.int64), FRAC_PENALTY)])
         beta, step = await self._solve(Problem(z, target, counts, await pull), beta)
+        self._scales = found, over
         self.converged_ = await ((step <= self.tol) & (step >= -self.tol)).all()
         await self._adopt(beta, found)
         self.n_iter_, self.classes_, self.n_features_in_ = self.max_iter, np.asarray(self.classes), d
@@ -122,6 +124,7 @@ class LogisticRegression(Estimator):
             return (found.reshape(1, -1), step) if two else (found.T, step)
         if two:
             result = await newton(problem, beta[0], self.max_iter)
+            self._inverse = result.inverse
             return result.beta.reshape(1, -1), result.step
         return await softmax_newton(problem, beta, self.max_iter)
 
@@ -195,6 +198,19 @@ class LogisticRegression(Estimator):
         self.coef_ = await product(beta[:, :d], found.root.reshape(1, d), FRAC_COEF)
         level = beta[:, d] if self.fit_intercept else constant(beta, np.zeros(lines, np.int64), FRAC_COEF)
         self.intercept_ = await (level - matrix_product(self.coef_, found.mean, FRAC_COEF))
+
+    async def standard_errors(self) -> tuple[SecretArray, SecretArray]:
+        """Of coef_ (1, d) and intercept_ (1,), secret, 24 bits: the inverse of the log-likelihood's curvature.
+
+        With a penalty its curvature is in it, so they are those of the shrunken estimates, not of the true ones. For
+        solver "newton" and two classes; else OutOfRange. Ranges, errors, rounds: Curvature.errors. Leaks nothing.
+        """
+        self._fitted("coef_")
+        if self.solver != "newton" or len(self.classes) != 2:
+            raise OutOfRange('standard errors: solver "newton" and two classes only')
+        found, rows = self._scales
+        slopes, level = await Curvature(self._inverse, found, rows, self.fit_intercept).errors()
+        return slopes.reshape(1, -1), level
 
     async def decision_function(self, X: Any) -> SecretArray:
         """X @ coef_.T + intercept_: (n,) for two classes, else (n, K); 16 bits. Rounds: 3 (m = 3). Leaks nothing."""

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from mpc import LocalCluster
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from protocols.errors import NotFitted
+from protocols.inference import p_values
 from protocols.logistic import LogisticRegression
 from tests.protocols.fitted import each_m, fitted, program, sizes_sent
 
@@ -117,6 +118,26 @@ def test_warm_start_needs_fewer_steps() -> None:
     np.testing.assert_allclose(again, first, rtol=0, atol=1e-3)
     np.testing.assert_allclose(intercept, _theirs(x, y, None, None).intercept_, rtol=0, atol=2e-3)
     assert converged
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_standard_errors(fit_intercept: bool) -> None:
+    x, y = _rows(200, 3)
+
+    async def body(X: Any, Y: Any) -> Any:
+        model = await LogisticRegression(math.inf, fit_intercept=fit_intercept).fit(X, Y)
+        return [model.coef_, *await model.standard_errors()]
+
+    coef, slopes, level = fitted(3, body, x, y)
+    theirs = _theirs(x, y, None, None, math.inf, fit_intercept=fit_intercept)
+    z = np.column_stack([x, np.ones(200)]) if fit_intercept else x
+    p = theirs.predict_proba(x)[:, 1]
+    expected = np.sqrt(np.diag(np.linalg.inv(z.T @ (z * (p * (1 - p))[:, None]))))
+    np.testing.assert_allclose(slopes[0], expected[:3], rtol=5e-3)
+    if fit_intercept:
+        np.testing.assert_allclose(level[0], expected[3], rtol=5e-3)
+    z_score = np.abs(theirs.coef_[0]) / expected[:3]
+    np.testing.assert_allclose(p_values(coef, slopes)[0], [math.erfc(v / math.sqrt(2)) for v in z_score], atol=1e-3)
 
 
 # -- degenerate data ---------------------------------------------------------------------------
