@@ -135,6 +135,22 @@ def test_fewer_rows_than_features() -> None:
     )
 
 
+def test_standard_errors() -> None:
+    x, y = _rows(120, 3)
+    present = np.arange(120) % 4 > 0
+
+    async def body(X: Any, Y: Any, P: Any) -> Any:
+        full = await LinearRegression().fit(X, Y)
+        part = await LinearRegression().fit(X, Y, present=P)
+        return await full.standard_errors(), await part.standard_errors()
+
+    for found, kept in zip(fitted(3, body, x, y, present), (present | True, present), strict=True):
+        z = np.column_stack([x[kept], np.ones(kept.sum())])
+        _, squares, *_ = np.linalg.lstsq(z, y[kept])
+        variance = squares[0] / (kept.sum() - 4) * np.diag(np.linalg.inv(z.T @ z))
+        np.testing.assert_allclose(found, np.sqrt(variance[:3]), rtol=5e-3)
+
+
 def test_scaler_there_and_back() -> None:
     x, _ = _rows(50, 3)
     x = np.column_stack([x, np.full(50, 7.0)])
