@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from mpc.arrays import SecretArray, SecretBits
+from mpc.encoding import FRAC
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.quotients import astype, rescale
 from mpc.secret import Secret
@@ -64,7 +65,7 @@ async def as_rows(X: Any, features: int | None = None) -> SecretArray:
         raise TooFewRows(f"X of shape {X.shape}: at least 2 rows are needed")
     if d < 1 or (features is not None and d != features):
         raise ShapeMismatch(f"X of shape {X.shape}: {features or 'at least one'} features are needed")
-    return await astype(X, "f")
+    return X if X.frac == FRAC else await astype(X, "f")  # as it is: astype copies
 
 
 async def as_column(y: Any, n: int, name: str = "y") -> SecretArray:

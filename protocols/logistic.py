@@ -96,16 +96,18 @@ class LogisticRegression(Estimator):
         target = await self._target(y, n)
         weights = await self._class_weights(target, here, weights)
         counts = here if weights is None else weights
+        level = self.fit_intercept
         if self.solver == "sgd":
-            found, z, over = as_they_are(X), X, float(n)
+            found, over = as_they_are(X), float(n)
+            ones = constant(X, np.full((n, 1), 1 << FRAC), FRAC)
+            z = await concatenate([X, ones], axis=1) if level else X
         else:
-            found = await moments(X, here, weights, centre=self.fit_intercept)
-            z, over = await scaled_rows(X, found.mean, found.root, here), 2.0 ** scale_bits(n)
+            found, over = await moments(X, here, weights, centre=level), 2.0 ** scale_bits(n)
+            z = await scaled_rows(X, found.mean, found.root, here, level)
         by = 0.0 if math.isinf(self.C) else 1 / (self.C * over)
         pull = rescale(rescale(product(found.root, found.root, FRAC_ROOT), FRAC_PENALTY) * by, FRAC_PENALTY)
         beta = await self._start(X, found)
-        if self.fit_intercept:
-            z = await concatenate([z, constant(X, np.full((n, 1), 1 << FRAC), FRAC)], axis=1)
+        if level:
             pull = concatenate([pull, constant(X, np.zeros(1, np.int64), FRAC_PENALTY)])
         beta, step = await self._solve(Problem(z, target, counts, await pull), beta)
         self._scales = found, over

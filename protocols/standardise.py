@@ -169,24 +169,26 @@ def _wide(column: Words, like: Words) -> Words:
     return np.broadcast_to(column, like.shape).copy()
 
 
-@operation(SecretArray, lambda X, mean, root, here=None: X.shape)
+@operation(SecretArray, lambda X, mean, root, here=None, level=False: (X.shape[0], X.shape[1] + level))
 async def scaled_rows(
-    X: SecretArray, mean: SecretArray, root: SecretArray, here: SecretArray | None = None
+    X: SecretArray, mean: SecretArray, root: SecretArray, here: SecretArray | None = None, level: bool = False
 ) -> SecretArray:
     """(x - mean) root with 16 bits, and 0 in rows that are not ``here``; |result| < 2^17.
 
-    Rounds: 3 a block of 2^15 rows, 4 with ``here`` (m = 3). Sends: 13 bytes an element, 21 with ``here``.
-    Leaks nothing.
+    ``level`` appends a column of ones, for an intercept. Rounds: 3 a block of 2^15 rows, 4 with ``here`` (m = 3).
+    Sends: 13 bytes an element, 21 with ``here``. Leaks nothing.
     """
-    party, (n, _) = X.party, X.shape
-    out = np.empty_like(X.share)
+    party, (n, d) = X.party, X.shape
+    out = np.empty((party.layout.k, n, d + level), np.uint64)
+    if level:
+        out[:, :, d] = public_share(party, np.full(1, 1 << FRAC, np.uint64))
 
     async def part(rows: slice) -> None:
         apart = X.share[:, rows] - mean.share[:, None, :]
         if here is not None:
             apart = await arithmetic.mul(party, apart, _wide(here.share[:, rows, None], apart))
         apart = await arithmetic.mul(party, apart, _wide(root.share[:, None, :], apart))
-        out[:, rows] = await shifted(party, apart, -root.frac)
+        out[:, rows, :d] = await shifted(party, apart, -root.frac)
 
     for rows in blocks(n):
         await party.launch("rows", lambda rows=rows: part(rows)).result()  # type: ignore[misc]
