@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 WARM   := $(VENV)/.warmed
 ARGS   ?=
+# Test files side by side, as many as there are cores up to four: many of them start processes and wait for them.
+TOGETHER ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -52,10 +54,10 @@ demo-banks demo-registries demo-campaigns: demo-%: setup
 demos: demo-banks demo-registries demo-campaigns
 
 test: setup
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" $(TOGETHER) $(ARGS)
 
 test-all: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(TOGETHER) $(ARGS)
 
 check: $(STAMP)
 	@$(BIN)/ruff check .
