@@ -28,7 +28,10 @@ FRAC_COEF = 24
 
 
 class _Linear(Estimator):
-    """What both have: coef_ (d,) and intercept_ (), secret, 24 fractional bits; n_features_in_."""
+    """What both have: coef_ (d,) and intercept_ (), secret, 24 fractional bits; n_features_in_.
+
+    in_range_: SecretBits (), whether the columns and y are, see standardise.Moments; else the rest is a wrong number.
+    """
 
     fit_intercept: bool
     coef_: SecretArray
@@ -95,6 +98,7 @@ class _Linear(Estimator):
         slope = product(beta, of_x.root, 30)
         self.coef_ = await product(slope, of_y.scale, FRAC_COEF)
         self.intercept_ = await unscaled(self.coef_, of_x.mean, rescale(of_y.mean[0], FRAC_COEF))
+        self.in_range_ = await (of_x.in_range & of_y.in_range)
         self.n_features_in_ = d
         return self
 

@@ -38,7 +38,8 @@ class LogisticRegression(Estimator):
         solver: "newton", to scikit-learn's coefficients; "sgd", mini-batches (sgd.py), cheaper and rougher, for
             standardised columns only: StandardScaler makes such.
         max_iter: steps, or epochs of "sgd"; always all are taken: when the fit was good enough would tell something.
-        tol: ``converged_`` says whether the last step, or epoch, moved no standardised coefficient by more.
+        tol: ``converged_`` says whether the last step, or epoch, moved no standardised coefficient by more,
+            and the columns are in range (standardise.Moments.in_range; not looked at by "sgd").
         warm_start: begin at the last fit's coefficients.
         batch_size, learning_rate, momentum, random_state: of "sgd"; the last is the seed of the public order of rows.
 
@@ -111,7 +112,7 @@ class LogisticRegression(Estimator):
             pull = concatenate([pull, constant(X, np.zeros(1, np.int64), FRAC_PENALTY)])
         beta, step = await self._solve(Problem(z, target, counts, await pull), beta)
         self._scales = found, over
-        self.converged_ = await ((step <= self.tol) & (step >= -self.tol)).all()
+        self.converged_ = await (((step <= self.tol) & (step >= -self.tol)).all() & found.in_range)
         await self._adopt(beta, found)
         self.n_iter_, self.classes_, self.n_features_in_ = self.max_iter, np.asarray(self.classes), d
         return self

@@ -35,6 +35,7 @@ class StandardScaler(Estimator):
 
     Attributes:
         mean_, var_, scale_: (d,), secret. n_features_in_: d.
+        in_range_: SecretBits (), whether every deviation is in range: else the rest is a wrong number.
     """
 
     def __init__(self, *, with_mean: bool = True, with_std: bool = True) -> None:
@@ -45,6 +46,7 @@ class StandardScaler(Estimator):
         X = await as_rows(X)
         found = await moments(X, *await row_weights(X, sample_weight, present))
         self.n_features_in_ = X.shape[1]
+        self.in_range_ = found.in_range
         self.mean_, self.var_, self.scale_, self._root = found.mean, found.variance, found.scale, found.root
         return self
 

@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 import mpc
 from mpc import arithmetic
-from mpc.arrays import SecretArray
+from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import FRAC
 from mpc.exchange import public_share
 from mpc.quotients import rescale
 from mpc.relations import where
 from mpc.secret import operation
 from mpc.truncate import truncate
-from protocols.columns import constant, read_on_grid
+from protocols.columns import all_set, constant, read_on_grid
 from protocols.fixed_point import blocks, column_products, product, scale_bits, shifted
 
 __all__ = ["FRAC_ROOT", "Moments", "as_they_are", "moments", "scaled_rows"]
@@ -42,12 +42,14 @@ class Moments:
         variance: (d,), by the number of rows, 22 bits.
         scale: (d,), the square root of it, 20 bits; 1 for a constant column.
         root: 1 / scale, 28 bits.
+        in_range: (), set if every deviation is below 2^8, not set if one is from 2^8.5 to 2^18.
     """
 
     mean: SecretArray
     variance: SecretArray
     scale: SecretArray
     root: SecretArray
+    in_range: SecretBits
 
 
 def as_they_are(X: SecretArray) -> Moments:
@@ -58,6 +60,7 @@ def as_they_are(X: SecretArray) -> Moments:
         constant(X, one << _FRAC_VARIANCE, _FRAC_VARIANCE),
         constant(X, one << 20, 20),
         constant(X, one << FRAC_ROOT, FRAC_ROOT),
+        all_set(X[0, 0]),
     )
 
 
@@ -98,7 +101,8 @@ async def moments(
     used = where(flat, constant(variance, np.full(d, 1 << _FRAC_VARIANCE), _FRAC_VARIANCE), variance)
     root = inverse_root(used)
     scale = product(used, root, 20)
-    return Moments(await mean, await variance, await scale, await root)
+    in_range = ((squares < 2.0**17) & (squares > -1)).all()  # a row counts 2 at most on average
+    return Moments(await mean, await variance, await scale, await root, await in_range)
 
 
 def _inverse(counts: SecretArray, k: int) -> SecretArray:

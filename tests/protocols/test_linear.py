@@ -13,6 +13,7 @@ from mpc import LocalCluster
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from protocols.errors import NotFitted, TooFewRows
 from protocols.linear import LinearRegression, Ridge
+from protocols.logistic import LogisticRegression
 from protocols.preprocessing import StandardScaler
 from tests.protocols.fitted import each_m, fitted, program, sizes_sent
 
@@ -150,6 +151,20 @@ def test_standard_errors() -> None:
         _, squares, *_ = np.linalg.lstsq(z, y[kept])
         variance = squares[0] / (kept.sum() - 4) * np.diag(np.linalg.inv(z.T @ z))
         np.testing.assert_allclose(found, np.sqrt(variance[:3]), rtol=5e-3)
+
+
+@pytest.mark.parametrize(("deviation", "fits"), [(1.0, True), (200.0, True), (400.0, False), (1e5, False)])
+def test_columns_out_of_range_are_told(deviation: float, fits: bool) -> None:
+    x, y = _rows(60, 2)
+    x = x / x.std(axis=0) * [1.0, deviation]
+
+    async def body(X: Any, Y: Any, P: Any) -> Any:
+        scaler = await StandardScaler().fit(X, present=P)
+        model = await Ridge().fit(X, Y)
+        logistic = await LogisticRegression(max_iter=7).fit(X, Y > 0)
+        return scaler.in_range_, model.in_range_, logistic.converged_
+
+    assert [bool(f) for f in fitted(3, body, x, y, np.ones(60, bool))] == [fits] * 3
 
 
 def test_scaler_there_and_back() -> None:
