@@ -26,7 +26,7 @@ __all__ = ["spread", "sums"]
 
 Words = npt.NDArray[np.uint64]
 
-_CHUNK = 1 << 20  # words of one component of the one-hot vectors and products of a chunk
+_CHUNK = 1 << 21  # words of one component of the one-hot vectors and products of a chunk
 
 
 def _step(layout: Layout, width: int) -> int:
@@ -76,7 +76,7 @@ async def sums(party: Party, planes: Words, here: Words | None, columns: Words, 
         if dealing:
             _add_dots(party, u, products, v, part)
 
-    await party.in_chunks("group", n, _step(layout, 1 + c), piece)
+    await party.in_chunks("group", n, _step(layout, 1 + c), piece, window=6)
     total = await reshare(party, part if dealing else None, party.layout.multipliers, part.shape)
     last = whole - total.sum(axis=-1, dtype=np.uint64)
     table = np.concatenate([total, last[..., None]], axis=-1)
