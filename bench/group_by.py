@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import duckdb
@@ -13,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.primitives import everyone
+from bench.timing import Timing, cost, timed
 from mpc import LocalCluster, Party
-from mpc.party import current_scope
-from protocols.group_by import group_by
+from protocols.group_by import Totals, group_by
 
 __all__ = ["Figure", "measure"]
 
@@ -41,42 +39,27 @@ class Figure:
     times_plaintext: float
 
 
-@dataclass(frozen=True)
-class _Timing:
-    seconds: list[float]
-    sent: list[int]
-    depth: list[tuple[int, int]]
-    peak: float
-    totals: npt.NDArray[Any]
-
-
 def _table(rows: int, groups: int, sums: int) -> tuple[Any, Any, Any]:
     """(codes, present, columns (sums, rows)): seven rows of eight are present."""
     r = np.random.default_rng(1)
     return r.integers(0, groups, rows), r.integers(0, 8, rows) > 0, r.integers(-_VALUES, _VALUES, (sums, rows))
 
 
-async def _timed(party: Party, job: tuple[int, int, int, int]) -> _Timing:
+async def _timed(party: Party, job: tuple[int, int, int, int]) -> tuple[Timing, npt.NDArray[Any]]:
     rows, groups, sums, repeats = job
     codes, present, columns = _table(rows, groups, sums) if party.index < 3 else (None, None, [None] * sums)
     own = await party.input(codes, owner=0)
     here = await (await party.input(None if present is None else present.astype(int), owner=1) != 0)
     values = [await party.input(column, owner=2) for column in columns]
-    timing = _Timing([], [], [], 0.0, np.empty(0))
-    totals = None
-    for _ in range(repeats + 1):  # the first one warms up
-        await everyone(party)
-        depth, sent = current_scope().depth, party.transport.traffic.bytes_sent
-        begin = time.perf_counter()
+
+    async def work(_: int) -> Totals:
         totals = await group_by(own, groups, present=here).totals(values)
         for figure in (totals.counts, *totals.sums):
             await figure
-        timing.seconds.append(time.perf_counter() - begin)
-        timing.sent.append(party.transport.traffic.bytes_sent - sent)
-        timing.depth.append((depth, current_scope().depth))
-    assert totals is not None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return replace(timing, peak=peak, totals=await party.reveal(totals.table()))
+        return totals
+
+    timing, totals = await timed(party, repeats + 1, work)
+    return timing, await party.reveal(totals.table())
 
 
 def _plaintext(rows: int, groups: int, sums: int, repeats: int) -> tuple[float, npt.NDArray[Any]]:
@@ -107,20 +90,20 @@ def measure(
     with LocalCluster(parties=parties, rtt=rtt) as cluster:
         answers = cluster.run(_timed, [(rows, groups, sums, repeats)] * parties)
     plain, expected = _plaintext(rows, groups, sums, repeats)
-    np.testing.assert_array_equal(answers[0].totals, expected)
-    seconds = statistics.median([max(times) for times in zip(*(a.seconds for a in answers), strict=True)][1:])
+    np.testing.assert_array_equal(answers[0][1], expected)
+    taken = cost([timing for timing, _ in answers])
     figure = Figure(
         op="group-by",
         parties=parties,
         size=rows,
         groups=groups,
         sums=sums,
-        seconds=seconds,
-        ns_per_row=seconds / max(1, rows) * 1e9,
-        bytes_per_party=statistics.mean(a.sent[-1] for a in answers),
-        rounds=max(a.depth[-1][1] for a in answers) - max(a.depth[-1][0] for a in answers),
-        peak_mib_per_party=max(a.peak for a in answers),
+        seconds=taken.seconds,
+        ns_per_row=taken.seconds / max(1, rows) * 1e9,
+        bytes_per_party=taken.bytes_per_party,
+        rounds=taken.rounds,
+        peak_mib_per_party=taken.peak_mib_per_party,
         plaintext_seconds=plain,
-        times_plaintext=seconds / plain,
+        times_plaintext=taken.seconds / plain,
     )
     return [asdict(figure)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -11,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.primitives import everyone
+from bench.timing import Timing, cost, timed
 from mpc import LocalCluster, Party
-from mpc.party import current_scope
-from protocols.join import Column, Source, join
+from protocols.join import Column, Joined, Source, join
 from protocols.join_plan import How
 from protocols.profiles import INTEGERS
 
@@ -78,16 +76,8 @@ def tables_of(job: Job, n: int) -> list[dict[str, np.ndarray[Any, Any]]]:
     return out
 
 
-@dataclass(frozen=True)
-class _Timing:
-    seconds: list[float]
-    sent: list[int]
-    depth: list[tuple[int, int]]
-    peak: float
-    count: int
-
-
-async def _timed(party: Party, given: tuple[Job, int, int]) -> _Timing:
+async def _timed(party: Party, given: tuple[Job, int, int]) -> tuple[Timing, int]:
+    """Also how many rows are in the result."""
     job, n, repeats = given
     mine = tables_of(job, n)[party.index] if party.index < job.tables else None
     names = [f"v{c}" for c in range(job.columns)]
@@ -95,20 +85,14 @@ async def _timed(party: Party, given: tuple[Job, int, int]) -> _Timing:
         Source(i, {"id": INTEGERS}, {name: Column(0, 1000) for name in names} if i == 1 else {})
         for i in range(job.tables)
     ]
-    seconds, sent, depth, count = [], [], [], 0
-    for _ in range(repeats + 1):  # the first one warms up
-        await everyone(party)
-        before, at = party.transport.traffic.bytes_sent, current_scope().depth
-        begin = time.perf_counter()
+
+    async def work(_: int) -> Joined:
         joined = await join(party, sources, mine, how=job.how, method=job.method, pad=job.pad)
         await joined.present
-        seconds.append(time.perf_counter() - begin)
-        sent.append(party.transport.traffic.bytes_sent - before)
-        depth.append((at, current_scope().depth))
-        count = int(await party.reveal(joined.present.sum()))
-        del joined
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return _Timing(seconds, sent, depth, peak, count)
+        return joined
+
+    timing, joined = await timed(party, repeats + 1, work)
+    return timing, int(await party.reveal(joined.present.sum()))
 
 
 def _plain(job: Job, n: int) -> tuple[float, int]:
@@ -123,7 +107,7 @@ def _plain(job: Job, n: int) -> tuple[float, int]:
     query = f"SELECT count(*){names} FROM t0 JOIN t1 USING (id)"
     if job.how == "union":
         query = f"SELECT count(*) FROM ({' UNION '.join(f'SELECT id FROM t{i}' for i in range(job.tables))})"
-    times = []
+    times, found = [], None
     for _ in range(4):
         begin = time.perf_counter()
         found = connection.execute(query).fetchone()
@@ -170,9 +154,8 @@ def measure(
                 answers = cluster.run(_timed, [(job, n, repeats)] * job.parties)
                 threshold = cluster.layout.t
             plain, count = _plain(job, n)
-            assert all(a.count == count for a in answers), (op, n, [a.count for a in answers], count)
-            slowest = [max(times) for times in zip(*(a.seconds for a in answers), strict=True)]
-            seconds = statistics.median(slowest[1:])
+            assert all(found == count for _, found in answers), (op, n, [found for _, found in answers], count)
+            taken = cost([timing for timing, _ in answers])
             if op == "membership":
                 tell(f"OpenMined's PSI, {n:,} keys a side")
             figures.append(
@@ -181,12 +164,12 @@ def measure(
                     parties=job.parties,
                     threshold=threshold,
                     size=n,
-                    seconds=seconds,
-                    ns_per_row=seconds / n * 1e9,
-                    bytes_per_party=statistics.mean(a.sent[-1] for a in answers),
-                    most_bytes=max(a.sent[-1] for a in answers),
-                    rounds=max(a.depth[-1][1] for a in answers) - max(a.depth[-1][0] for a in answers),
-                    peak_mib_per_party=max(a.peak for a in answers),
+                    seconds=taken.seconds,
+                    ns_per_row=taken.seconds / n * 1e9,
+                    bytes_per_party=taken.bytes_per_party,
+                    most_bytes=taken.most_bytes,
+                    rounds=taken.rounds,
+                    peak_mib_per_party=taken.peak_mib_per_party,
                     plain_seconds=plain,
                     psi_seconds=_psi(n) if op == "membership" else None,
                 )

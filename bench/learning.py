@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +14,14 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from bench.primitives import everyone
+from bench.timing import Timing, cost, timed
 from mpc import LocalCluster, Party
-from mpc.party import current_scope
 from protocols.linear import Ridge
 from protocols.logistic import LogisticRegression
 
 __all__ = ["JOBS", "Figure", "measure"]
+
+Coefficients = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -86,36 +85,17 @@ JOBS = {
 }
 
 
-@dataclass(frozen=True)
-class _Timing:
-    seconds: list[float]
-    sent: list[int]
-    depth: list[tuple[int, int]]
-    peak: float
-    coef: npt.NDArray[Any]
-    intercept: npt.NDArray[Any]
-
-
-async def _timed(party: Party, work: tuple[str, int]) -> _Timing:
+async def _timed(party: Party, work: tuple[str, int]) -> tuple[Timing, Coefficients, Coefficients]:
+    """Also the coefficients and intercepts of the last fit."""
     name, repeats = work
     job = JOBS[name]
     x, y = job.table() if party.index < 2 else (None, None)
     X = await party.input(x if party.index == 0 else None, owner=0)
     target = await party.input(y if party.index == 1 else None, owner=1)
     del x, y
-    timing = _Timing([], [], [], 0.0, np.empty(0), np.empty(0))
     model = job.ours()
-    for _ in range(repeats):
-        await everyone(party)
-        depth, sent = current_scope().depth, party.transport.traffic.bytes_sent
-        begin = time.perf_counter()
-        await model.fit(X, target)
-        timing.seconds.append(time.perf_counter() - begin)
-        timing.sent.append(party.transport.traffic.bytes_sent - sent)
-        timing.depth.append((depth, current_scope().depth))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    coef, intercept = await party.reveal(model.coef_), await party.reveal(model.intercept_)
-    return replace(timing, peak=peak, coef=np.asarray(coef), intercept=np.asarray(intercept))
+    timing, _ = await timed(party, repeats, lambda _: model.fit(X, target))
+    return timing, np.asarray(await party.reveal(model.coef_)), np.asarray(await party.reveal(model.intercept_))
 
 
 def measure(parties: int, ops: list[str], *, repeats: int = 3, rtt: float = 0.0) -> list[dict[str, Any]]:
@@ -131,20 +111,20 @@ def _figure(parties: int, op: str, repeats: int, rtt: float) -> Figure:
     begin = time.perf_counter()
     theirs = job.theirs().fit(x, y)
     plain = time.perf_counter() - begin
-    ours = answers[0]
+    coef, taken = answers[0][1], cost([timing for timing, _, _ in answers], warming=0)
     loss = None
     if hasattr(theirs, "predict_proba"):
-        loss = roc_auc_score(y, theirs.decision_function(x)) - roc_auc_score(y, x @ ours.coef.reshape(-1))
+        loss = roc_auc_score(y, theirs.decision_function(x)) - roc_auc_score(y, x @ coef.reshape(-1))
     return Figure(
         op=op,
         parties=parties,
         rows=x.shape[0],
         features=x.shape[1],
-        seconds=statistics.median([max(times) for times in zip(*(a.seconds for a in answers), strict=True)]),
-        bytes_per_party=statistics.mean(a.sent[-1] for a in answers),
-        rounds=max(a.depth[-1][1] for a in answers) - max(a.depth[-1][0] for a in answers),
-        peak_mib_per_party=max(a.peak for a in answers),
-        coefficient_error=float(np.abs((ours.coef - theirs.coef_) * x.std(axis=0)).max()),
+        seconds=taken.seconds,
+        bytes_per_party=taken.bytes_per_party,
+        rounds=taken.rounds,
+        peak_mib_per_party=taken.peak_mib_per_party,
+        coefficient_error=float(np.abs((coef - theirs.coef_) * x.std(axis=0)).max()),
         auc_loss=None if loss is None else float(loss),
         plaintext_seconds=plain,
     )

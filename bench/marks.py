@@ -12,30 +12,47 @@ from bench.machine import describe
 from bench.plot import draw
 from bench.primitives import measure
 
-__all__ = ["MARKS", "lines", "number", "put", "run", "write"]
+__all__ = ["HEAD", "MARKS", "Mark", "lines", "put", "run", "write"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 _MILLION = 1 << 20
+HEAD = ("", "| | asked | reached | |", "|---|---:|---:|---|")
+"""Of a table of marks."""
+
+
+def _number(value: float) -> str:
+    """To two or three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One line: what is measured, at which size, and at most (or at least) how much of which figure."""
+    """One line: what is measured, at which size, and at most (or at least) how much of which figure, or none."""
 
     name: str
     op: str
     size: int
     parties: int
     figure: str
-    limit: float
+    limit: float | None
     unit: str
     scale: float = 1.0
     at_least: bool = False
 
     def met(self, value: float) -> bool:
         """Whether the value reached is good enough."""
+        if self.limit is None:
+            return True
         return value >= self.limit if self.at_least else value <= self.limit
+
+    def line(self, value: float | None) -> str:
+        """A row of the table, in Markdown; None for what could not be measured here."""
+        asked = "" if self.limit is None else f"{'>=' if self.at_least else '<='} {self.limit:g} {self.unit}"
+        if value is None:
+            return f"| {self.name} | {asked} | not installed | |"
+        verdict = "" if self.met(value) else "missed"
+        return f"| {self.name} | {asked} | {_number(value)} {self.unit} | {verdict} |"
 
 
 def _ns(name: str, op: str, limit: float) -> Mark:
@@ -97,23 +114,13 @@ def _value(mark: Mark, figures: list[dict[str, Any]]) -> float:
     return float(found[mark.figure]) * mark.scale
 
 
-def number(value: float) -> str:
-    """To two or three digits."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
-
-
 def lines(figures: list[dict[str, Any]]) -> Iterator[str]:
     """The table, in Markdown."""
     yield f"Three processes on loopback over TLS 1.3, 2^20 elements unless said otherwise. {describe()}."
     yield "Medians; `python -m bench marks --write` makes this table."
-    yield ""
-    yield "| | asked | reached | |"
-    yield "|---|---:|---:|---|"
+    yield from HEAD
     for mark in MARKS:
-        value = _value(mark, figures)
-        sign = ">=" if mark.at_least else "<="
-        verdict = "" if mark.met(value) else "missed"
-        yield f"| {mark.name} | {sign} {mark.limit:g} {mark.unit} | {number(value)} {mark.unit} | {verdict} |"
+        yield mark.line(_value(mark, figures))
 
 
 def put(table: str, begin: str, end: str, readme: Path = _ROOT / "README.md") -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.primitives import everyone
+from bench.timing import Timing, cost, timed
 from mpc import LocalCluster, Party
-from mpc.party import current_scope
 from protocols.accounting import Event, check_event
 from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, Mechanism, RoundedGaussian
 from protocols.noise import sample
@@ -69,36 +66,25 @@ JOBS: dict[str, Job] = {
 }
 
 
-@dataclass(frozen=True)
-class _Timing:
-    seconds: list[float]
-    sent: list[int]
-    depth: list[tuple[int, int]]
-    spread: float
-
-
-async def _timed(party: Party, job: tuple[str, int, str, int]) -> _Timing:
+async def _timed(party: Party, job: tuple[str, int, str, int]) -> tuple[Timing, float]:
+    """Also the standard deviation."""
     name, size, how, repeats = job
     stock = await NoiseStock.open(party, MemoryStore())
     event = check_event(Event(JOBS[name].mechanism, Change((1,), False), size))
     if how == "stock":
         await stock.fill(event.law, size * (repeats + 1))
-    timing = _Timing([], [], [], event.law.standard_deviation)
-    for i in range(repeats + 1):
-        await everyone(party)
-        sent, depth = party.transport.traffic.bytes_sent, current_scope().depth
-        begin = time.perf_counter()
+
+    async def work(i: int) -> None:
         if how == "stock":
             await stock.take(event.law, (size,))
-        else:
-            if how == "cold" and isinstance(JOBS[name].mechanism, DiscreteLaplace):  # a law never asked for before
-                mechanism = DiscreteLaplace(JOBS[name].mechanism.epsilon * (1 - 1e-6 * (i + 1)))  # type: ignore[attr-defined]
-                event = check_event(Event(mechanism, Change((1,), False), size))
-            await sample(party, event.law, (size,))
-        timing.seconds.append(time.perf_counter() - begin)
-        timing.sent.append(party.transport.traffic.bytes_sent - sent)
-        timing.depth.append((depth, current_scope().depth))
-    return timing
+            return
+        law = event.law
+        if how == "cold" and isinstance(JOBS[name].mechanism, DiscreteLaplace):  # a law never asked for before
+            mechanism = DiscreteLaplace(JOBS[name].mechanism.epsilon * (1 - 1e-6 * (i + 1)))  # type: ignore[attr-defined]
+            law = check_event(Event(mechanism, Change((1,), False), size)).law
+        await sample(party, law, (size,))
+
+    return (await timed(party, repeats + 1, work))[0], event.law.standard_deviation
 
 
 def measure(parties: int, repeats: int, tell: Callable[[str], None], rtt: float = 0.0) -> list[dict[str, Any]]:
@@ -113,19 +99,17 @@ def measure(parties: int, repeats: int, tell: Callable[[str], None], rtt: float 
             tell(f"{name}, {how}, {size:,}")
             with LocalCluster(parties=parties, rtt=rtt) as cluster:
                 answers = cluster.run(_timed, [(name, size, how, repeats)] * parties)
-            slowest = [max(times) for times in zip(*(a.seconds for a in answers), strict=True)]
-            seconds = statistics.median(slowest[1:])
-            spread = answers[0].spread
+            taken, spread = cost([timing for timing, _ in answers]), answers[0][1]
             figures.append(
                 Figure(
                     op=name,
                     how=how,
                     parties=parties,
                     size=size,
-                    seconds=seconds,
-                    ns_per_element=seconds / size * 1e9,
-                    bytes_per_party=statistics.mean(a.sent[-1] for a in answers) / size,
-                    rounds=max(a.depth[-1][1] for a in answers) - max(a.depth[-1][0] for a in answers),
+                    seconds=taken.seconds,
+                    ns_per_element=taken.seconds / size * 1e9,
+                    bytes_per_party=taken.bytes_per_party / size,
+                    rounds=taken.rounds,
                     standard_deviation=spread,
                     utility=spread / job.central,
                     utility_partial=math.sqrt(parties / (parties - t)),

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import resource
-import statistics
-import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from bench.baseline import stock_ns_per_element
+from bench.timing import Timing, cost, timed
 from mpc import LocalCluster, Party
-from mpc.party import current_scope
 
-__all__ = ["OPERATIONS", "Figure", "everyone", "measure"]
+__all__ = ["OPERATIONS", "Figure", "measure"]
 
 Work = Callable[[], Awaitable[Any]]
 
@@ -157,38 +154,10 @@ OPERATIONS: dict[str, Callable[[Party, int], Coroutine[Any, Any, tuple[Work, int
 # -- timing ----------------------------------------------------------------------------------------
 
 
-async def everyone(party: Party) -> None:
-    """A barrier: nobody goes on before all have come here."""
-    await party.reveal(party.input(0, owner=0))
-    await party.reveal(party.input(0, owner=1))
-
-
-@dataclass(frozen=True)
-class _Timing:
-    """What one party saw: of each repetition, and its process's peak memory in MiB."""
-
-    elements: int
-    seconds: list[float]
-    sent: list[int]
-    before: list[int]
-    after: list[int]
-    peak: float
-
-
-async def _timed(party: Party, job: tuple[str, int, int]) -> _Timing:
+async def _timed(party: Party, job: tuple[str, int, int]) -> tuple[Timing, int]:
     op, n, repeats = job
     work, elements = await OPERATIONS[op](party, n)
-    timing = _Timing(elements, [], [], [], [], 0.0)
-    for _ in range(repeats + 1):  # the first one warms up
-        await everyone(party)
-        timing.before.append(current_scope().depth)
-        sent = party.transport.traffic.bytes_sent
-        begin = time.perf_counter()
-        await work()
-        timing.seconds.append(time.perf_counter() - begin)
-        timing.sent.append(party.transport.traffic.bytes_sent - sent)
-        timing.after.append(current_scope().depth)
-    return replace(timing, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return (await timed(party, repeats + 1, lambda _: work()))[0], elements
 
 
 def measure(
@@ -202,21 +171,19 @@ def measure(
     for op in ops:
         with LocalCluster(parties=parties, rtt=rtt) as cluster:
             answers = cluster.run(_timed, [(op, size, repeats)] * parties)
-        slowest = [max(times) for times in zip(*(a.seconds for a in answers), strict=True)]
-        elements = answers[0].elements
-        seconds = statistics.median(slowest[1:])
-        ns = seconds / elements * 1e9
+        elements, taken = answers[0][1], cost([timing for timing, _ in answers])
+        ns = taken.seconds / elements * 1e9
         stock = stock_ns_per_element(op, parties) if baseline else None
         figures.append(
             Figure(
                 op=op,
                 parties=parties,
                 size=elements,
-                seconds=seconds,
+                seconds=taken.seconds,
                 ns_per_element=ns,
-                bytes_per_party=statistics.mean(a.sent[-1] for a in answers),
-                rounds=max(a.after[-1] for a in answers) - max(a.before[-1] for a in answers),
-                peak_mib_per_party=max(a.peak for a in answers),
+                bytes_per_party=taken.bytes_per_party,
+                rounds=taken.rounds,
+                peak_mib_per_party=taken.peak_mib_per_party,
                 baseline_ns_per_element=stock,
                 speedup=None if stock is None else stock / ns,
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import RandomForestRegressor
 
-from bench.primitives import everyone
+from bench.timing import Timing, cost, timed
 from mpc import LocalCluster, Party
-from mpc.party import current_scope
 from protocols.tree_models import TreeModel, from_sklearn
 from protocols.trees import share_rows, share_trees
 
@@ -58,31 +55,12 @@ class _Job:
     repeats: int
 
 
-@dataclass(frozen=True)
-class _Timing:
-    seconds: list[float]
-    sent: int
-    depth: tuple[int, int]
-    peak: float
-    predicted: npt.NDArray[Any]
-
-
-async def _timed(party: Party, job: _Job) -> _Timing:
+async def _timed(party: Party, job: _Job) -> tuple[Timing, npt.NDArray[Any]]:
     size: dict[str, Any] = {"depth": job.depth, "trees": job.trees, "features": job.features, "kind": "regressor"}
     model = await share_trees(party, job.model, owner=0, **size)
     rows, _ = await share_rows(party, job.rows, owner=1)
-    seconds: list[float] = []
-    found, sent, depth = None, 0, 0
-    for _ in range(job.repeats + 1):  # the first one warms up
-        await everyone(party)
-        depth, sent = current_scope().depth, party.transport.traffic.bytes_sent
-        begin = time.perf_counter()
-        found = await model.predict(rows)
-        seconds.append(time.perf_counter() - begin)
-    after, sent = current_scope().depth, party.transport.traffic.bytes_sent - sent
-    assert found is not None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return _Timing(seconds[1:], sent, (depth, after), peak, await party.reveal(found))
+    timing, found = await timed(party, job.repeats + 1, lambda _: model.predict(rows))
+    return timing, await party.reveal(found)
 
 
 def measure(
@@ -118,8 +96,8 @@ def measure(
             begin = time.perf_counter()
             expected = forest.predict(asked)
             plain = time.perf_counter() - begin
-            np.testing.assert_allclose(answers[0].predicted, expected, rtol=0, atol=_TOLERANCE)
-            seconds = statistics.median(max(times) for times in zip(*(a.seconds for a in answers), strict=True))
+            np.testing.assert_allclose(answers[0][1], expected, rtol=0, atol=_TOLERANCE)
+            taken = cost([timing for timing, _ in answers])
             figures.append(
                 Figure(
                     op="trees",
@@ -128,11 +106,11 @@ def measure(
                     trees=trees,
                     depth=depth,
                     features=features,
-                    seconds=seconds,
-                    ns_per_row_and_tree=seconds / rows / trees * 1e9,
-                    bytes_per_party=statistics.mean(a.sent for a in answers),
-                    rounds=max(a.depth[1] for a in answers) - max(a.depth[0] for a in answers),
-                    peak_mib_per_party=max(a.peak for a in answers),
+                    seconds=taken.seconds,
+                    ns_per_row_and_tree=taken.seconds / rows / trees * 1e9,
+                    bytes_per_party=taken.bytes_per_party,
+                    rounds=taken.rounds,
+                    peak_mib_per_party=taken.peak_mib_per_party,
                     plaintext_seconds=plain,
                 )
             )
