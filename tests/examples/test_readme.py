@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.scripts import ROOT, run_script
 
 
 # heading; what is counted; the standard error, sqrt(2) sensitivity / epsilon; what noise exceeds with a chance of e^-30
@@ -23,15 +20,7 @@ def test_a_program_of_the_readme(heading: str, unit: str, standard_error: float,
     snippet = section.split("```python\n")[1].split("```")[0]
     script = tmp_path / "program.py"
     script.write_text(snippet)
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_script(str(script), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     answer = re.fullmatch(rf"(-?\d+) {unit}, standard error ([\d.]+), 95% interval (-?\d+) to (-?\d+)\n", done.stdout)
     assert answer, done.stdout

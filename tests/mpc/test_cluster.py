@@ -34,8 +34,8 @@ from mpc.errors import (
 )
 from mpc.outcomes import ClusterBroken, RunTimedOut
 from tests.mpc import programs
+from tests.scripts import ROOT, run_script
 
-ROOT = Path(__file__).resolve().parents[2]
 INPUTS = [np.arange(5), np.arange(5)[::-1].copy(), None]
 
 
@@ -135,15 +135,7 @@ def test_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     found = [b.split("```")[0] for b in blocks if "LocalCluster(parties=3)" in b]
     assert found, "README.md has no block with LocalCluster(parties=3)"
     script.write_text(found[0])
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_script(str(script), cwd=tmp_path)
     third = r"None|array\(\[ True,  True, False, False, False\]\)"
     answers = re.findall(rf"^\(.*\b10\b.*, ({third})\)$", done.stdout, re.M)
     assert [a == "None" for a in answers] == [True, True, False], done.stdout + done.stderr
@@ -181,15 +173,7 @@ def test_a_script_in_the_manner_of_mpyc(tmp_path: Path) -> None:
     """Its ``mpc`` is the node of whoever runs it, and its arguments are its own: -M 2 would start a second script."""
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "columns.py").write_text(COLUMNS)
-    done = subprocess.run(
-        [sys.executable, "script.py", "-M", "2", "--rows=3"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_script("script.py", "-M", "2", "--rows=3", cwd=tmp_path, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == f"['-M', '2', '--rows=3'] {[(6, 1.5, (1, 3), True)] * 3}"
 

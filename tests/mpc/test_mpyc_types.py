@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +11,8 @@ import pytest
 from mpc import LocalCluster, MemoryCluster
 from mpc.errors import OutOfRange, UsageError, WrongType
 from mpc.mpyc_types import from_mpyc, to_mpyc
+from tests.scripts import ROOT, run_script
 
-ROOT = Path(__file__).resolve().parents[2]
 EDGES = np.array([[0, 1, -1, 2**62 - 1], [1 - 2**62, 2**16, -(2**16) - 1, 12345678901234]])
 
 
@@ -143,15 +139,7 @@ def test_too_many_components_are_refused() -> None:
 
 
 def test_the_example_runs() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.mpyc_types"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_script("-m", "examples.mpyc_types", cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     sales = np.array([[12, 15, 9, 20, 31], [3, 8, 2, 11, 9], [40, 38, 41, 55, 60]]).sum(axis=0)
     lines = dict(line.split(": ") for line in done.stdout.splitlines())
