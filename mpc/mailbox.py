@@ -165,13 +165,6 @@ class Mailbox:
         """Frames that came and that nobody asked for."""
         return len(self._arrivals)
 
-    def reopen(self) -> None:
-        """Forget the finished run: no requests, no arrivals, not ended."""
-        self._requests.clear()
-        self._arrivals.clear()
-        self.kept_bytes = 0
-        self._ended = False
-
     def _diverged(self, label: bytes) -> ProgramDiverged:
         return ProgramDiverged(
             f"this party waits for a message of party {self.peer} that party {self.peer} does not send "
