@@ -19,6 +19,7 @@ from mpc.operands import broadcast, expand
 from mpc.party import Party
 from mpc.secret import local, operation
 from mpc.separable import round_off
+from protocols.columns import read_on_grid
 
 __all__ = [
     "BLOCK",
@@ -27,6 +28,7 @@ __all__ = [
     "gram",
     "matrix_product",
     "product",
+    "refined_root",
     "rows_of",
     "scale_bits",
     "shifted",
@@ -69,6 +71,15 @@ async def product(x: SecretArray, y: SecretArray, frac: int) -> SecretArray:
     shape = broadcast(x, y)
     words = await arithmetic.mul(x.party, expand(x.share, shape), expand(y.share, shape))
     return SecretArray(x.party, await shifted(x.party, words, frac - x.frac - y.frac), frac)
+
+
+def refined_root(v: SecretArray, r: SecretArray, frac: int) -> SecretArray:
+    """r (3 - v r^2) / 2 with ``frac`` bits: a step of Newton's method for 1 / sqrt(v), which squares the error of r.
+
+    Range: that of its products, v r with 30 bits, v r^2 with 26, and the result. Rounds: 9 (m = 3). Leaks nothing.
+    """
+    square = product(product(v, r, 30), r, 26)
+    return product(r, read_on_grid(3 - square, 27), frac)
 
 
 @operation(SecretArray, lambda x, y, frac, divide=0: (x.shape[0], *y.shape[1:]))

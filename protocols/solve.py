@@ -29,7 +29,7 @@ from mpc.arrays import SecretArray
 from mpc.errors import ShapeMismatch
 from mpc.quotients import rescale
 from protocols.columns import constant, read_on_grid
-from protocols.fixed_point import matrix_product, product
+from protocols.fixed_point import matrix_product, product, refined_root
 
 __all__ = ["FRAC_A", "LEAST", "Inverse", "invert", "root_scale", "solve"]
 
@@ -110,8 +110,7 @@ def root_scale(diagonal: SecretArray) -> SecretArray:
     """1 / sqrt(v) with 16 fractional bits, for v of 40 bits, 2^-20 <= v <= 4; of v < 2^-40 0. Error: 2^-13 of it."""
     raised = read_on_grid(diagonal, FRAC_A - 16)  # v 2^16, so that small ones have digits
     r = rescale(read_on_grid(mpc.inverse_sqrt(raised), 8), _FRAC_R)
-    square = product(product(rescale(diagonal, 36), r, 30), r, 26)
-    return product(r, read_on_grid(3 - square, 27), _FRAC_R)  # r (3 - v r^2) / 2
+    return refined_root(rescale(diagonal, 36), r, _FRAC_R)
 
 
 def schedule(low: float) -> list[float]:

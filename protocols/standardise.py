@@ -20,7 +20,7 @@ from mpc.relations import where
 from mpc.secret import operation
 from mpc.truncate import truncate
 from protocols.columns import all_set, constant, read_on_grid
-from protocols.fixed_point import blocks, column_products, product, scale_bits, shifted
+from protocols.fixed_point import blocks, column_products, product, refined_root, scale_bits, shifted
 
 __all__ = ["FRAC_ROOT", "Moments", "as_they_are", "moments", "scaled_rows"]
 
@@ -123,8 +123,7 @@ def inverse_root(v: SecretArray) -> SecretArray:
     """
     r = rescale(mpc.inverse_sqrt(v), FRAC_ROOT)
     for _ in range(2):
-        square = product(product(v, r, 30), r, 26)
-        r = product(r, read_on_grid(3 - square, 27), FRAC_ROOT)
+        r = refined_root(v, r, FRAC_ROOT)
     return r
 
 
