@@ -8,8 +8,6 @@ An exposure counts for a conversion of the same person, at the same time or late
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -28,8 +26,8 @@ from protocols.credit import Even, LastTouch, Path, Rule, TimeDecay, UShaped, sh
 from protocols.errors import ColumnUnfit
 from protocols.exact import as_exact, check_rows, is_whole
 from protocols.group_by import group_by
-from protocols.row_counts import tell_rows
-from protocols.source_rows import OwnRows, read
+from protocols.own_source import read_and_tell
+from protocols.source_rows import OwnRows
 from protocols.sources import Source, check_sources
 
 __all__ = ["Attribution", "Even", "LastTouch", "Rule", "TimeDecay", "UShaped", "attribute", "most_credit"]
@@ -194,14 +192,11 @@ def _check_value(source: Source, name: str, rule: Rule) -> None:
 
 async def _shared(party: Party, sources: tuple[Source, Source], mine: Any, each: int) -> list[Words]:
     """Of both tables [person, columns], (k, rows, 1 + columns)."""
-    salt = hashlib.blake2b(b"accord attribution" + party.label(), digest_size=16).digest()
-    filling, dropping = party.label(), party.label()
-    own, words = None, None
-    for s, most in zip(sources, (None, each), strict=True):
-        if s.owner == party.index:
-            own = read(replace(s, many=True), mine, salt, 0, functools.partial(party.prss.private.words, filling))
-            words = _with_persons(own, most, party.prss.private.words(dropping, len(own.real)))
-    counts = await tell_rows(party, sources, own)
+    own, counts = await read_and_tell(party, [replace(s, many=True) for s in sources], mine, (0, 0))
+    dropping, words = party.label(), None
+    if own is not None:
+        most = each if party.index == sources[1].owner else None
+        words = _with_persons(own, most, party.prss.private.words(dropping, len(own.real)))
     return [
         await deal(party, words if s.owner == party.index else None, s.owner, (n, 1 + len(s.columns)))
         for s, n in zip(sources, counts, strict=True)

@@ -7,8 +7,6 @@ group_by.py, release.py.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +26,7 @@ from protocols.errors import ColumnUnfit
 from protocols.join_helper import by_helper
 from protocols.join_plan import AtLeast, Found, How, Plan, check_how, is_union
 from protocols.join_shuffle import by_shuffle
-from protocols.row_counts import tell_rows
-from protocols.source_rows import OwnRows, read
+from protocols.own_source import read_and_tell
 from protocols.sources import Column, Source, check_sources
 
 __all__ = ["AtLeast", "Column", "Joined", "Source", "join"]
@@ -132,14 +129,8 @@ async def _joined(
     party: Party, sources: tuple[Source, ...], mine: Any, how: How, helped: bool, dummies: Dummies | None
 ) -> tuple[Plan, dict[int, Found], dict[int, tuple[Words | None, Words | None]]]:
     """Steps 1 and 2, and of every source with rows in the result (values, which are real), or None for all."""
-    salt, filling = hashlib.blake2b(b"accord join" + party.label(), digest_size=16).digest(), party.label()
-    own: OwnRows | None = None
     spare = [Plan.spare(sources, how, dummies, i) for i in range(len(sources))]
-    for i, s in enumerate(sources):
-        if s.owner == party.index:
-            uniform = functools.partial(party.prss.private.words, filling)
-            own = read(s, mine, salt, spare[i], uniform)
-    rows = await tell_rows(party, sources, own, spare)
+    own, rows = await read_and_tell(party, sources, mine, spare)
     plan = Plan(sources, how, rows, dummies)
     find = by_helper if helped else by_shuffle
     found, own = await find(party, plan, own)

@@ -198,7 +198,7 @@ async def match_pair(
         received = [np.empty((side.rows, 2), np.uint64) for side in sides]
         await party.arrived(*(party.receive(s.owner, telling, r) for s, r in zip(sides, received, strict=True)))
         first = match(*received)
-        at = (first, _backwards(first, b.rows))
+        at = (first, _backwards(first, b.rows) if b.matched or b.payload else None)
         del received
     values = None if mine is None else mine.words
 
