@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from mpc import bits, permutation
 from mpc.aligning import align, repeat_rows
@@ -25,6 +24,7 @@ from mpc.permuting import permute_rows
 from mpc.shuffle import from_table, to_table
 from protocols.dummies import Dummies
 from protocols.join_plan import Found, Plan
+from protocols.keys import encrypted
 from protocols.matching import match
 from protocols.source_rows import OwnRows, rows_in
 
@@ -193,7 +193,7 @@ async def match_pair(
     if me in (a.owner, b.owner):
         assert mine is not None
         key = party.prss.pair[b.owner if me == a.owner else a.owner].words(keying, 2)
-        party.send(helper, telling, _encrypted(key, mine.tags))
+        party.send(helper, telling, encrypted(mine.tags, key.tobytes()))
     elif me == helper:
         received = [np.empty((side.rows, 2), np.uint64) for side in sides]
         await party.arrived(*(party.receive(s.owner, telling, r) for s, r in zip(sides, received, strict=True)))
@@ -217,14 +217,6 @@ async def match_pair(
 
     started = [party.launch("side", lambda i=i: side(i)) for i in (0, 1)]  # type: ignore[misc]
     return [await s.result() for s in started]
-
-
-def _encrypted(key: Words, tags: Words) -> Words:
-    """AES-128 of each tag. Tags are different, so the electronic code book shows nothing but that."""
-    out = np.empty((len(tags) + 1, 2), np.uint64)  # cryptography wants room for a block more
-    cipher: Any = Cipher(algorithms.AES(key.tobytes()), modes.ECB()).encryptor()
-    cipher.update_into(np.ascontiguousarray(tags).view(np.uint8).reshape(-1), out.view(np.uint8).reshape(-1))
-    return out[:-1]
 
 
 def _backwards(at: Index, n: int) -> Index:

@@ -27,7 +27,7 @@ from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from protocols.errors import DuplicateKeys, KeyInvalid
 from protocols.profiles import Integers, Profile
 
-__all__ = ["AGGREGATES", "MIN_SALT", "aggregate_rows", "check_unique", "digests"]
+__all__ = ["AGGREGATES", "MIN_SALT", "aggregate_rows", "check_unique", "digests", "encrypted"]
 
 Tags = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -62,7 +62,7 @@ def digests(columns: Any, profiles: Sequence[Profile], salt: bytes, *, what: str
     info = b"".join(_prefixed(profile.name.encode()) for profile in profiles)
     if len(parts) == 1 and isinstance(profiles[0], Integers):
         words, missing = profiles[0].blocks(parts[0][1], parts[0][0])
-        tags = _aes(words, derive(salt, b"", b"accord keys aes-128 " + info, 16))
+        tags = encrypted(words, derive(salt, b"", b"accord keys aes-128 " + info, 16))
         if missing.any():
             tags[missing] = 0
         return tags, missing
@@ -95,15 +95,16 @@ def _joined(pieces: list[list[bytes | None]]) -> Iterator[bytes | None]:
         yield b"".join(known) if len(known) == len(row) else None
 
 
-def _aes(words: Tags, key: bytes) -> Tags:
-    """AES-128 of each row's 16 bytes, in place. Single blocks on purpose: equal keys shall have equal tags."""
+def encrypted(words: Tags, key: bytes) -> Tags:
+    """AES-128 of each row's 16 bytes, (n, 2). Single blocks on purpose: equal keys shall have equal tags."""
     encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    out = np.empty_like(words)
     scratch = np.empty((_CHUNK + 1, 2), np.uint64)  # update_into wants room for one block more
     for start in range(0, len(words), _CHUNK):
         piece = words[start : start + _CHUNK]
         encryptor.update_into(piece.data.cast("B"), scratch.data.cast("B"))
-        piece[:] = scratch[: len(piece)]
-    return words
+        out[start : start + _CHUNK] = scratch[: len(piece)]
+    return out
 
 
 def _blake2b(rows: Iterable[bytes | None], key: bytes) -> Tags:

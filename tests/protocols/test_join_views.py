@@ -145,7 +145,7 @@ def test_the_helper_cannot_try_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_join_that_forgets_the_cipher_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(join_helper, "_encrypted", lambda key, tags: tags)
+    monkeypatch.setattr(join_helper, "encrypted", lambda tags, key: tags)
     assert _guessed(monkeypatch) == 100
 
 
@@ -255,7 +255,7 @@ def test_a_helper_of_several_pairs_sees_no_table_twice_in_one_order(
     monkeypatch: pytest.MonkeyPatch, m: int, tables: int, how: str
 ) -> None:
     """Else it would see how many rows are in both matches, exactly, whatever ``pad`` hides of each."""
-    monkeypatch.setattr(join_helper, "_encrypted", lambda key, tags: tags)
+    monkeypatch.setattr(join_helper, "encrypted", lambda tags, key: tags)
     n = 30
     cluster = MemoryCluster(m, 1, seed=1, keep=True)
     _run(cluster, [{"id": np.arange(n)} for _ in range(tables)], {"how": how})
