@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,14 @@ from protocols.sensitivity import Sensitivity, grid_change
 from protocols.stock import NoiseStock
 
 __all__ = [
+    "Charged",
     "MinimumGroup",
     "Released",
     "check_mechanism",
     "event_of",
     "interval",
+    "noise_of",
+    "open_derived",
     "open_noised",
     "receivers_of",
     "release",
@@ -96,12 +99,19 @@ class Released:
         return self.law.half_width(confidence) / (1 << self.events[0].frac)
 
 
-def total_epsilon(*released: Released) -> float:
+class Charged(Protocol):
+    """What was released, and what it is charged as."""
+
+    @property
+    def events(self) -> tuple[Event, ...]: ...
+
+
+def total_epsilon(*released: Charged) -> float:
     """What several releases cost together by simple composition: the sum, exact, then rounded up to a float."""
     return round_up(_charge([event for r in released for event in r.events])[0])
 
 
-def total_cost(*released: Released, delta: float) -> float:
+def total_cost(*released: Charged, delta: float) -> float:
     """The epsilon that several releases keep together at this delta, by their exact privacy loss: below their sum.
 
     See composition.composed_epsilon. Raises DeltaInvalid.
@@ -203,10 +213,23 @@ async def event_of(
 
 def with_noise(party: Party, figures: SecretArray, event: Event, stock: NoiseStock | None) -> SecretArray:
     """[figures + noise], from stock if it has enough."""
-    shape = figures.shape
+    return figures + noise_of(party, event, figures.shape, stock)
+
+
+def noise_of(party: Party, event: Event, shape: tuple[int, ...], stock: NoiseStock | None) -> SecretArray:
+    """Samples of an event's law on its grid, from stock if it has enough."""
     if stock is not None and stock.left(event.law) >= math.prod(shape):
-        return figures + stock.take(event.law, shape, frac=event.frac)
-    return figures + sample(party, event.law, shape, frac=event.frac)
+        return stock.take(event.law, shape, frac=event.frac)
+    return sample(party, event.law, shape, frac=event.frac)
+
+
+async def open_derived(party: Party, derived: Secret, to: Sequence[int] | int) -> Reals | None:
+    """Open what was computed of noised figures and public numbers alone; None at others. What the noise cost is all.
+
+    Post-processing: that nothing else went in is the caller's promise.
+    """
+    opened: Reals | None = await party.reveal(derived, receivers_of(party, to))
+    return opened
 
 
 async def open_noised(

@@ -54,7 +54,7 @@ class Change:
     """All the ways in which one person can change a vector of figures, in steps of their grid.
 
     Attributes:
-        columns: the L1 bound of the changes in each column.
+        columns: the L1 bound of the changes in each column; for Gaussian noise, which asks no more, an L2 bound.
         spread: whether a column's change may be spread over several figures. If not, each column changes at one
             figure only, and noise of any law can be accounted coordinate by coordinate.
     """
