@@ -143,17 +143,27 @@ class PrivateDescent:
                 f"batches of {batch} rows of length {length:g}: too many for their sums; take smaller ones"
             )
         noise = _DEVIATIONS * float(self.sigma) * 2.0**-FRAC_SUM * math.sqrt(self.columns)
-        gradient = 1.001 * length + noise / last
-        beta = velocity = 0.0
-        for _ in range(self.steps):
-            velocity = self.how.momentum * velocity + self.how.rate * (gradient + self.alpha * beta)
+        most = (1.001 * length + noise / last) * max(
+            self._gain(self.alpha), self._gain(0.0) if self.bound.level else 0.0
+        )
+        if not most * max(1.0, length) < 2.0**20:
+            raise OutOfRange(
+                f"{self.steps} steps of learning rate {self.how.rate:g} with noise up to {noise / last:.3g} could "
+                "leave the range of coefficients, 2^20 by the rows' length: take a smaller rate, momentum or alpha, "
+                "fewer epochs, larger batches, or a larger epsilon"
+            )
+
+    def _gain(self, alpha: float) -> float:
+        """The most that coefficients can be by the longest gradient: what a gradient is worth so many steps later."""
+        beta = velocity = -self.how.rate
+        total = abs(beta)
+        for _ in range(self.steps - 1):
+            velocity = self.how.momentum * velocity - self.how.rate * alpha * beta
             beta += velocity
-            if beta * max(1.0, length) >= 2.0**20:
-                raise OutOfRange(
-                    f"{self.steps} steps of learning rate {self.how.rate:g} with noise up to {noise / last:.3g} could "
-                    "leave the range of coefficients, 2^20 by the rows' length: take a smaller rate or momentum, fewer "
-                    "epochs, larger batches, or a larger epsilon"
-                )
+            total += abs(beta)
+            if total > 2.0**40:
+                break
+        return total
 
 
 async def batch_sum(z: SecretArray, y: SecretArray, beta: SecretArray) -> SecretArray:

@@ -176,7 +176,9 @@ class PrivateLogisticRegression(LogisticRegression):
         check_rows(self.rows)
         RowBound.of(self.bound, self.intercept_scaling, 1)
         if self.fit_intercept and not self.intercept_scaling >= 2**-6:
-            raise OutOfRange(f"intercept_scaling={self.intercept_scaling!r}: a number from 2^-6, or fit_intercept=False")
+            raise OutOfRange(
+                f"intercept_scaling={self.intercept_scaling!r}: a number from 2^-6, or fit_intercept=False"
+            )
         rate = self.learning_rate
         if rate is not None and not (rate > 0 and math.isfinite(rate)):
             raise OutOfRange(f"learning_rate={rate!r}: a number above 0, or None")

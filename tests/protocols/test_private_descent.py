@@ -1,4 +1,4 @@
-"""Private training: its account against independent ones, what a row can move to the last step, its noise, its steps."""
+"""Private training: its account against independent ones; what a row can move, to the last step; its steps."""
 
 from __future__ import annotations
 
@@ -159,10 +159,10 @@ def test_sigmoid_is_off_by_less_than_what_is_allowed_for() -> None:
     for m, points in ((3, 20_001), (5, 1001), (7, 51)):
         x = np.concatenate([np.linspace(-12, 12, points), edges])
 
-        async def program(party: Any) -> Any:
+        async def program(party: Any, x: Any) -> Any:
             return await party.reveal(read_on_grid(await mpc.sigmoid(party.input(x, 0)), 0))
 
-        p = MemoryCluster(m, seed=m).run(program)[0]
+        p = MemoryCluster(m, seed=m).run(program, [(x,)] * m)[0]
         assert max(p.max(), (2**16 - p).max()) <= ERROR
 
 

@@ -120,7 +120,17 @@ def adversarial(bound: RowBound, d: int, seed: int) -> list[list[int]]:
     rows = [[s * box] + [0] * (d - 1) for s in (1, -1)]
     rows += [[s * (box + 1)] + [0] * (d - 1) for s in (1, -1)]
     rows += [[box] + [1] + [0] * (d - 2)] if d > 1 else []
-    for v in (1 << 32, 1 << 33, (1 << 32) + 1, 1 << 61, (1 << 62) - 1, 1 << 62, (1 << 63) - 1, -(1 << 63), 1 - (1 << 63)):
+    for v in (
+        1 << 32,
+        1 << 33,
+        (1 << 32) + 1,
+        1 << 61,
+        (1 << 62) - 1,
+        1 << 62,
+        (1 << 63) - 1,
+        -(1 << 63),
+        1 - (1 << 63),
+    ):
         rows += [[v] + [0] * (d - 1), [0] * (d - 1) + [-v if v > -(1 << 63) else v], [v] * d]
     for _ in range(40):  # around the bound, in all directions
         x = r.normal(size=d)
