@@ -11,7 +11,7 @@ import pytest
 from dp_accounting import GaussianDpEvent, SelfComposedDpEvent
 from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prv_accountant import GaussianMechanism, PRVAccountant
 from scipy.stats import norm
@@ -187,14 +187,23 @@ huge = st.sampled_from([1 << 16, 1 << 31, 1 << 32, 3 << 31, 1 << 47, 1 << 61, (1
 numbers = st.one_of(st.integers(-(1 << 16), 1 << 16), huge, huge.map(lambda v: -v), st.just(0))
 
 
+def long(seed: int) -> list[int]:
+    x = np.random.default_rng(seed).normal(size=3)
+    return [int(v) for v in x / np.linalg.norm(x) * 2**16]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
-    row=st.lists(numbers, min_size=3, max_size=3),
-    label=st.one_of(st.sampled_from([0, 1]), st.integers(-(1 << 61), 1 << 61)),
-    here=st.sampled_from([1, 1, 0, 7, -(1 << 60)]),
+    row=st.one_of(st.integers(0, 1000).map(long), st.lists(numbers, min_size=3, max_size=3)),
+    label=st.sampled_from([1, 0, 1, 0, 2, -1, 1 << 16, -(1 << 61), (1 << 62) - 1]),
+    here=st.sampled_from([1, 1, 1, 0, 7, -(1 << 60)]),
     scale=st.sampled_from([0.0, 1.0, 100.0, 2.0**18]),
     seed=st.integers(0, 1000),
 )
+@example(row=long(1), label=1, here=1, scale=0.0, seed=0)
+@example(row=long(2), label=1, here=7, scale=100.0, seed=1)
+@example(row=long(3), label=2, here=1, scale=100.0, seed=2)
+@example(row=[1 << 16, 1, 0], label=1, here=1, scale=0.0, seed=3)
 def test_no_row_moves_a_sum_by_more_than_its_bound(row: Any, label: int, here: int, scale: float, seed: int) -> None:
     """Whatever its words, its label, whether it says it is there, and whatever the coefficients: exactly, in integers.
 
