@@ -1,18 +1,17 @@
-"""Logistic regression with differential privacy by noisy gradients: its account, its noise, its steps.
+"""Regression with differential privacy by noisy gradients: its account, its noise, its steps.
 
 Abadi et al., Deep Learning with Differential Privacy, CCS 2016, algorithm 1, with batches in a public order instead of
 random ones, and rows that are bounded (row_bound.py) instead of gradients that are clipped: the gradient of a row's
-loss is (p - y) z, no longer than z. A step, with G the *sum* over the batch:
+loss is e z, with e the slope of the loss, which a Loss bounds. A step, with G the *sum* over the batch:
 
-1. p = sigmoid(Z beta); G = Z' (p - y), exact, on the grid of 2^-32.                        (13 rounds)
+1. e by the loss from Z beta and y; G = Z' e, exact, on the grid of 2^-32.                  (13 or 15 rounds)
 2. G + noise, on that grid.                                                                (local: drawn before)
-3. velocity = momentum velocity - rate ((G + noise) / batch + alpha beta); beta = beta + velocity.     (4 rounds)
+3. velocity = momentum velocity - rate ((G + noise) / batch + alpha beta); beta = beta + velocity.     (6 rounds)
 
 **What a row changes.** Noise is added before anything is rounded, so what counts is how far a row can move the words
-of G. It adds (p - y) z. y is a bit, found by a comparison. p is off by what ``sigmoid`` is off, a few steps of 2^-16,
-so the word of p - y is at most 2^16 + 16 (ERROR), whatever beta and the row are: beyond 11 sigmoid is a constant. The
-word vector of z is no longer than its bound, exactly. The product is RowBound.times(ERROR), about 2^32 bound.
-Roundings inside p are at random, by shares. Those of other rows do not depend on the row: whatever the others'
+of G. It adds e z. The word of e is at most Loss.most, and the word vector of z is no longer than its bound: exactly,
+whatever the row, its label and beta are. The product is RowBound.times(Loss.most), for logistic loss about 2^32 bound.
+Roundings inside e are at random, by shares. Those of other rows do not depend on the row: whatever the others'
 roundings are, the row moves G by no more than this. What is rounded after the noise is post-processing.
 
 **Neighbours.** Data with a person's rows and data without them, where "without" leaves their places: rows of zeros, as
@@ -32,17 +31,20 @@ other steps are post-processing).
 **Why not noise on the final model** (Chaudhuri, Monteleoni, Sarwate, JMLR 2011, section 3). There the noise is for the
 exact minimiser. A solver's answer is at a distance from it; to look whether that is small and give 0 if not would not
 do, as whether it is depends on every row, and so the answer would jump. It would take a solver that is close for *all*
-data, with proof, and the error of p would still be in it: 2.2 2^-16 of a row's length for every row and both data sets,
-against the 1/n by which a row may move the mean: at n = 10^4 two thirds more noise. Noisy gradients have none of this.
+data, with proof, and the error of sigmoid would still be in it: 2.2 2^-16 of a row's length for every row and both data
+sets, against the 1/n by which a row may move the mean: at n = 10^4 two thirds more noise. Noisy gradients have none.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 
@@ -59,14 +61,67 @@ from protocols.row_bound import RowBound
 from protocols.sensitivity import Change
 from protocols.sgd import Descent, Order
 
-__all__ = ["ERROR", "FRAC_SUM", "PrivateDescent", "batch_sum", "noisy_descent"]
-
-ERROR = (1 << FRAC) + 16
-"""At most the word of |p - y|: sigmoid is off by 1 step for its series, (t + 1) / 2 for rounding; m <= 7, t <= 3."""
+__all__ = ["FRAC_SUM", "Huber", "Logistic", "Loss", "PrivateDescent", "batch_sum", "noisy_descent"]
 
 FRAC_SUM = 2 * FRAC
 _FRAC = 24
 _DEVIATIONS = 12  # that no sample of noise exceeds, but for a chance of 2^-100
+
+
+class Loss(ABC):
+    """A loss of a score and a label.
+
+    Attributes:
+        curvature: its second derivative is at most this.
+    """
+
+    curvature: ClassVar[float]
+
+    @property
+    @abstractmethod
+    def most(self) -> int:
+        """No slope is larger, in steps of 2^-16, whatever the label and whatever score below 2^21."""
+
+    @abstractmethod
+    def slope(self, score: SecretArray, y: SecretArray) -> SecretArray:
+        """The derivative by the score, 16 bits."""
+
+
+@dataclass(frozen=True)
+class Logistic(Loss):
+    """log(1 + e^score) - y score; y integers, 0 or 1 exactly, as comparisons give them. 9 rounds."""
+
+    curvature = 0.25
+
+    @property
+    def most(self) -> int:
+        """1 and 16 steps: sigmoid is off by 1 for its series and by (t + 1) / 2 for its rounding; m <= 7 has t <= 3."""
+        return (1 << FRAC) + 16
+
+    def slope(self, score: SecretArray, y: SecretArray) -> SecretArray:
+        """p - y."""
+        return mpc.sigmoid(score) - y
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Half the square of r = score - y up to ``threshold`` steps of 2^-16, beyond it lines; y 16 bits. 11 rounds.
+
+    Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 1964.
+    """
+
+    curvature = 1.0
+    threshold: int
+
+    @property
+    def most(self) -> int:
+        """The threshold: a clipped word is within it, even one that wrapped."""
+        return self.threshold
+
+    def slope(self, score: SecretArray, y: SecretArray) -> SecretArray:
+        """r, clipped."""
+        limit = self.threshold * 2.0**-FRAC
+        return (score - y).clip(-limit, limit)
 
 
 @dataclass(frozen=True)
@@ -74,6 +129,7 @@ class PrivateDescent:
     """A training with differential privacy: all public, known before anything is sent.
 
     Attributes:
+        loss: of a row.
         promise: kind of noise; what the whole training keeps.
         bound: of each row.
         columns: of the rows, the intercept's included.
@@ -84,6 +140,7 @@ class PrivateDescent:
         average: whether the answer is the mean of the second half of the steps, not the last one.
     """
 
+    loss: Loss
     promise: DiscreteGaussian
     bound: RowBound
     columns: int
@@ -106,7 +163,7 @@ class PrivateDescent:
     @property
     def change(self) -> int:
         """By how much a person's rows can move an epoch's sums, the length of it, in steps of 2^-32."""
-        return self.rows * self.bound.times(ERROR)
+        return self.rows * self.bound.times(self.loss.most)
 
     @functools.cached_property
     def event(self) -> Event:
@@ -127,25 +184,27 @@ class PrivateDescent:
         return float(self.sigma / self.change)
 
     def orders(self) -> Iterator[Order]:
-        """The rows of each step."""
+        """The rows of each step; in their own order where all are in one batch, which makes no difference to a sum."""
+        if self.batches == 1:
+            return itertools.repeat(np.arange(self.places, dtype=np.int32), self.steps)
         return (rows for _, rows in self.how.batches(self.places))
 
     def check(self) -> None:
         """The ranges, or OutOfRange, GridOverflow, PrecisionTooLow; for all data, and all noise but 2^-100 of it.
 
+        That scores stay below 2^21 is what Loss.most relies on, so it is part of what keeps the promise.
         Coefficients are bounded by what the steps can add up to: |G| is at most the number of rows times their length.
         """
         length = math.sqrt(self.bound.squared) * 2.0**-FRAC
         batch = min(self.how.batch, self.places)
         last = self.places - (self.batches - 1) * batch
-        if batch * self.bound.times(ERROR) + self.event.law.reach >= LIMIT // 2:
+        if batch * self.bound.times(self.loss.most) + self.event.law.reach >= LIMIT // 2:
             raise OutOfRange(
                 f"batches of {batch} rows of length {length:g}: too many for their sums; take smaller ones"
             )
         noise = _DEVIATIONS * float(self.sigma) * 2.0**-FRAC_SUM * math.sqrt(self.columns)
-        most = (1.001 * length + noise / last) * max(
-            self._gain(self.alpha), self._gain(0.0) if self.bound.level else 0.0
-        )
+        gain = max(self._gain(self.alpha), self._gain(0.0) if self.bound.level else 0.0)
+        most = (self.loss.most * 2.0**-FRAC * length + noise / last) * gain
         if not most * max(1.0, length) < 2.0**20:
             raise OutOfRange(
                 f"{self.steps} steps of learning rate {self.how.rate:g} with noise up to {noise / last:.3g} could "
@@ -166,24 +225,24 @@ class PrivateDescent:
         return total
 
 
-async def batch_sum(z: SecretArray, y: SecretArray, beta: SecretArray) -> SecretArray:
-    """Z' (sigmoid(Z beta) - y), (d,), 32 bits, exact but for what sigmoid is off; no noise in it: not to be opened.
+async def batch_sum(z: SecretArray, y: SecretArray, beta: SecretArray, loss: Loss) -> SecretArray:
+    """Z' e, (d,), 32 bits, with e the slopes of the loss; exact for those; no noise in it: not to be opened.
 
     Args:
-        z: (n, d), 16 bits. y: (n,), integers 0 or 1. beta: (d,), 24 bits.
+        z: (n, d), 16 bits. y: (n,), as the loss takes it. beta: (d,), 24 bits.
     """
-    p = mpc.sigmoid(matrix_product(z, beta, FRAC))
-    return await column_products(z, p - y, FRAC_SUM, 0)
+    e = loss.slope(matrix_product(z, beta, FRAC), y)
+    return await column_products(z, e, FRAC_SUM, 0)
 
 
 async def noisy_descent(z: SecretArray, y: SecretArray, noise: SecretArray, plan: PrivateDescent) -> SecretArray:
     """beta (d,), 24 bits, from 0; as private as the plan's event says.
 
     Args:
-        z: (n, d), 16 bits, of row_bound.kept_rows. y: (n,), integers 0 or 1, exactly.
+        z: (n, d), 16 bits, of row_bound.kept_rows. y: (n,), as plan.loss takes it.
         noise: (steps, d), 32 bits, independent samples of plan.event.law.
 
-    Rounds: 17 a step, 4 more with ``alpha`` (m = 3). Sends: about 150 bytes a row and epoch. Leaks nothing.
+    Rounds: about 20 a step (m = 3). Sends: about 150 bytes a row and epoch. Leaks nothing.
     """
     beta = velocity = constant(z, np.zeros(plan.columns, np.int64), _FRAC)
     pull = np.full(plan.columns, plan.alpha * plan.how.rate)
@@ -191,7 +250,8 @@ async def noisy_descent(z: SecretArray, y: SecretArray, noise: SecretArray, plan
         pull[-1] = 0.0
     kept, first = beta, plan.steps // 2 if plan.average else plan.steps - 1
     for step, rows in enumerate(plan.orders()):
-        noised = await batch_sum(z[rows], y[rows], beta) + noise[step]
+        part, labels = (z, y) if plan.batches == 1 else (z[rows], y[rows])
+        noised = await batch_sum(part, labels, beta, plan.loss) + noise[step]
         push = rescale(noised * (plan.how.rate / len(rows)), _FRAC)
         drag = velocity * plan.how.momentum - push
         velocity = await (drag - beta * pull if plan.alpha else drag)

@@ -29,7 +29,7 @@ def trained(
     a training on one feature has. ``late``: the noised sums instead, of a step from where the row is wholly wrong.
     """
     made = PrivateLogisticRegression(EPSILON, DELTA, fit_intercept=False, max_iter=1, momentum=0.0).plan(3, 1)
-    wide = PrivateDescent(made.promise, made.bound, TRIALS, 3, 1, made.how)
+    wide = PrivateDescent(made.loss, made.promise, made.bound, TRIALS, 3, 1, made.how)
 
     async def program(party: Any) -> Any:
         X, y = await party.input([[row], [0.5], [0.25]], 0), await party.input([1, 0, 1], 1)
@@ -41,7 +41,7 @@ def trained(
             drawn = SecretArray(party, public_share(party, np.zeros((1, TRIALS), np.uint64)), 32)
         if late:
             far = await party.input(np.append(-1000.0, np.zeros(TRIALS - 1)), 0, frac=24)
-            return -await party.reveal(await (await batch_sum(columns, y, far) + drawn[0]))
+            return -await party.reveal(await (await batch_sum(columns, y, far, made.loss) + drawn[0]))
         return await party.reveal(await noisy_descent(columns, y, drawn, wide))
 
     return MemoryCluster(3, seed=seed).run(program)[0]

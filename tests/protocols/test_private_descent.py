@@ -26,11 +26,14 @@ from protocols.columns import read_on_grid
 from protocols.composition import composed_delta, composed_epsilon
 from protocols.errors import DeltaInvalid, EpsilonInvalid
 from protocols.mechanisms import DiscreteGaussian, DiscreteLaplace
-from protocols.private_descent import ERROR, PrivateDescent, batch_sum, noisy_descent
+from protocols.private_descent import Huber, Logistic, Loss, PrivateDescent, batch_sum, noisy_descent
 from protocols.private_logistic import PrivateLogisticRegression
 from protocols.row_bound import RowBound, kept_rows
 from protocols.sensitivity import Change
 from protocols.sgd import Descent
+
+LOGISTIC = Logistic()
+ERROR = LOGISTIC.most
 
 
 def plan(epsilon: float = 1.0, delta: float = 1e-6, **options: Any) -> PrivateDescent:
@@ -143,7 +146,7 @@ def test_it_is_stored_and_composed_as_any_release() -> None:
 )
 def test_what_is_refused(options: Any, error: Any) -> None:
     with pytest.raises(error):
-        plan(**options).check()
+        plan(**options)
 
 
 # -- what a row can move -----------------------------------------------------------------------------
@@ -166,19 +169,23 @@ def test_sigmoid_is_off_by_less_than_what_is_allowed_for() -> None:
         assert max(p.max(), (2**16 - p).max()) <= ERROR
 
 
-async def _sum(party: Any, words: Any, labels: Any, here: Any, beta: Any, bound: RowBound) -> Any:
-    """The words of a batch's sum, on the way that fit goes."""
+async def _sum(party: Any, words: Any, labels: Any, here: Any, beta: Any, bound: RowBound, loss: Loss) -> Any:
+    """The words of a batch's sum, on the way that fit goes. Of labels for Huber's loss the words are given."""
     X = SecretArray(party, (await party.input(words, 0, frac=0)).share, 16)
-    y = await PrivateLogisticRegression()._target(party.input(labels, 1), len(labels))
+    y = await party.input(labels, 1)
+    if loss == LOGISTIC:
+        y = await PrivateLogisticRegression()._target(y, len(labels))
+    else:
+        y = SecretArray(party, y.share * np.uint64(2), 16)  # beyond what an input may be
     z = await kept_rows(X, await party.input(here, 2), bound)
-    total = await batch_sum(z, y, await party.input(beta, 0, frac=24))
+    total = await batch_sum(z, y, await party.input(beta, 0, frac=24), loss)
     assert total.frac == 32
     return await party.reveal(read_on_grid(total, 0))
 
 
-def sums(words: Any, labels: Any, here: Any, beta: Any, bound: RowBound, m: int = 3) -> list[int]:
+def sums(words: Any, labels: Any, here: Any, beta: Any, bound: RowBound, loss: Loss, m: int = 3) -> list[int]:
     async def program(party: Any) -> Any:
-        return await _sum(party, words, labels, here, beta, bound)
+        return await _sum(party, words, labels, here, beta, bound, loss)
 
     return [int(v) for v in MemoryCluster(m, seed=5).run(program)[0]]
 
@@ -199,12 +206,17 @@ def long(seed: int) -> list[int]:
     here=st.sampled_from([1, 1, 1, 0, 7, -(1 << 60)]),
     scale=st.sampled_from([0.0, 1.0, 100.0, 2.0**18]),
     seed=st.integers(0, 1000),
+    loss=st.sampled_from([LOGISTIC, Huber(1 << 16), Huber(1 << 10)]),
 )
-@example(row=long(1), label=1, here=1, scale=0.0, seed=0)
-@example(row=long(2), label=1, here=7, scale=100.0, seed=1)
-@example(row=long(3), label=2, here=1, scale=100.0, seed=2)
-@example(row=[1 << 16, 1, 0], label=1, here=1, scale=0.0, seed=3)
-def test_no_row_moves_a_sum_by_more_than_its_bound(row: Any, label: int, here: int, scale: float, seed: int) -> None:
+@example(row=long(1), label=1, here=1, scale=0.0, seed=0, loss=LOGISTIC)
+@example(row=long(2), label=1, here=7, scale=100.0, seed=1, loss=LOGISTIC)
+@example(row=long(3), label=2, here=1, scale=100.0, seed=2, loss=LOGISTIC)
+@example(row=[1 << 16, 1, 0], label=1, here=1, scale=0.0, seed=3, loss=LOGISTIC)
+@example(row=long(4), label=(1 << 62) - 1, here=1, scale=2.0**18, seed=4, loss=Huber(1 << 16))
+@example(row=long(5), label=1 << 61, here=1, scale=1.0, seed=5, loss=Huber(1 << 16))
+def test_no_row_moves_a_sum_by_more_than_its_bound(
+    row: Any, label: int, here: int, scale: float, seed: int, loss: Loss
+) -> None:
     """Whatever its words, its label, whether it says it is there, and whatever the coefficients: exactly, in integers.
 
     The same randomness: roundings of other rows are the same, so what differs is what the row does.
@@ -215,10 +227,10 @@ def test_no_row_moves_a_sum_by_more_than_its_bound(row: Any, label: int, here: i
     beta = r.uniform(-1, 1, 4) * scale
     words = np.array([row, *others.tolist()], np.int64)
     labels, present = np.array([label, 0, 1, 1]), np.array([here, 1, 1, 1])
-    with_it = sums(words, labels, present, beta, bound)
-    without = sums(words * [[0], [1], [1], [1]], labels * [0, 1, 1, 1], present * [0, 1, 1, 1], beta, bound)
+    with_it = sums(words, labels, present, beta, bound, loss)
+    without = sums(words * [[0], [1], [1], [1]], labels * [0, 1, 1, 1], present * [0, 1, 1, 1], beta, bound, loss)
     moved = sum((a - b) ** 2 for a, b in zip(with_it, without, strict=True))
-    assert moved <= bound.times(ERROR) ** 2
+    assert moved <= bound.times(loss.most) ** 2
     if sum(v * v for v in row) > bound.most or not here:
         assert moved == 0
 
@@ -227,8 +239,9 @@ def test_no_row_moves_a_sum_by_more_than_its_bound(row: Any, label: int, here: i
 def test_the_worst_row_does_move_it_so_far(m: int) -> None:
     bound = RowBound.of(1.0, 0.5, 2)
     words = np.array([[39321, 52428], [0, 0]], np.int64)  # 0.6 and 0.8
-    total = sums(words, np.array([0, 0]), np.array([1, 0]), np.array([1000.0, 1000.0, 0.0]), bound, m)
-    assert 0.999 * bound.times(ERROR) < math.hypot(*total) <= bound.times(ERROR)
+    for loss in (LOGISTIC, Huber(1 << 17)):
+        total = sums(words, np.array([0, 0]), np.array([1, 0]), np.array([1000.0, 1000.0, 0.0]), bound, loss, m)
+        assert 0.999 * bound.times(loss.most) < math.hypot(*total) <= bound.times(loss.most)
 
 
 # -- noise and steps -----------------------------------------------------------------------------------
@@ -257,7 +270,6 @@ def in_the_clear(z: Any, y: Any, noise: Any, made: PrivateDescent) -> Any:
 )
 def test_steps_are_those_in_the_clear_with_the_same_noise(m: int, options: Any) -> None:
     made = plan(4.0, places=80, d=3, **options)
-    made.check()
     r = np.random.default_rng(2)
     z = np.rint(r.uniform(-0.5, 0.5, (80, made.columns)) * 2**16) / 2**16
     y = (r.random(80) < 1 / (1 + np.exp(-z @ np.arange(made.columns)))).astype(int)
@@ -272,7 +284,9 @@ def test_steps_are_those_in_the_clear_with_the_same_noise(m: int, options: Any) 
 
 
 def test_penalty_is_not_on_the_intercept_and_orders_are_disjoint() -> None:
-    made = PrivateDescent(DiscreteGaussian(1.0), RowBound.of(1.0, 0.5, 2), 3, 25, 1, Descent(1.0, 0.0, 10, 2, 3))
+    made = PrivateDescent(
+        LOGISTIC, DiscreteGaussian(1.0), RowBound.of(1.0, 0.5, 2), 3, 25, 1, Descent(1.0, 0.0, 10, 2, 3)
+    )
     orders = list(made.orders())
     assert [len(o) for o in orders] == [10, 10, 5] * 2 and made.batches == 3 and made.steps == 6
     for epoch in range(2):

@@ -13,18 +13,16 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 
 from mpc import MemoryCluster, Party
-from mpc.arrays import SecretArray
-from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
-from mpc.exchange import public_share
+from mpc.errors import OutOfRange, ProgramDiverged, ShapeMismatch, UnknownParty, WrongType
 from mpc.secret import Secret
 from mpc.shapes import concatenate
-from protocols import private_logistic
 from protocols.errors import DeltaInvalid, EpsilonInvalid, NotFitted
-from protocols.private_logistic import PrivateLogisticRegression, ReleasedModel
+from protocols.private_logistic import PrivateLogisticRegression
+from protocols.private_model import ReleasedModel
 from protocols.release import total_cost, total_epsilon
 from protocols.row_bound import bounded_rows
 from protocols.stock import MemoryStore, NoiseStock
-from tests.protocols.fitted import fitted, sizes_sent
+from tests.protocols.fitted import fitted, sizes_sent, unsafe_without_noise
 
 
 def cancer() -> tuple[Any, Any]:
@@ -54,11 +52,8 @@ def released(m: int, x: Any, y: Any, seed: int = 0, to: Any = 0, **options: Any)
 
 
 @pytest.fixture
-def unsafe_without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    def zeros(party: Party, event: Any, shape: tuple[int, ...], stock: Any) -> Any:
-        return SecretArray(party, public_share(party, np.zeros(shape, np.uint64)), event.frac)
-
-    monkeypatch.setattr(private_logistic, "noise_of", zeros)
+def no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    unsafe_without_noise(monkeypatch)
 
 
 # -- what it is worth --------------------------------------------------------------------------------
@@ -134,7 +129,7 @@ def test_stock_is_used() -> None:
 # -- what it leaves out --------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("unsafe_without_noise")
+@pytest.mark.usefixtures("no_noise")
 def test_rows_that_are_too_long_count_as_rows_that_are_not_there() -> None:
     x, y = few()
     long = np.zeros(60, bool)
@@ -154,7 +149,7 @@ def test_rows_that_are_too_long_count_as_rows_that_are_not_there() -> None:
         assert np.abs(c - b).max() > 1e-2
 
 
-@pytest.mark.usefixtures("unsafe_without_noise")
+@pytest.mark.usefixtures("no_noise")
 def test_without_noise_and_with_time_it_is_the_best_fit() -> None:
     x, y = few(200)
 
@@ -170,7 +165,7 @@ def test_without_noise_and_with_time_it_is_the_best_fit() -> None:
     np.testing.assert_allclose(p, best.predict_proba(x)[:, 1], rtol=0, atol=2e-3)
 
 
-@pytest.mark.usefixtures("unsafe_without_noise")
+@pytest.mark.usefixtures("no_noise")
 def test_labels_as_bits_as_numbers_and_others() -> None:
     x, y = few()
 
@@ -234,6 +229,18 @@ def test_parameters_out_of_range_are_refused_before_anything_is_sent(options: An
         return []
 
     assert sizes_sent(body, *few(), seed=1) == sizes_sent(nothing, *few(), seed=1)
+
+
+def test_parties_that_train_otherwise_find_out() -> None:
+    x, y = few()
+
+    async def program(party: Any) -> Any:
+        model = PrivateLogisticRegression(max_iter=1, momentum=0.1 * (party.index == 1))
+        model = await model.fit(party.input(x, 0), party.input(y, 1))
+        return await model.release(party, to=0)
+
+    with pytest.raises(ProgramDiverged):
+        MemoryCluster(3, seed=1).run(program)
 
 
 def test_what_else_is_refused() -> None:
