@@ -65,7 +65,7 @@ __all__ = ["FRAC_SUM", "Huber", "Logistic", "Loss", "PrivateDescent", "batch_sum
 
 FRAC_SUM = 2 * FRAC
 _FRAC = 24
-_DEVIATIONS = 12  # that no sample of noise exceeds, but for a chance of 2^-100
+_DEVIATIONS = 12  # that no sample of noise exceeds, but for a chance of 2^-108
 
 
 class Loss(ABC):
@@ -190,7 +190,7 @@ class PrivateDescent:
         return (rows for _, rows in self.how.batches(self.places))
 
     def check(self) -> None:
-        """The ranges, or OutOfRange, GridOverflow, PrecisionTooLow; for all data, and all noise but 2^-100 of it.
+        """The ranges, or OutOfRange, GridOverflow, PrecisionTooLow; for all data, and all noise but 2^-80 of it.
 
         That scores stay below 2^21 is what Loss.most relies on, so it is part of what keeps the promise.
         Coefficients are bounded by what the steps can add up to: |G| is at most the number of rows times their length.
