@@ -16,7 +16,7 @@ from protocols.columns import as_flags, as_numbers, constant
 from protocols.errors import NotFitted, TooFewRows
 from protocols.fixed_point import product, scale_bits
 
-__all__ = ["Estimator", "as_column", "as_rows", "row_weights"]
+__all__ = ["Estimator", "as_column", "as_rows", "as_table", "clone", "row_weights"]
 
 
 class Estimator:
@@ -37,14 +37,26 @@ class Estimator:
             setattr(self, name, value)
         return self
 
+    def check_params(self) -> None:
+        """Refuse parameters out of range, as ``fit`` does before it sends anything. Here: nothing to refuse."""
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params(deep=False).items())})"
 
     def _fitted(self, name: str) -> Any:
         """An attribute that ``fit`` sets; NotFitted before."""
         if not hasattr(self, name):
             raise NotFitted(f"this {type(self).__name__} is not fitted: await fit(X, ...) first")
         return getattr(self, name)
+
+
+def clone(estimator: Any) -> Any:
+    """A new, unfitted estimator with the same parameters; estimators among them are cloned too, as scikit-learn's."""
+    if isinstance(estimator, (list, tuple)):
+        return type(estimator)(clone(part) for part in estimator)
+    if not isinstance(estimator, Estimator):
+        return estimator
+    return type(estimator)(**{name: clone(value) for name, value in estimator.get_params(deep=False).items()})
 
 
 async def as_rows(X: Any, features: int | None = None) -> SecretArray:
@@ -66,6 +78,19 @@ async def as_rows(X: Any, features: int | None = None) -> SecretArray:
     if d < 1 or (features is not None and d != features):
         raise ShapeMismatch(f"X of shape {X.shape}: {features or 'at least one'} features are needed")
     return X if X.frac == FRAC else await astype(X, "f")  # as it is: astype copies
+
+
+async def as_table(X: Any, y: Any, present: Any) -> tuple[SecretArray, Any, Any]:
+    """X (n, d) of 16 bits, y and present (n,) as they are, settled; WrongType, ShapeMismatch, TooFewRows."""
+    X = await as_rows(X)
+    for name, x in (("y", y), ("present", present)):
+        if x is None and name == "present":
+            continue
+        if not isinstance(x, Secret):
+            raise WrongType(f"{name}: a secret array (n,) is needed, not {type(x).__name__}")
+        if (await x).shape != X.shape[:1]:
+            raise ShapeMismatch(f"{name} of shape {x.shape} beside {X.shape[0]} rows: one value a row is needed")
+    return X, y, present
 
 
 async def as_column(y: Any, n: int, name: str = "y") -> SecretArray:

@@ -137,10 +137,14 @@ class Ridge(_Linear):
     def __init__(self, alpha: float = 1.0, *, fit_intercept: bool = True) -> None:
         self.alpha, self.fit_intercept = alpha, fit_intercept
 
-    async def fit(self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None) -> Self:
-        """Fit to the rows present; OutOfRange for an alpha that is not from 0 to 2^20. Costs: LinearRegression.fit."""
+    def check_params(self) -> None:
+        """OutOfRange for an alpha that is not from 0 to 2^20."""
         if not 0 <= self.alpha <= 2**20:
             raise OutOfRange(f"alpha={self.alpha!r}: from 0 to 2^20")
+
+    async def fit(self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None) -> Self:
+        """Fit to the rows present; OutOfRange for an alpha that is not from 0 to 2^20. Costs: LinearRegression.fit."""
+        self.check_params()
         return await self._fit(X, y, sample_weight, present, float(self.alpha))
 
 

@@ -88,7 +88,7 @@ class LogisticRegression(Estimator):
         Rounds: "newton" about 110, and 150 a step; "sgd" 15 a batch; for more than two classes by half more and thrice
         as many (m = 3). Leaks nothing.
         """
-        self._check()
+        self.check_params()
         X = await as_rows(X)
         n, d = X.shape
         if self.solver == "newton" and len(self.classes) > 2 and len(self.classes) * (d + 1) > MOST_UNKNOWNS:
@@ -142,7 +142,8 @@ class LogisticRegression(Estimator):
             return await as_numbers(labels == self.classes[1])
         return await as_numbers(labels.reshape(n, 1) == np.asarray(self.classes))
 
-    def _check(self) -> None:
+    def check_params(self) -> None:
+        """OutOfRange for a parameter out of its range."""
         if not self.C > 0:
             raise OutOfRange(f"C={self.C!r}: a positive number, math.inf for no penalty")
         if self.solver not in ("newton", "sgd"):

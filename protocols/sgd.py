@@ -9,7 +9,6 @@ The order of the rows is public and random: it is drawn from ``seed`` alone, so 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,19 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 import mpc
-from mpc import permutation
 from mpc.arrays import SecretArray
 from mpc.encoding import FRAC
-from mpc.mailbox import LABEL_BYTES
-from mpc.prss import Stream
 from mpc.secret import local
 from protocols.columns import constant
 from protocols.fixed_point import matrix_product, product
+from protocols.public_order import Order, public_order
 from protocols.softmax import softmax
 
 __all__ = ["Descent", "descend"]
-
-Order = permutation.Index
 
 _FRAC = 24
 _FACTOR_BITS = 10
@@ -55,10 +50,8 @@ class Descent:
 
     def batches(self, n: int) -> Iterator[tuple[int, Order]]:
         """(epoch, rows) of each step; the rows that are left over for the last one are fewer."""
-        key = hashlib.blake2b(b"accord order of rows %d" % self.seed, digest_size=32).digest()
-        stream = Stream(key, "of a public seed")  # the same for every version of numpy, as all parties must agree
         for epoch in range(self.epochs):
-            order = permutation.draw(stream, epoch.to_bytes(LABEL_BYTES, "little"), n)
+            order = public_order(self.seed, epoch, n)
             for low in range(0, n, self.batch):
                 yield epoch, order[low : low + self.batch]
 
