@@ -31,7 +31,7 @@ from protocols.release import (
 from protocols.sensitivity import Sensitivity
 from protocols.stock import NoiseStock
 
-__all__ = ["release_mean"]
+__all__ = ["column_bounds", "release_column_means", "release_mean"]
 
 
 async def release_mean(
@@ -99,6 +99,70 @@ async def release_mean(
     return _quotient(noised_sum, noised_count, float(centre), low, high)
 
 
+async def release_column_means(
+    party: Party,
+    sums: SecretArray,
+    counts: SecretArray,
+    mechanism: Mechanism,
+    *,
+    low: float | Sequence[float],
+    high: float | Sequence[float],
+    to: Sequence[int] | int,
+    change: float | Fraction | None = None,
+    rows: int = 1,
+    stock: NoiseStock | None = None,
+) -> Released:
+    """Means of d columns of the same rows, from their sums and *one* count of rows: release_mean, but for a row that is
+    in all columns. Half of epsilon (and delta) for all the sums together, half for the counts.
+
+    Args:
+        sums: (d,), counts: (); or by group (groups, d) and (groups,), where a row is in one group. Counts are integers.
+        low, high: bounds of a row's figures, for all columns or each of them.
+        change: the most by which one row changes the sum of each column's figures, each less the middle of the bounds;
+            None: (high - low)/2, as it is for clipped figures that each depend on their own row only.
+        rows: most rows a person has.
+
+    Values, errors and the interval of each mean, rounds, errors: release_mean. Leaks: the noised sums and counts to the
+    receivers.
+    """
+    check_rows(rows)
+    check_mechanism(mechanism)
+    receivers_of(party, to)
+    for what, given in (("sums", sums), ("counts", counts)):
+        if not isinstance(given, SecretArray):
+            raise WrongType(f"{what} of means: a SecretArray, not {type(given).__name__}")
+        await given
+    if counts.frac:
+        raise WrongType(f"counts of means with {counts.frac} fractional bits: pool integers, such as np.ones(n, int)")
+    if not sums.shape or sums.shape[:-1] != counts.shape:
+        raise ShapeMismatch(f"sums of shape {sums.shape} beside counts of shape {counts.shape}: (..., d) beside (...)")
+    ends = column_bounds(low, high, sums.shape[-1])
+    middles = [_centre(pair, sums.frac) for pair in ends]
+    reaches = [reach if change is None else Fraction(change) for _, reach in middles]
+    half = mechanism.split(2)
+    steps = np.array([int(centre * (1 << sums.frac)) for centre, _ in middles]).view(np.uint64)
+    centred = sums - SecretArray(counts.party, counts.share[..., None] * steps, sums.frac)
+    total, count = await asyncio.gather(
+        release(party, centred, half, sensitivity=Sensitivity(tuple((b, rows) for b in reaches)), to=to, stock=stock),
+        release(party, counts, half, sensitivity=Sensitivity(((Fraction(1), rows),)), to=to, stock=stock),
+    )
+    lows, highs = (np.array([float(pair[i]) for pair in ends]) for i in (0, 1))
+    return _quotient(total, count, np.array([float(c) for c, _ in middles]), lows, highs, over=(..., None))
+
+
+def column_bounds(low: Any, high: Any, columns: int) -> list[tuple[Fraction, Fraction]]:
+    """(low, high) of each column, exact, from bounds for all or for each; OutOfRange unless low < high."""
+    for bound in (low, high):
+        if np.shape(bound) not in ((), (columns,)):
+            raise OutOfRange(f"bounds of shape {np.shape(bound)}: one for all columns, or {columns}")
+    ends = [
+        check_bounds(a, b) for a, b in zip(*(np.broadcast_to(np.asarray(x), columns) for x in (low, high)), strict=True)
+    ]
+    if any(a == b for a, b in ends):
+        raise OutOfRange(f"bounds {low!r} to {high!r}: the lower one first, and not the same")
+    return ends
+
+
 async def _gated(
     party: Party,
     figures: tuple[SecretArray, SecretArray],
@@ -133,7 +197,10 @@ def _times(counts: SecretArray, factor: Fraction, frac: int) -> SecretArray:
     return SecretArray(counts.party, counts.share * steps, frac)
 
 
-def _quotient(total: Released, count: Released, centre: float, low: float, high: float) -> Released:
+def _quotient(
+    total: Released, count: Released, centre: Any, low: Any, high: Any, over: tuple[Any, ...] = ()
+) -> Released:
+    """``over``: how a count is indexed to stand beside its totals. Bounds and centre: numbers, or one a column."""
     common: dict[str, Any] = {
         "shown": count.shown,
         "epsilon": total_epsilon(total, count),
@@ -146,15 +213,16 @@ def _quotient(total: Released, count: Released, centre: float, low: float, high:
         return Released(values=None, standard_error=None, interval95=None, **common)
     seen = np.bool_(True) if count.shown is None else count.shown
     s_low, s_high = interval(total.values, total.half_width(0.975))
-    n_low, n_high = interval(count.values, count.half_width(0.975))
+    counted = np.asarray(count.values)[over]
+    n_low, n_high = interval(counted, count.half_width(0.975))
     known = n_low > 0
-    n = np.where(known, count.values, 1).astype(np.float64)
+    n = np.where(known, counted, 1).astype(np.float64)
     shift = total.values / n
     errors = np.hypot(np.asarray(total.standard_error), shift * np.asarray(count.standard_error)) / n
     ends_low = centre + np.minimum(s_low / np.where(known, n_low, 1), s_low / np.where(known, n_high, 1))
     ends_high = centre + np.maximum(s_high / np.where(known, n_low, 1), s_high / np.where(known, n_high, 1))
 
-    def of(where_known: Any, elsewhere: float) -> Any:
+    def of(where_known: Any, elsewhere: Any) -> Any:
         return np.where(seen, np.where(known, where_known, elsewhere), np.nan)
 
     return Released(
