@@ -28,8 +28,6 @@ import numpy as np
 
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, WrongType
-from mpc.quotients import rescale
-from mpc.shapes import stack
 from protocols.chosen import ChosenModel, marks_of
 from protocols.errors import NotFitted
 from protocols.estimator import Estimator, as_table, clone
@@ -85,14 +83,14 @@ async def candidate_scores(
     ``models`` are unfitted, and stay so; ``folds`` are (training rows, rows held out). See cross_val_score.
     """
 
-    async def one(model: Any, train: Order, held: Order) -> SecretArray:
+    async def one(model: Any, train: Order, held: Order) -> Any:
         here, seen = (None, None) if present is None else (present[train], present[held])
         fitted = await clone(model).fit(X[train], y[train], present=here)
-        return await rescale(await scorer(fitted, X[held], y[held], seen), 16)
+        return await scorer.parts(fitted, X[held], y[held], seen)
 
     work = [lambda model=model, fold=fold: one(model, *fold) for model, fold in itertools.product(models, folds)]
-    found = await side_by_side(work, n_jobs)
-    table: SecretArray = await stack(found).reshape(len(models), len(folds))
+    found = await scorer.values(await side_by_side(work, n_jobs))
+    table: SecretArray = await found.reshape(len(models), len(folds))
     return table
 
 

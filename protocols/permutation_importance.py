@@ -33,7 +33,6 @@ import numpy as np
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange
 from mpc.party import Party
-from mpc.quotients import rescale
 from mpc.shapes import concatenate, stack
 from mpc.shuffle import shuffle
 from mpc.sorting import sort_by
@@ -51,7 +50,7 @@ from protocols.stock import NoiseStock
 __all__ = ["permutation_importance", "release_permutation_importance"]
 
 Columns = Sequence[int | Sequence[int]]
-Score = Callable[[SecretArray], Awaitable[SecretArray]]
+Score = Callable[[SecretArray], Awaitable[Any]]
 
 MOST_REPEATS = 64
 
@@ -87,13 +86,13 @@ async def permutation_importance(
     sets = _sets(columns, X.shape[1])
     (X, y, here), mixed = await _mixed(X, y, present, n_repeats)
 
-    async def one(table: SecretArray) -> SecretArray:
-        return await rescale(await scorer(model, table, y, here), 16)
+    async def one(table: SecretArray) -> Any:
+        return await scorer.parts(model, table, y, here)
 
-    plain = await one(X)
-    work: list[Any] = [functools.partial(_with, one, X, other, which) for which in sets for other in mixed]
-    found = stack(await side_by_side(work, n_jobs)).reshape(len(sets), n_repeats)
-    drops: SecretArray = await (plain - found)
+    work: list[Any] = [functools.partial(one, X)]
+    work += [functools.partial(_with, one, X, other, which) for which in sets for other in mixed]
+    scores = await scorer.values(await side_by_side(work, n_jobs))
+    drops: SecretArray = await (scores[0] - scores[1:].reshape(len(sets), n_repeats))
     return drops
 
 
@@ -173,7 +172,7 @@ async def _mixed(X: SecretArray, y: Any, present: Any, repeats: int) -> tuple[tu
     return (await first, await labels, await flags), [await x for x in mixed]
 
 
-async def _with(one: Score, X: SecretArray, other: SecretArray, which: tuple[int, ...]) -> SecretArray:
+async def _with(one: Score, X: SecretArray, other: SecretArray, which: tuple[int, ...]) -> Any:
     """What ``one`` gives of X with some columns of the other table."""
     d = X.shape[1]
     places = np.arange(d)

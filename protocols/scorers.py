@@ -8,13 +8,17 @@ A scorer may be any coroutine function of (model, X, y, present) that gives a se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mpc.arrays import SecretArray, SecretBits
+from mpc.encoding import FRAC
 from mpc.errors import OutOfRange, WrongType
+from mpc.quotients import rescale
+from mpc.shapes import stack
 from protocols import losses, metrics
+from protocols.averages import Average, ratio
 from protocols.columns import as_flags
 from protocols.ranking import roc_auc_score
 
@@ -32,20 +36,36 @@ class Scorer:
 
     Attributes:
         name: scikit-learn's.
-        score: (model, X, y, present) -> secret, ().
+        score: (model, X, y, present) -> secret, (); or, of a mean over rows, its averages.Average, with ``sign``.
         bounds: public, between which it always is, or is cut to where it is released; None: not known.
+        sign: -1 where an average is a loss.
     """
 
     name: str
     score: Score
     bounds: tuple[float, float] | None
+    sign: int = 1
 
     async def __call__(self, model: Any, X: Any, y: Any, present: Any = None) -> SecretArray:
         """The score of a fitted model. Rounds, bytes: the prediction's and the metric's. Leaks nothing."""
+        return (await self.values([await self.parts(model, X, y, present)]))[0]
+
+    async def parts(self, model: Any, X: Any, y: Any, present: Any = None) -> Any:
+        """The score before it is divided, if it is an average: an Average, or a secret, ()."""
         found = await self.score(model, X, y, present)
+        if isinstance(found, Average):
+            return found
         if not isinstance(found, SecretArray) or (await found).shape != ():
             raise WrongType(f"scoring {self.name}: a secret number, of shape (), is needed")
         return found
+
+    async def values(self, parts: Sequence[Any]) -> SecretArray:
+        """The scores, (k,), 16 bits, of so many parts: averages are divided all at once."""
+        if isinstance(parts[0], Average):
+            totals, counts = stack([p.total for p in parts]), stack([p.count for p in parts])
+            found = await ratio(totals, counts, max(p.most or 1 for p in parts))
+            return await rescale(found * self.sign, FRAC)
+        return await rescale(stack(list(parts)), FRAC)
 
 
 def as_labels(model: Any, y: Any) -> Any:
@@ -71,22 +91,22 @@ async def _own(model: Any, X: Any, y: Any, here: Any) -> SecretArray:
     return found
 
 
-async def _accuracy(model: Any, X: Any, y: Any, here: Any) -> SecretArray:
-    return await metrics.accuracy_score(as_labels(model, y), await model.predict(X), present=here)
+async def _accuracy(model: Any, X: Any, y: Any, here: Any) -> Average:
+    return await metrics.accuracy_average(as_labels(model, y), await model.predict(X), present=here)
 
 
 async def _f1(model: Any, X: Any, y: Any, here: Any) -> SecretArray:
     return await metrics.f1_score(positive(model, y), positive(model, await model.predict(X)), present=here)
 
 
-async def _log_loss(model: Any, X: Any, y: Any, here: Any) -> SecretArray:
+async def _log_loss(model: Any, X: Any, y: Any, here: Any) -> Average:
     truth = positive(model, y)
-    return -(await losses.log_loss(truth, (await model.predict_proba(X))[:, 1], clip=CLIP, present=here))
+    return await losses.log_loss_average(truth, (await model.predict_proba(X))[:, 1], clip=CLIP, present=here)
 
 
-async def _brier(model: Any, X: Any, y: Any, here: Any) -> SecretArray:
+async def _brier(model: Any, X: Any, y: Any, here: Any) -> Average:
     truth = positive(model, y)
-    return -(await losses.brier_score_loss(truth, (await model.predict_proba(X))[:, 1], present=here))
+    return await losses.brier_average(truth, (await model.predict_proba(X))[:, 1], present=here)
 
 
 async def _auc(model: Any, X: Any, y: Any, here: Any) -> SecretArray:
@@ -113,8 +133,8 @@ _ALL = [
     Scorer("accuracy", _accuracy, (0.0, 1.0)),
     Scorer("f1", _f1, (0.0, 1.0)),
     Scorer("roc_auc", _auc, (0.0, 1.0)),
-    Scorer("neg_log_loss", _log_loss, (-losses.most_log_loss(CLIP), 0.0)),
-    Scorer("neg_brier_score", _brier, (-1.0, 0.0)),
+    Scorer("neg_log_loss", _log_loss, (-losses.most_log_loss(CLIP), 0.0), -1),
+    Scorer("neg_brier_score", _brier, (-1.0, 0.0), -1),
     Scorer("r2", _r2, (0.0, 1.0)),
     Scorer("neg_mean_squared_error", _squared, None),
     Scorer("neg_root_mean_squared_error", _root, None),

@@ -9,7 +9,9 @@ import pytest
 import sklearn.metrics as sk
 from sklearn import linear_model, model_selection, pipeline, preprocessing
 
+from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.exchange import public_share
 from protocols.chosen import ChosenModel, marks_of
 from protocols.errors import NotFitted
 from protocols.linear import Ridge
@@ -164,6 +166,20 @@ def test_a_chosen_model_is_the_one_marked() -> None:
 
     for ours, theirs in run(3, body, np.where(abs(x) > 9, 0, x), y, np.array(1))[0]:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=2**-14)
+
+
+def test_one_mark_is_set_whatever_words_the_scores_are() -> None:
+    """So a block has one vote, also where a model left its range."""
+    ends = [0, 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 1, 3 << 61]
+    words = np.random.default_rng(0).choice(np.array(ends, np.uint64), (12, 5))
+
+    async def body(party: Any) -> Any:
+        scores = SecretArray(party, public_share(party, words), 16)
+        places = scores.argmax(axis=1)
+        return [await party.reveal(await marks_of(places[j], 5)) for j in range(12)]
+
+    for marks in run(3, body)[0]:
+        assert sorted(marks) == [0, 0, 0, 0, 1]
 
 
 def test_nothing_is_opened_and_messages_do_not_depend_on_rows(monkeypatch: pytest.MonkeyPatch) -> None:
