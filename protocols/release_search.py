@@ -10,8 +10,9 @@ block, so whatever it does to models and scores, it moves one block's vote, or o
 who sees it, whatever else they know and whatever the estimator does. It says nothing of ``best_estimator``, which is
 fitted to all rows without noise, and stays secret: what leaves of it is charged then.
 
-Why not k-fold scores of the whole table: model_selection.py. A search of blocks finds the parameters that are best for
-n / blocks rows: a penalty that is a total over rows, as C and alpha are, is then weak for the whole table.
+Why not k-fold scores of the whole table: model_selection.py. A search of blocks finds what is best for n / blocks rows;
+a penalty beside a sum over rows, as C and alpha set it, weighs less in the whole table. How good the chosen model
+is, rows tell best that are kept apart from all this (preprocessing.train_test_split, release_metrics.py).
 """
 
 from __future__ import annotations
