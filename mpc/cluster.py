@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from mpc import _mpyc  # noqa: F401 - first: a script's own import of MPyC would read its arguments, and start processes
 from mpc.collect import ParentRun
+from mpc.conversation import Conversation
 from mpc.crew import Crew, sees_stops
 from mpc.errors import NotTransferable, PartyFailed, PeerLost, PeerMissing, UsageError, WrongType
 from mpc.launch import launch
@@ -100,6 +101,7 @@ class LocalCluster:
         self._runs = 0
         self._why_not = "it was not started"
         self._busy = threading.Lock()
+        self._talk: Conversation | None = None
 
     def __repr__(self) -> str:
         state = "ready" if self._crew else self._why_not
@@ -132,7 +134,9 @@ class LocalCluster:
         return self
 
     def close(self) -> None:
-        """Let the parties say farewell, and end their processes. Does nothing the second time."""
+        """Stop an open conversation, let the parties say farewell, end their processes. Nothing the second time."""
+        if self._talk is not None:
+            self._talk.close()
         if self._crew is not None:
             for i in range(self.m):
                 self._crew.tell(i, "close")
@@ -149,8 +153,8 @@ class LocalCluster:
 
     def _end(self, why: str, patience: float) -> None:
         crew, self._crew = self._crew, None
-        self._why_not = why
         if crew is not None:
+            self._why_not = why
             crew.stop(patience)
         if self._cleanup is not None:
             self._cleanup.detach()
@@ -203,9 +207,40 @@ class LocalCluster:
         After an error in the program the cluster can be used again. After the loss of a party, and after
         KeyboardInterrupt, it is broken: its processes are ended, and it can be started anew.
         """
-        check_inputs(inputs, self.m)
         if timeout is not None:
             timeout = seconds("timeout", timeout, or_zero=True)
+        run = self._order(program, inputs, None)
+        if timeout is not None:
+            run.limit(timeout)
+        return self._through(run)
+
+    def open(
+        self,
+        program: Callable[..., Awaitable[Any]],
+        inputs: Sequence[Any] | None = None,
+        *,
+        heard: Callable[[int, Any], None],
+    ) -> Conversation:
+        """Start ``program(party, line)``, or ``program(party, line, inputs[party.index])``, and talk with it: mpc.line.
+
+        Args:
+            program, inputs: as in ``run``.
+            heard: called as heard(i, value) for every value a party says, in the conversation's thread, as ``progress``
+                is meanwhile; it should be quick. What it raises breaks the cluster.
+
+        The conversation ends by its ``finish`` or ``close``; until then nothing else runs here. Raises what ``run``
+        raises before anything runs.
+        """
+        if not callable(heard):
+            raise WrongType(f"heard={heard!r}: a function, called as heard(party_index, value)")
+        run = self._order(program, inputs, heard)
+        assert self._crew is not None
+        self._talk = Conversation(run, self._crew, self._through)
+        return self._talk
+
+    def _order(self, program: Any, inputs: Sequence[Any] | None, heard: Callable[[int, Any], None] | None) -> ParentRun:
+        """Send a program to all parties. From here on the cluster is busy."""
+        check_inputs(inputs, self.m)
         if not self._busy.acquire(blocking=False):
             raise UsageError("this cluster runs a program already: runs follow one another")
         try:
@@ -214,15 +249,28 @@ class LocalCluster:
             frozen = _frozen(program, "the program")
             mine = [] if inputs is None else [_frozen(x, f"the input of party {i}") for i, x in enumerate(inputs)]
             self._runs += 1
-            run = ParentRun(self._runs, self._crew, self.progress)
-            try:
-                run.order(frozen, mine)
-                run.collect(timeout)
-            except BaseException as error:
-                self._end(f"run {run.number} was cut short by {type(error).__name__}", 0.0)
-                raise
+            run = ParentRun(self._runs, self._crew, self.progress, heard)
+            run.order(frozen, mine)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # half of it may be sent
+                self._end(f"run {self._runs} was cut short by {type(error).__name__}", 0.0)
+            self._busy.release()
+            raise
+        return run
+
+    def _through(self, run: ParentRun) -> list[Any]:
+        """The answers to what was ordered, or what ``run`` raises. The cluster is free again."""
+        try:
+            return self._outcome(run)
         finally:
             self._busy.release()
+
+    def _outcome(self, run: ParentRun) -> list[Any]:
+        try:
+            run.collect()
+        except BaseException as error:
+            self._end(f"run {run.number} was cut short by {type(error).__name__}", 0.0)
+            raise
         self.traffic = [run.facts[i][0] if i in run.facts else Traffic() for i in range(self.m)]
         self.seconds = max((seconds for _, seconds in run.facts.values()), default=0.0)
         if run.broken:

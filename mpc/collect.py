@@ -31,7 +31,13 @@ class ParentRun:
         broken: why the cluster cannot be used any more, or "".
     """
 
-    def __init__(self, number: int, crew: Crew, progress: Callable[[int, str], None] | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        crew: Crew,
+        progress: Callable[[int, str], None] | None,
+        heard: Callable[[int, Any], None] | None = None,
+    ) -> None:
         self.number = number
         self.answers: dict[int, Any] = {}
         self.errors: dict[int, BaseException] = {}
@@ -43,22 +49,30 @@ class ParentRun:
         self._crew = crew
         self._all = range(len(crew.workers))
         self._progress = progress
+        self._heard = heard
+        self._timeout = 0.0
+        self._deadline: float | None = None
 
     def order(self, program: Frozen, inputs: Sequence[Frozen]) -> None:
         """Send the program to all, and to each its input: begin to, :meth:`collect` goes on with it."""
         for i in self._all:
-            self._crew.tell(i, "run", self.number, bodies=[program, *inputs[i : i + 1]])
+            kind = "run" if self._heard is None else "open"
+            self._crew.tell(i, kind, self.number, bodies=[program, *inputs[i : i + 1]])
 
-    def collect(self, timeout: float | None) -> None:
+    def limit(self, timeout: float) -> None:
+        """From now on it may take so many seconds. From any thread, before :meth:`collect` or meanwhile."""
+        self._timeout, self._deadline = timeout, time.monotonic() + timeout
+        self._crew.wake()
+
+    def collect(self) -> None:
         """Wait for all outcomes, see _collect; of a timeout say who waited for whom."""
-        self._collect(timeout)
+        self._collect()
         if self._late:
             text = waiting_text(self.waits, self._late, len(self._all))
-            self.errors[-1] = RunTimedOut(f"run {self.number} did not end within {timeout:g} s: {text}")
+            self.errors[-1] = RunTimedOut(f"run {self.number} did not end within {self._timeout:g} s: {text}")
 
-    def _collect(self, timeout: float | None) -> None:
+    def _collect(self) -> None:
         """Wait for all outcomes; once a party failed, or the timeout passed, the others have a limited time."""
-        deadline = None if timeout is None else time.monotonic() + timeout
         give_up: float | None = None
         told = False
         while missing := self._missing():
@@ -67,6 +81,7 @@ class ParentRun:
                 give_up = now + _GRACE
             if self.broken and not told:
                 told, give_up = True, now + _HOPELESS
+            deadline = None if self._late else self._deadline
             until = min((x for x in (deadline, give_up) if x is not None), default=None)
             for i, news in self._crew.hear(until):
                 if isinstance(news, PeerLost):
@@ -78,8 +93,7 @@ class ParentRun:
             missing, now = self._missing(), time.monotonic()
             if missing and deadline is not None and now >= deadline:
                 self.errors[-1] = RunTimedOut("")
-                self._late = missing
-                deadline, give_up = None, now
+                self._late, give_up = missing, now
             if missing and give_up is not None and now >= give_up:
                 if told:
                     self.broken = self.broken or f"parties {missing} did not stop"
@@ -100,6 +114,10 @@ class ParentRun:
         if kind == "report":
             if self._progress is not None:
                 self._progress(i, fields[0])
+            return
+        if kind == "says":
+            if self._heard is not None:
+                self._heard(i, thaw(bodies[0]))
             return
         if kind == "waits":
             self.waits[i] = set(fields[0])

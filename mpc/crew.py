@@ -7,6 +7,8 @@
 - A worker that, with the pipe half way through something, neither takes nor gives a byte for a minute is given up.
 
 Time during which the parent did not look (it computed, it was stopped itself) does not count against a worker.
+
+One thread hears; others may tell, and wake the one that hears.
 """
 
 from __future__ import annotations
@@ -14,19 +16,22 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import socket
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from mpc.errors import PeerLost, PeerSilent
 from mpc.launch import Launched, stop
+from mpc.outcomes import ClusterBroken
 from mpc.pipe import Frozen, Message
 
 __all__ = ["Crew", "sees_stops"]
 
 _LOOK = 0.2  # seconds between looks whether somebody was stopped
 _STUCK = 60.0  # seconds without a byte on a pipe that is half way through something
-_PIPE, _LIFE = "pipe", "life"
+_PIPE, _LIFE, _WAKE = "pipe", "life", "wake"
 
 News = list[tuple[int, Message | PeerLost]]
 
@@ -46,18 +51,25 @@ class Crew:
     Attributes:
         lost: what became of the workers that are gone.
         when: what the cluster does at present, for the text of a loss.
+        over: it was stopped.
     """
 
     def __init__(self, workers: Sequence[Launched], silence: float) -> None:
         self.workers = workers
         self.lost: dict[int, PeerLost] = {}
         self.when = "while the cluster was starting, see its stderr"
+        self.over = False
         self._silence = silence
+        self._writing = threading.Lock()  # of what is queued for the workers
         self._stopped: dict[int, float] = {}  # seconds, so far
         self._idle = [0.0] * len(workers)
         self._looked = time.monotonic()
         self._lives: list[int] = []
         self._selector = selectors.DefaultSelector()
+        self._alarm, self._bell = socket.socketpair()
+        for end in (self._alarm, self._bell):
+            end.setblocking(False)
+        self._selector.register(self._alarm, selectors.EVENT_READ, (-1, _WAKE))
         for i, worker in enumerate(workers):
             self._selector.register(worker.pipe, selectors.EVENT_READ, (i, _PIPE))
             with contextlib.suppress(AttributeError, OSError):
@@ -66,16 +78,35 @@ class Crew:
                 self._selector.register(life, selectors.EVENT_READ, (i, _LIFE))
 
     def tell(self, i: int, kind: str, *fields: Any, bodies: Sequence[Frozen] = ()) -> None:
-        """Queue a message for worker i; :meth:`hear` brings it there."""
-        self.workers[i].pipe.put(kind, *fields, bodies=bodies)
+        """Queue a message for worker i; :meth:`hear` brings it there. From any thread."""
+        pipe = self.workers[i].pipe
+        with self._writing:
+            pipe.put(kind, *fields, bodies=bodies)
+            unsent = pipe.unsent
+        if unsent:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let :meth:`hear` return, now or when it is called next. From any thread."""
+        with contextlib.suppress(OSError):  # it rings already, or nobody hears any more
+            self._bell.send(b".")
 
     def hear(self, until: float | None = None) -> News:
-        """What the workers say, or what became of them, at least one piece of news unless ``until`` passes.
+        """What the workers say, or what became of them: some news, unless ``until`` passes or somebody wakes it.
 
-        A loss is told once. ``until`` is a time of time.monotonic().
+        A loss is told once. ``until`` is a time of time.monotonic(). ClusterBroken once the crew was stopped.
         """
+        try:
+            return self._hear(until)
+        except (OSError, ValueError, RuntimeError):
+            if not self.over:
+                raise
+        raise ClusterBroken("the cluster was closed meanwhile")
+
+    def _hear(self, until: float | None) -> News:
         news: News = []
-        while not news:
+        woken = False
+        while not news and not woken:
             for i, worker in enumerate(self.workers):
                 if i not in self.lost:
                     wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.pipe.unsent else 0)
@@ -84,7 +115,9 @@ class Crew:
             wait = _LOOK if until is None else max(0.0, min(_LOOK, until - time.monotonic()))
             for key, events in self._selector.select(wait):
                 i, what = key.data
-                if i not in self.lost:
+                if what is _WAKE:
+                    woken = bool(self._alarm.recv(4096))
+                elif i not in self.lost:
                     news += self._serve(i, what, events)
             news += self._look()
             if until is not None and time.monotonic() >= until:
@@ -93,15 +126,24 @@ class Crew:
 
     def stop(self, patience: float) -> None:
         """Wait ``patience`` seconds for the workers to end by themselves, then end them. Never raises."""
+        with self._writing:
+            if self.over:
+                return
+            self.over = True
         self._selector.close()
         for life in self._lives:
             os.close(life)
         self._lives.clear()
+        self._alarm.close()
+        self._bell.close()
         stop(self.workers, patience)
 
     def _serve(self, i: int, what: str, events: int) -> News:
         pipe = self.workers[i].pipe
-        bytes_ = pipe.write() if events & selectors.EVENT_WRITE else 0
+        bytes_ = 0
+        if events & selectors.EVENT_WRITE:
+            with self._writing:
+                bytes_ = pipe.write()
         messages: list[Message] = []
         over = what == _LIFE
         while True:

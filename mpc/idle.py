@@ -16,8 +16,9 @@ In doubt a loop is not idle: one closed connection that leaves a doubt hides a s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mpc.wakers import busy_threads, is_open, process_is_open
@@ -97,6 +98,15 @@ class LoopWatch:
         handle: asyncio.TimerHandle = self._plain("call_later")(delay, callback, *args)
         self._timers.pop(id(handle), None)  # noted if one method of the loop calls another
         return handle
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """As long as this lasts, a thread of the engine's may bring something from outside: the loop is not idle."""
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
 
     def look(self, tell: Callable[[bool], object]) -> None:
         """Call ``tell(True)`` if the loop is idle for good, ``tell(False)`` if not, two passes of the loop later.

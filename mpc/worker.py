@@ -4,9 +4,10 @@ It is told who it is through a private pipe (pipe.py), connects to the other par
 another over the same connections:
 
     parent -> worker   setup config path | run number (program, input) | cancel number | close
+                       | open number (program, input), then said number (value) and ended number
     worker -> parent   ready | failed text (error) | report text | answer traffic seconds (value)
                        | error traffic seconds broken kind detail traceback waits (error)
-                       | waits parties, when told to cancel
+                       | waits parties, when told to cancel | says (value), to who opened
 
 Frozen objects in brackets. It exits when the pipe closes, whatever it is doing: a thread listens to the pipe.
 """
@@ -29,6 +30,7 @@ from typing import Any
 import uvloop
 
 from mpc.errors import AccordError, NotTransferable, PartyFailed, PeerError
+from mpc.line import Line
 from mpc.node import MPyCNode, NodeConfig
 from mpc.outcomes import ExitRaised, call, only_news, shown_traceback
 from mpc.party import Party, current_scope, task_factory
@@ -75,17 +77,22 @@ class Worker:
         gc.freeze()  # what was imported stays: no need to look at it again
         self.pipe.send("ready")
         running: asyncio.Task[None] | None = None
+        line: Line | None = None
         number = 0
         while True:
             kind, fields, bodies = await self.inbox.get()
             if kind == "close":
                 break
-            if kind == "run":
+            if kind in ("run", "open"):
                 number = fields[0]
                 self._exit = None
-                running = loop.create_task(self._serve_run(number, bodies))
+                line = Line(self._say, thaw) if kind == "open" else None
+                running = loop.create_task(self._serve_run(number, bodies, line))
+            elif kind in ("said", "ended") and line is not None and fields[0] == number:
+                line.put(bodies[0]) if kind == "said" else line.end()
             elif kind == "cancel" and running is not None and fields[0] == number:
                 self.pipe.send("waits", self.node.transport.current.waits_for())
+                await asyncio.sleep(0)  # one that is cancelled before it began would answer nothing
                 running.cancel()
         await self.node.shutdown()
 
@@ -118,7 +125,7 @@ class Worker:
             with contextlib.suppress(RuntimeError):  # the loop is closed: we are leaving anyway
                 loop.call_soon_threadsafe(self.inbox.put_nowait, message)
 
-    async def _serve_run(self, number: int, bodies: list[Frozen]) -> None:
+    async def _serve_run(self, number: int, bodies: list[Frozen], line: Line | None) -> None:
         """One run: its answer, or what it failed with, goes to the parent."""
         transport = self.node.transport
         transport.begin(number)
@@ -130,13 +137,15 @@ class Worker:
         failure: BaseException | None = None
         answer: Frozen = []
         try:
-            value = await self.node.run_program(party.run(lambda: _program(party, bodies)))
+            value = await self.node.run_program(party.run(lambda: _program(party, bodies, line)))
             seconds = time.perf_counter() - started
-            answer = _frozen_answer(value, party.index)
+            answer = _frozen_value(value, f"the answer of party {party.index}")
         except BaseException as error:
             seconds = time.perf_counter() - started
             failure = error
         await self._stop_left_over()
+        if line is not None:
+            line.close()
         failure = self._exit or failure
         traffic = transport.traffic.copy()
         if failure is None:
@@ -144,6 +153,9 @@ class Worker:
         else:
             told, frozen = self._told(failure)
             self.pipe.send("error", traffic, seconds, *told, bodies=frozen)
+
+    def _say(self, value: Any) -> None:
+        self.pipe.send("says", bodies=[_frozen_value(value, f"what party {self.node.index} says")])
 
     async def _stop_left_over(self) -> None:
         """What a program left running ends with it, and sends nothing into the next run."""
@@ -164,20 +176,22 @@ class Worker:
         return (broken, type(error).__name__, _text(error), shown, waited), frozen
 
 
-async def _program(party: Party, bodies: list[Frozen]) -> Any:
+async def _program(party: Party, bodies: list[Frozen], line: Line | None) -> Any:
     program, *mine = map(thaw, bodies)
+    if line is not None:
+        mine.insert(0, line)
     try:
         return await call(program, party, *mine)
     except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop, and this process with it
         raise ExitRaised(error) from None
 
 
-def _frozen_answer(value: object, index: int) -> Frozen:
+def _frozen_value(value: object, what: str) -> Frozen:
     try:
         return freeze(value)
     except Exception as error:
         raise NotTransferable(
-            f"the answer of party {index} cannot leave its process ({type(error).__name__}: {error}): "
+            f"{what} cannot leave its process ({type(error).__name__}: {error}): "
             "return numbers, arrays or other plain data; a secret must be revealed first"
         ) from None
 

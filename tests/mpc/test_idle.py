@@ -357,3 +357,17 @@ def test_bystanders_may_do_as_they_please() -> None:
     finally:
         go.set()
         thread.join()
+
+
+@each_loop
+def test_what_is_expected_from_outside_keeps_a_loop_awake(make: Make) -> None:
+    async def test(watch: LoopWatch) -> None:
+        await soon(watch, True)
+        with watch.expecting():
+            await soon(watch, False)
+            with watch.expecting():
+                pass
+            assert not await is_idle(watch)
+        await soon(watch, True)
+
+    run(make, test)
