@@ -63,7 +63,8 @@ async def as_rows(X: Any, features: int | None = None) -> SecretArray:
     """X (n, d) with 16 fractional bits; WrongType, ShapeMismatch, TooFewRows for what is none.
 
     Args:
-        features: how many columns there must be; None: at least one.
+        features: how many columns there must be, and then one row is enough; None: at least one, and two rows, as for
+            a fit.
     """
     if isinstance(X, SecretBits):
         X = X.to_array()
@@ -73,8 +74,9 @@ async def as_rows(X: Any, features: int | None = None) -> SecretArray:
     if len(X.shape) != 2:
         raise ShapeMismatch(f"X of shape {X.shape}: two dimensions are needed, rows and features")
     n, d = X.shape
-    if n < 2:
-        raise TooFewRows(f"X of shape {X.shape}: at least 2 rows are needed")
+    least = 2 if features is None else 1
+    if n < least:
+        raise TooFewRows(f"X of shape {X.shape}: at least {'2 rows are' if least > 1 else '1 row is'} needed")
     if d < 1 or (features is not None and d != features):
         raise ShapeMismatch(f"X of shape {X.shape}: {features or 'at least one'} features are needed")
     return X if X.frac == FRAC else await astype(X, "f")  # as it is: astype copies

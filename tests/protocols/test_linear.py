@@ -199,6 +199,25 @@ def test_parameters() -> None:
         model.set_params(beta=1)
 
 
+def test_a_single_row_is_predicted_and_scaled_as_among_others() -> None:
+    x, y = _rows(20, 3)
+
+    async def body(X: Any, Y: Any) -> Any:
+        scaler, model = await StandardScaler().fit(X), await Ridge().fit(X, Y)
+        return [await f(rows) for f in (scaler.transform, model.predict) for rows in (X[:1], X)]
+
+    scaled, all_scaled, predicted, all_predicted = fitted(3, body, x, y)
+    assert scaled.shape == (1, 3) and predicted.shape == (1,)
+    np.testing.assert_allclose(scaled, all_scaled[:1], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(predicted, all_predicted[:1], rtol=0, atol=1e-4)
+
+    async def none(X: Any, Y: Any) -> Any:
+        return [await (await Ridge().fit(X, Y)).predict(X[:0])]
+
+    with pytest.raises(TooFewRows, match="at least 1 row is needed"):
+        fitted(3, none, x, y)
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
