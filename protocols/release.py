@@ -1,8 +1,8 @@
-"""The only door: noise, the minimum group size, then opening to the result parties.
+"""The only door: noise, the minimum group size, then opening to the result parties; and one without noise, deliver.
 
-What comes out is the value with noise that no party knows, its standard error and an interval. It is charged at the
-epsilon and delta of its mechanism. Charges of several releases add up (total_epsilon); tighter is the account of their
-events (total_cost).
+What comes out of a release is the value with noise that no party knows, its standard error and an interval. It is
+charged at the epsilon and delta of its mechanism. Charges of several releases add up (total_epsilon); tighter is the
+account of their events (total_cost).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = [
     "MinimumGroup",
     "Released",
     "check_mechanism",
+    "deliver",
     "event_of",
     "interval",
     "noise_of",
@@ -189,6 +190,22 @@ async def release(
         shown = gate.flags(noised if own is None else own)
     events = (event,) if gate is None or gate.event is None else (event, gate.event)
     return await open_noised(party, noised, events, receivers, shown)
+
+
+async def deliver(party: Party, values: Secret, *, to: int) -> npt.NDArray[Any] | None:
+    """Open values to one party as they are, WITHOUT noise: predictions to whom they are for. None at the others.
+
+    No release: it has no epsilon and is charged nowhere, so nothing bounds what many of them tell, of a model or of
+    rows. Who may receive what, and how much, has to be agreed by name beforehand (inquiry.Terms). A number that was
+    truncated tells its receiver how it was rounded, too (docs/leakage.md).
+
+    Rounds: 1. Sends: t elements to the receiver. Leaks: the values, to it. Raises WrongType, UnknownParty before
+    anything is sent.
+    """
+    if not isinstance(values, Secret):
+        raise WrongType(f"deliver takes secrets, not {type(values).__name__}")
+    opened: npt.NDArray[Any] | None = await party.reveal(values, party.check_index(to, "receiver"))
+    return opened
 
 
 # The steps of the door, for those who need several figures to go through it together (means.py).

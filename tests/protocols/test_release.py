@@ -16,7 +16,7 @@ from protocols.aggregate import sensitivity_of
 from protocols.errors import EpsilonInvalid, GridOverflow, MechanismUnfit, SensitivityInvalid
 from protocols.means import release_mean
 from protocols.mechanisms import Binomial, DiscreteGaussian, DiscreteLaplace, RoundedGaussian
-from protocols.release import MinimumGroup, Released, release, total_cost, total_epsilon
+from protocols.release import MinimumGroup, Released, deliver, release, total_cost, total_epsilon
 from protocols.sensitivity import Change
 from protocols.stock import MemoryStore, NoiseStock
 
@@ -494,3 +494,29 @@ def test_bits_are_no_figures() -> None:
 
     with pytest.raises(WrongType):
         run(3, program)
+
+
+@pytest.mark.parametrize("m", PARTIES)
+def test_what_is_delivered_comes_as_it_is_to_one_party(m: int) -> None:
+    async def program(party: Any) -> Any:
+        x = party.input(np.array([1.5, -2.0]), 0)
+        return await deliver(party, x, to=m - 1), await deliver(party, x < 0, to=1)
+
+    for i, (values, bits) in enumerate(run(m, program)):
+        assert (values is None) == (i != m - 1) and (bits is None) == (i != 1)
+        if values is not None:
+            assert values.tolist() == [1.5, -2.0]
+        if bits is not None:
+            assert bits.tolist() == [False, True]
+
+
+def test_delivery_is_of_secrets_to_one_known_party() -> None:
+    async def program(party: Any) -> None:
+        x = await party.input(1, 0)
+        for to in (3, -1, None, [0, 1], True):
+            with pytest.raises(UnknownParty):
+                await deliver(party, x, to=to)
+        with pytest.raises(WrongType):
+            await deliver(party, np.ones(2), to=0)  # type: ignore[arg-type]
+
+    run(3, program)
