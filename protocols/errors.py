@@ -18,6 +18,8 @@ __all__ = [
     "ModelUnsupported",
     "NotFitted",
     "PrecisionTooLow",
+    "RequestRefused",
+    "RowsRefused",
     "SensitivityInvalid",
     "SigmaInvalid",
     "StockInvalid",
@@ -88,6 +90,17 @@ class ModelUnsupported(UsageError):
 
 class ModelMismatch(UsageError):
     """A model that is larger than the public size agreed for it, or of another kind. Smaller ones are padded."""
+
+
+class RequestRefused(UsageError):
+    """A request that a serving session was not opened for. The session goes on; every party refused it alike."""
+
+
+class RowsRefused(RequestRefused):
+    """The owner of a request's rows refused them: missing or infinite values, a wrong shape. The session goes on.
+
+    The reason is told at the owner only.
+    """
 
 
 class NotFitted(UsageError):
