@@ -1,6 +1,6 @@
 """``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``,
 ``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``, ``python -m bench join --json -``,
-``python -m bench trees --json -``, ``python -m bench learning --json -``."""
+``python -m bench trees --json -``, ``python -m bench learning --json -``, ``python -m bench serving --json -``."""
 
 from __future__ import annotations
 
@@ -62,6 +62,13 @@ def _arguments() -> argparse.Namespace:
     models.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 1)")
     models.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     models.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    serving = choice.add_parser("serving", help="answers of a warm session: latency, and requests a second")
+    serving.add_argument("--parties", type=int, default=3)
+    serving.add_argument("--ops", help="semicolon-separated choice of tree; 100 trees; logistic")
+    serving.add_argument("--sizes", default="1,100,1000", help="rows of a request, comma-separated")
+    serving.add_argument("--seconds", type=float, default=2.0, help="for each of two measurements, about")
+    serving.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
+    serving.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     marks = choice.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -79,7 +86,8 @@ def main() -> None:
         sys.exit(f"--parties {arguments.parties}: at least 3")
     run = {
         "marks": commands.marks, "join": commands.joins, "noise": commands.noise, "groupby": commands.groups,
-        "trees": commands.trees, "learning": commands.models, "primitives": commands.primitives,
+        "trees": commands.trees, "serving": commands.serving,
+        "learning": commands.models, "primitives": commands.primitives,
     }  # fmt: skip
     run[arguments.command](arguments, console)
 

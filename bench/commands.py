@@ -25,7 +25,7 @@ from bench.noise_plot import draw as draw_noise
 from bench.plot import draw
 from bench.primitives import OPERATIONS, measure
 
-__all__ = ["groups", "joins", "marks", "models", "noise", "primitives", "trees"]
+__all__ = ["groups", "joins", "marks", "models", "noise", "primitives", "serving", "trees"]
 
 
 def marks(arguments: argparse.Namespace, console: Console) -> None:
@@ -124,6 +124,38 @@ def trees(arguments: argparse.Namespace, console: Console) -> None:
         )  # fmt: skip
     Console().print(table)
     Console().print("ns for a row and tree; MB sent by a party; in the clear: scikit-learn", justify="center")
+
+
+def serving(arguments: argparse.Namespace, console: Console) -> None:
+    """Answers of a warm session."""
+    from bench.serving import MODELS, measure
+
+    chosen = tuple(op.strip() for op in arguments.ops.split(";")) if arguments.ops else MODELS
+    if unknown := [op for op in chosen if op not in MODELS]:
+        sys.exit(f"no model {'; '.join(unknown)}: choose from {'; '.join(MODELS)}")
+    sizes = tuple(int(n) if n.strip().isdigit() else 0 for n in arguments.sizes.split(","))
+    if min(sizes) < 1:
+        sys.exit(f"--sizes {arguments.sizes}: rows of a request, at least 1")
+    with console.status("") as status:
+        figures = measure(
+            arguments.parties, chosen, sizes, seconds=arguments.seconds, rtt=arguments.rtt, tell=status.update
+        )
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    title = f"{arguments.parties} processes, loopback, TLS 1.3; {figures[0]['features']} columns"
+    table = Table(title=title, caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("model", "rows", "ms", "p95", "protocol", "handle", "a second", "kB", "rounds"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    for f in figures:
+        times = [f"{f[name] * 1e3:,.2f}" for name in ("median", "p95", "protocol", "handle")]
+        table.add_row(
+            f["op"], f"{f['size']:,}", *times, f"{f['per_second']:,.0f}", f"{f['bytes_per_party'] / 1e3:,.1f}",
+            str(f["rounds"]),
+        )  # fmt: skip
+    Console().print(table)
+    Console().print("ms from call to answer; protocol: of it within the parties; handle: the rest", justify="center")
+    Console().print("a second: questions submitted without waiting; kB sent by a party a request", justify="center")
 
 
 def joins(arguments: argparse.Namespace, console: Console) -> None:
