@@ -5,7 +5,7 @@
 
 from mpc.arrays import SecretArray, SecretBits
 from mpc.cluster import LocalCluster
-from mpc.functions import exp, inverse_sqrt, log, reciprocal, sigmoid, sqrt, tanh
+from mpc.functions import exp, inverse_sqrt, log, reciprocal, sigmoid, softplus, sqrt, tanh
 from mpc.memory import MemoryCluster
 from mpc.party import Party
 from mpc.reductions import maximum, minimum
@@ -30,6 +30,7 @@ __all__ = [
     "permute",
     "reciprocal",
     "sigmoid",
+    "softplus",
     "sort_by",
     "sqrt",
     "stack",

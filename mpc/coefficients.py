@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from mpc.separable import Series
 
-__all__ = ["INVERSE_ROOT", "LOG", "POWER", "RECIPROCAL", "ROOT", "SIGMOID", "SIGMOID_LIMIT", "SIGMOID_PERIOD"]
+__all__ = [
+    "INVERSE_ROOT", "LOG", "POWER", "RECIPROCAL", "ROOT", "SIGMOID", "SIGMOID_LIMIT", "SIGMOID_PERIOD", "SOFTPLUS",
+    "SOFTPLUS_LIMIT", "SOFTPLUS_PERIOD",
+]  # fmt: skip
 
 SIGMOID_LIMIT = 11.0
 SIGMOID_PERIOD = 42.0
+SOFTPLUS_LIMIT = 11.0
+SOFTPLUS_PERIOD = 41.5
 
 # 1 / (1 + e^-x) for |x| <= 11, x / 42 turns: error 1.5e-5
 SIGMOID = Series(
@@ -22,6 +27,17 @@ SIGMOID = Series(
         0.613782711039, 0.155356869779, 0.05760479768, 0.0223214036885, 0.0087151571282, 0.00340022138764,
         0.00132983334199, 0.000520004200686, 0.000200503466452, 8.29778836107e-05, 3.31481409231e-05,
     ),
+    odd=True,
+)  # fmt: skip
+
+# log(2 cosh(x / 2)) = log(1 + e^x) - x / 2 for |x| <= 11, x / 41.5 turns: error 3.7e-6
+SOFTPLUS = Series(
+    5.18753384883,
+    (
+        -4.05041083394, -0.339616710836, -0.0748221224936, -0.0204855790657, -0.00615137179233, -0.00194079991922,
+        -0.000636179603217, -0.00021190813041, -7.24683566242e-05, -2.54973034748e-05, -9.45176521291e-06,
+    ),
+    (0.0,) * 11,
     odd=True,
 )  # fmt: skip
 

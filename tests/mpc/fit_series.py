@@ -50,9 +50,23 @@ def sigmoid(limit: float, count: int) -> tuple[float, Reals, float]:
     return period, c, error
 
 
+def softplus(limit: float, count: int) -> tuple[float, Reals, float]:
+    """(period, constant and coefficients of the odd cosines, error) of log(2 cosh(x / 2)) for |x| <= limit."""
+    x = np.linspace(0, limit, 600)
+    trials = []
+    for half in np.arange(18.0, 24.0, 0.25):
+        waves = np.cos(np.outer(x, np.arange(1, 2 * count, 2)) * np.pi / half)
+        c, error = best(np.hstack([np.ones((len(x), 1)), waves]), np.log(2 * np.cosh(x / 2)), np.ones_like(x))
+        trials.append((error, 2 * half, c))
+    error, period, c = min(trials, key=lambda trial: trial[0])
+    return period, c, error
+
+
 def main() -> None:
     period, c, error = sigmoid(11.0, 11)
     print(f"SIGMOID, period {period}, error {error:.1e}\n    {c.tolist()}")
+    period, c, error = softplus(11.0, 11)
+    print(f"SOFTPLUS, period {period}, error {error:.1e}\n    {c.tolist()}")
     for name, f, weight, count in (
         ("RECIPROCAL", lambda n: 1 / n, lambda n: n, 6),
         ("ROOT", np.sqrt, lambda n: 1 / np.sqrt(n), 4),

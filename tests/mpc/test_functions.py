@@ -94,6 +94,12 @@ def test_tanh(m: int) -> None:
     check(m, on_shares(m, functions.tanh, x), np.tanh(x), 3.3)
 
 
+@each_size
+def test_softplus(m: int) -> None:
+    x = even(DENSE[m], -13, 13)
+    check(m, on_shares(m, functions.softplus, x), np.logaddexp(0, x), 1.5)
+
+
 def quotients(n: int, seed: int) -> tuple[Reals, Reals]:
     """Pairs with |x|, |y| < 2^40 and |x / y| < 2^27."""
     rng = np.random.default_rng(seed)
@@ -159,6 +165,8 @@ def test_saturation_is_exact(m: int) -> None:
     top, bottom = np.split(on_shares(m, functions.exp, np.concatenate([far + 5, -far - 1])), 2)
     assert (top == top[0]).all() and abs(top[0] - np.exp(functions.EXP_LIMIT)) < ULP
     assert (bottom == 0).all()
+    far = far[:-1]
+    same(on_shares(m, functions.softplus, np.concatenate([far, -far])), np.concatenate([far, far * 0]))
 
 
 FAR = {0: [2**46, 2**47, 2**48 + 1, 2**60 + 5, 2**62 - 1], 1: [2**46, 2**59 + 2, 2**60], 9: [2**46, 2**48 + 1, 2**52]}
@@ -185,11 +193,12 @@ def test_saturation_begins_where_it_should(frac: int) -> None:
     """With few fractional bits the limits 5.5, 11, -12 and 15 may lie between two numbers."""
     x = np.arange(-16 << frac, 17 << frac) / (1 << frac)
     values: Any = x.astype(int) if frac == 0 else x
-    names = ("sigmoid", "tanh", "exp")
-    sigmoid, tanh, exp = on_shares(3, lambda a: [getattr(functions, n)(a) for n in names], values, frac=frac)
+    names = ("sigmoid", "tanh", "exp", "softplus")
+    sigmoid, tanh, exp, softplus = on_shares(3, lambda a: [getattr(functions, n)(a) for n in names], values, frac=frac)
     check(3, sigmoid, 1 / (1 + np.exp(-x)), 2.2)
     check(3, tanh, np.tanh(x), 3.3)
     check(3, exp, np.exp(np.minimum(x, 15)), 1.6, 2.0**-17)
+    check(3, softplus, np.logaddexp(0, x), 1.5)
 
 
 @pytest.mark.parametrize("m", [3, 4])
@@ -237,13 +246,14 @@ def test_shapes_broadcast_and_either_side_may_be_public(m: int, shape: list[int]
         same(answer, whole // by)
 
 
-@pytest.mark.parametrize("name", ["reciprocal", "sqrt", "inverse_sqrt", "log", "exp", "sigmoid", "tanh"])
+@pytest.mark.parametrize("name", ["reciprocal", "sqrt", "inverse_sqrt", "log", "exp", "sigmoid", "tanh", "softplus"])
 def test_integers_bits_and_other_precisions(name: str) -> None:
     f: Callable[[Any], Any] = getattr(functions, name)
     exact = {
         "reciprocal": lambda v: 1 / v,
         "inverse_sqrt": lambda v: v**-0.5,
         "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+        "softplus": lambda v: np.logaddexp(0, v),
     }
     oracle: Callable[[Any], Any] = exact.get(name) or getattr(np, name)
     whole = np.arange(1, 8)
@@ -277,6 +287,12 @@ def test_series_of_the_sigmoid() -> None:
     assert np.max(np.abs(coefficients.SIGMOID(x / coefficients.SIGMOID_PERIOD) - 1 / (1 + np.exp(-x)))) < 1.6e-5
 
 
+def test_series_of_softplus() -> None:
+    x = np.linspace(-coefficients.SOFTPLUS_LIMIT, coefficients.SOFTPLUS_LIMIT, 100_001)
+    found = coefficients.SOFTPLUS(x / coefficients.SOFTPLUS_PERIOD)
+    assert np.max(np.abs(found - np.log(2 * np.cosh(x / 2)))) < 3.8e-6
+
+
 def test_waves() -> None:
     phase = np.random.default_rng(0).integers(0, 1 << 64, 10_000, np.uint64)
     angle = 2 * np.pi * ((phase >> np.uint64(32)).astype(float) / 2.0**32)
@@ -306,7 +322,16 @@ def test_every_machine_computes_the_same_bits() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rounds"),
-    [("reciprocal", 25), ("sqrt", 26), ("inverse_sqrt", 26), ("log", 22), ("exp", 9), ("sigmoid", 9), ("tanh", 9)],
+    [
+        ("reciprocal", 25),
+        ("sqrt", 26),
+        ("inverse_sqrt", 26),
+        ("log", 22),
+        ("exp", 9),
+        ("sigmoid", 9),
+        ("tanh", 9),
+        ("softplus", 9),
+    ],
 )
 def test_rounds_and_sizes_of_messages(name: str, rounds: int) -> None:
     """As documented for m = 3, and independent of the values."""
