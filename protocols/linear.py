@@ -1,7 +1,7 @@
 """Linear and ridge regression on shared rows: the d x d matrix of sums travels, the rows do not.
 
 The columns and y are standardised inside, so that every sum is a correlation and cannot leave its range; coefficients
-are scaled back. Nothing is opened.
+are scaled back. Nothing is opened. Its three stages are reported (Party.report); there are no steps to stop early.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from protocols.errors import TooFewRows
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
 from protocols.fixed_point import column_products, gram, matrix_product, product, scale_bits
 from protocols.inference import Curvature
+from protocols.progress import Progress
 from protocols.solve import FRAC_A, invert
 from protocols.standardise import FRAC_ROOT, moments, scaled_rows
 
@@ -79,12 +80,15 @@ class _Linear(Estimator):
         n, d = X.shape
         here, weights = await row_weights(X, sample_weight, present)
         target = await astype(await as_column(y, n), "f")
-        k = scale_bits(n)
+        k, progress = scale_bits(n), Progress(X.party, type(self).__name__, "stage", 3)
+        progress.say(0)
         of_x = await moments(X, here, weights, centre=self.fit_intercept)
         of_y = await moments(target.reshape(n, 1), here, weights, centre=self.fit_intercept)
         z = await scaled_rows(X, of_x.mean, of_x.root, here)
         t = await scaled_rows(target.reshape(n, 1), of_y.mean, of_y.root, here)
-        a = gram(z, weights, FRAC_A, k)
+        progress.say(1)
+        a = await gram(z, weights, FRAC_A, k)
+        progress.say(2)
         if alpha:
             a = a + penalty(of_x.root, alpha / 2.0**k)
         right = t.reshape(n) if weights is None else product(t.reshape(n), weights, FRAC)
@@ -100,6 +104,7 @@ class _Linear(Estimator):
         self.intercept_ = await unscaled(self.coef_, of_x.mean, rescale(of_y.mean[0], FRAC_COEF))
         self.in_range_ = await (of_x.in_range & of_y.in_range)
         self.n_features_in_ = d
+        progress.say(3)
         return self
 
 

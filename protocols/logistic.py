@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,18 +11,23 @@ import numpy as np
 import mpc
 from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import FRAC
-from mpc.errors import OutOfRange, ShapeMismatch
+from mpc.errors import OutOfRange, ShapeMismatch, UsageError, WrongType
 from mpc.quotients import rescale
 from mpc.shapes import concatenate
+from protocols.class_weights import check_class_weight, class_weights
 from protocols.columns import as_numbers, constant
+from protocols.early_stop import EarlyStop, HeldOut, Patience, Sample, how_many
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
 from protocols.fixed_point import matrix_product, product, scale_bits
 from protocols.inference import Curvature
 from protocols.linear import FRAC_COEF
 from protocols.newton import FRAC_BETA, FRAC_PENALTY, Problem, newton
+from protocols.progress import Course, Progress
+from protocols.release import Released
 from protocols.sgd import Descent, descend
 from protocols.softmax import MOST_UNKNOWNS, softmax, softmax_newton
 from protocols.standardise import FRAC_ROOT, Moments, as_they_are, moments, scaled_rows
+from protocols.watch import LossWatch
 
 __all__ = ["LogisticRegression"]
 
@@ -40,8 +45,13 @@ class LogisticRegression(Estimator):
         max_iter: steps, or epochs of "sgd"; always all are taken: when the fit was good enough would tell something.
         tol: ``converged_`` says whether the last step, or epoch, moved no standardised coefficient by more,
             and the columns are in range (standardise.Moments.in_range; not looked at by "sgd").
-        warm_start: begin at the last fit's coefficients.
-        batch_size, learning_rate, momentum, random_state: of "sgd"; the last is the seed of the public order of rows.
+        early_stopping: hold out ``validation_fraction`` of the rows, and keep the coefficients of the step with their
+            least log loss, looking no further once ``n_iter_no_change`` steps in a row lowered it by less than ``tol``.
+            That is secret, and nothing is saved by it: early_stop.py. For "newton", too, where C is too large.
+        warm_start: begin at the last fit's coefficients; "sgd" goes on with its epochs too, at the rate and with the
+            momentum it ended with, so that 2 epochs and 3 more are 5. For other rows set learning_rate higher.
+        batch_size, learning_rate, momentum: of "sgd".
+        random_state: the seed of the public order of rows in "sgd", and of which are held out.
 
     With "newton" columns are standardised inside (standardise.moments has the ranges), so their units do not matter.
     One class only, a separable set: with a penalty the answer is scikit-learn's (which refuses one class); with
@@ -53,10 +63,15 @@ class LogisticRegression(Estimator):
     Attributes:
         coef_: (1, d), intercept_: (1,), of more than two classes (K, d) and (K,), secret, 24 bits.
         converged_: SecretBits (). n_iter_, classes_, n_features_in_: public.
+        best_iter_: the step kept, 0 for the start, (), a secret integer; None without early_stopping.
+        watched_: what ``watch`` released, in order.
     """
 
     coef_: SecretArray
     intercept_: SecretArray
+    best_iter_: SecretArray | None
+    watched_: list[Released]
+    _before: tuple[int, SecretArray | None] = (0, None)
 
     def __init__(
         self,
@@ -73,63 +88,102 @@ class LogisticRegression(Estimator):
         learning_rate: float = 0.1,
         momentum: float = 0.9,
         random_state: int = 0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
     ) -> None:
         self.C, self.fit_intercept, self.class_weight, self.solver = C, fit_intercept, class_weight, solver
         self.max_iter, self.tol, self.warm_start, self.classes = max_iter, tol, warm_start, classes
         self.batch_size, self.learning_rate = batch_size, learning_rate
         self.momentum, self.random_state = momentum, random_state
+        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
+        self.n_iter_no_change = n_iter_no_change
 
-    async def fit(self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None) -> Self:
-        """Fit to the rows present.
+    async def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None, watch: LossWatch | None = None
+    ) -> Self:
+        """Fit to the rows present; each step is reported (Party.report).
 
         Args:
             X: (n, d). y: (n,), labels as integers, or SecretBits, where 1 stands for the second of two classes.
+            watch: what of the loss is released on the way, with noise; needs early_stopping. None: nothing.
 
         Rounds: "newton" about 110, and 150 a step; "sgd" 15 a batch; for more than two classes by half more and thrice
-        as many (m = 3). Leaks nothing.
+        as many; early_stopping 30 in all, as it works beside the steps (m = 3). Leaks nothing but what ``watch`` says.
         """
         self.check_params()
         X = await as_rows(X)
         n, d = X.shape
+        if watch is not None:
+            if not isinstance(watch, LossWatch):
+                raise WrongType(f"watch {watch!r}: a LossWatch, such as LossWatch(DiscreteLaplace(0.1), to=0)")
+            if not self.early_stopping:
+                raise UsageError("watch: the loss is that of rows held out, so it needs early_stopping=True")
+            watch.check(X.party)
         if self.solver == "newton" and len(self.classes) > 2 and len(self.classes) * (d + 1) > MOST_UNKNOWNS:
             raise OutOfRange(f"{len(self.classes)} classes, {d} features: classes (d + 1) <= {MOST_UNKNOWNS}; use sgd")
+        if self.early_stopping:
+            how_many(n, self.validation_fraction)
+        progress = Progress(X.party, type(self).__name__, "epoch" if self.solver == "sgd" else "step", self.max_iter)
+        progress.say(0)
         here, weights = await row_weights(X, sample_weight, present)
         target = await self._target(y, n)
-        weights = await self._class_weights(target, here, weights)
-        counts = here if weights is None else weights
-        level = self.fit_intercept
+        weights = await class_weights(self.class_weight, self.classes, target, here, weights)
+        rows, held = Sample(X, target, here, weights), None
+        if self.early_stopping:
+            rows, held = await rows.split(self.validation_fraction, self.random_state)
+        X, target, here, weights = rows.X, rows.y, rows.here, rows.weights
         if self.solver == "sgd":
-            found, over = as_they_are(X), float(n)
-            ones = constant(X, np.full((n, 1), 1 << FRAC), FRAC)
-            z = await concatenate([X, ones], axis=1) if level else X
+            found, over = as_they_are(X), float(X.shape[0])
         else:
-            found, over = await moments(X, here, weights, centre=level), 2.0 ** scale_bits(n)
-            z = await scaled_rows(X, found.mean, found.root, here, level)
+            found = await moments(X, here, weights, centre=self.fit_intercept)
+            over = 2.0 ** scale_bits(X.shape[0])
+        z = await self._columns(rows, found)
         by = 0.0 if math.isinf(self.C) else 1 / (self.C * over)
         pull = rescale(rescale(product(found.root, found.root, FRAC_ROOT), FRAC_PENALTY) * by, FRAC_PENALTY)
         beta = await self._start(X, found)
-        if level:
+        if self.fit_intercept:
             pull = concatenate([pull, constant(X, np.zeros(1, np.int64), FRAC_PENALTY)])
-        beta, step = await self._solve(Problem(z, target, counts, await pull), beta)
+        beta = beta[0] if len(self.classes) == 2 else beta.T
+        out = None if held is None else HeldOut(await self._columns(held, found), held.y, held.counts, held.here)
+        stop = None if out is None else EarlyStop(out, beta, self._patience())
+        course = Course(progress, self.max_iter, stop, watch)
+        beta, step = await self._solve(Problem(z, target, rows.counts, await pull), beta, course)
+        kept, self.watched_ = await course.end()
+        beta, self.best_iter_ = (beta, None) if kept is None else kept
         self._scales = found, over
         self.converged_ = await (((step <= self.tol) & (step >= -self.tol)).all() & found.in_range)
-        await self._adopt(beta, found)
+        await self._adopt(beta.reshape(1, -1) if len(self.classes) == 2 else beta.T, found)
         self.n_iter_, self.classes_, self.n_features_in_ = self.max_iter, np.asarray(self.classes), d
         return self
 
-    async def _solve(self, problem: Problem, beta: SecretArray) -> tuple[SecretArray, SecretArray]:
-        """(beta, the last step): (K or 1, columns), 24 bits."""
-        two = len(self.classes) == 2
+    async def _columns(self, rows: Sample, found: Moments) -> SecretArray:
+        """X as the solver takes it, with a column of ones for the intercept."""
+        X = rows.X
+        if self.solver != "sgd":
+            return await scaled_rows(X, found.mean, found.root, rows.here, self.fit_intercept)
+        ones = constant(X, np.full((X.shape[0], 1), 1 << FRAC), FRAC)
+        return await concatenate([X, ones], axis=1) if self.fit_intercept else X
+
+    async def _solve(self, problem: Problem, beta: SecretArray, course: Course) -> tuple[SecretArray, SecretArray]:
+        """(beta, the last step): (columns,) or (columns, K), 24 bits."""
         if self.solver == "sgd":
-            how = Descent(self.learning_rate, self.momentum, self.batch_size, self.max_iter, self.random_state)
-            start = beta[0] if two else beta.T
-            found, step = await descend(problem.z, problem.y, problem.counts, problem.penalty, start, how)
-            return (found.reshape(1, -1), step) if two else (found.T, step)
-        if two:
-            result = await newton(problem, beta[0], self.max_iter)
+            before, velocity = self._before if self.warm_start else (0, None)
+            if velocity is not None and velocity.shape != beta.shape:  # with an intercept now, or without
+                velocity = None
+            how = Descent(self.learning_rate, self.momentum, self.batch_size, self.max_iter, self.random_state, before)
+            found, step, velocity = await descend(
+                problem.z, problem.y, problem.counts, problem.penalty, beta, how, course, velocity
+            )
+            self._before = before + self.max_iter, None if self.early_stopping else velocity
+            return found, step
+        self._before = 0, None
+        if len(self.classes) == 2:
+            result = await newton(problem, beta, self.max_iter, course)
             self._inverse = result.inverse
-            return result.beta.reshape(1, -1), result.step
-        return await softmax_newton(problem, beta, self.max_iter)
+            return result.beta, result.step
+        found, step = await softmax_newton(problem, beta.T, self.max_iter, course)
+        return await found.T, await step.T
 
     async def _target(self, y: Any, n: int) -> SecretArray:
         """0 or 1: (n,) for two classes, else (n, K)."""
@@ -157,32 +211,12 @@ class LogisticRegression(Estimator):
             raise OutOfRange(f"max_iter={self.max_iter!r}: a positive integer")
         if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise OutOfRange(f"classes={self.classes!r}: at least two different labels")
-        if isinstance(self.class_weight, Mapping):
-            if set(self.class_weight) - set(self.classes):
-                raise OutOfRange(f"class_weight={self.class_weight!r}: labels that are not among {self.classes!r}")
-            if not all(0 <= w <= 16 for w in self.class_weight.values()):
-                raise OutOfRange(f"class_weight={self.class_weight!r}: weights from 0 to 16")
-        elif self.class_weight not in (None, "balanced"):
-            raise OutOfRange(f'class_weight={self.class_weight!r}: None, "balanced" or a weight for each label')
+        check_class_weight(self.class_weight, self.classes)
+        if self.early_stopping:
+            self._patience().check()
 
-    async def _class_weights(
-        self, target: SecretArray, here: SecretArray | None, weights: SecretArray | None
-    ) -> SecretArray | None:
-        """What each row counts, with the weight of its class."""
-        if self.class_weight is None:
-            return weights
-        n, classes = target.shape[0], len(self.classes)
-        bits = min(16, 28 - scale_bits(n))
-        marks = mpc.stack([1 - target, target], axis=1) if classes == 2 else target
-        if isinstance(self.class_weight, Mapping):
-            words = [round(self.class_weight.get(c, 1.0) * 2**bits) for c in self.classes]
-            of_class = constant(target, np.array(words), bits)
-        else:
-            rows = marks.sum(axis=0) if here is None else here @ marks
-            of_class = rescale(rows.sum() / (rows * classes), bits)
-        each: SecretArray = marks @ of_class
-        counts = here if weights is None else weights
-        return await (each if counts is None else product(each, counts, bits))
+    def _patience(self) -> Patience:
+        return Patience(self.validation_fraction, self.n_iter_no_change, self.tol)
 
     async def _start(self, X: SecretArray, found: Moments) -> SecretArray:
         """Where to begin: (K or 1, columns), 24 bits."""
@@ -210,8 +244,8 @@ class LogisticRegression(Estimator):
         solver "newton" and two classes; else OutOfRange. Ranges, errors, rounds: Curvature.errors. Leaks nothing.
         """
         self._fitted("coef_")
-        if self.solver != "newton" or len(self.classes) != 2:
-            raise OutOfRange('standard errors: solver "newton" and two classes only')
+        if self.solver != "newton" or len(self.classes) != 2 or self.early_stopping:
+            raise OutOfRange('standard errors: solver "newton", two classes, no early_stopping')
         found, rows = self._scales
         slopes, level = await Curvature(self._inverse, found, rows, self.fit_intercept).errors()
         return slopes.reshape(1, -1), level

@@ -13,6 +13,7 @@ import numpy as np
 from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
+from protocols.accounting import Event, check_event
 from protocols.exact import check_rows, round_up
 from protocols.mechanisms import Mechanism
 from protocols.minimum import Gate, MinimumGroup, check_minimum
@@ -28,10 +29,25 @@ from protocols.release import (
     total_epsilon,
     with_noise,
 )
-from protocols.sensitivity import Sensitivity
+from protocols.sensitivity import Sensitivity, grid_change
 from protocols.stock import NoiseStock
 
-__all__ = ["column_bounds", "release_column_means", "release_mean"]
+__all__ = ["column_bounds", "mean_events", "release_column_means", "release_mean"]
+
+
+def mean_events(mechanism: Mechanism, low: float, high: float, *, frac: int, rows: int = 1) -> tuple[Event, Event]:
+    """What release_mean charges for one mean, of a sum with so many fractional bits: to reserve before.
+
+    Raises what release_mean raises for such a mechanism, bounds and rows. Pure.
+    """
+    check_rows(rows)
+    check_mechanism(mechanism)
+    half, (_, reach) = mechanism.split(2), _centre(check_bounds(low, high), frac)
+    changes = (reach, frac), (Fraction(1), 0)
+    total, count = (
+        check_event(Event(half, grid_change(Sensitivity(((most, rows),)), bits, 1), 1, bits)) for most, bits in changes
+    )
+    return total, count
 
 
 async def release_mean(

@@ -24,6 +24,7 @@ from mpc.quotients import rescale
 from mpc.shapes import stack
 from protocols.columns import read_on_grid
 from protocols.fixed_point import column_products, gram, matrix_product, product, scale_bits
+from protocols.progress import Course
 from protocols.solve import FRAC_A, Inverse, invert
 
 __all__ = ["FRAC_BETA", "FRAC_PENALTY", "Fit", "Problem", "chosen_step", "newton"]
@@ -60,14 +61,18 @@ class Fit:
     inverse: Inverse
 
 
-async def newton(problem: Problem, beta: SecretArray, steps: int) -> Fit:
-    """So many steps, at least one, from ``beta``; see the module. Range: |Z beta| < 2^21, |beta| < 2^15.
+async def newton(problem: Problem, beta: SecretArray, steps: int, course: Course) -> Fit:
+    """So many steps, at least one, from ``beta``; see the module. ``course`` is told of each.
+
+    Range: |Z beta| < 2^21, |beta| < 2^15.
 
     Rounds: about 150 a step for d = 30 (m = 3). Sends: about 620 bytes a row and step, and 8 an element of Z.
     """
     beta, step, inverse = await _one(problem, beta)
-    for _ in range(steps - 1):
+    course.after(1, beta)
+    for number in range(2, steps + 1):
         beta, step, inverse = await _one(problem, beta)
+        course.after(number, beta)
     return Fit(beta, step, inverse)
 
 

@@ -50,7 +50,7 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
         self.max_iter, self.batch_size, self.learning_rate = max_iter, batch_size, learning_rate
         self.momentum, self.average, self.random_state, self.classes = momentum, average, random_state, classes
 
-    async def fit(
+    async def fit(  # type: ignore[override]  # no watch: coefficients may be opened anyway, a loss goes by the door
         self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None, stock: NoiseStock | None = None
     ) -> Self:
         """Fit to the rows present.

@@ -12,17 +12,18 @@ from mpc.mailbox import LABEL_BYTES
 from mpc.prss import Stream
 from protocols.exact import is_whole
 
-__all__ = ["public_order", "public_parts"]
+__all__ = ["Order", "public_order", "public_parts"]
 
 Order = permutation.Index
 
 
-def public_order(seed: int, number: int, n: int) -> Order:
+def public_order(seed: int, number: int, n: int, of: str = "order of rows") -> Order:
     """The order of that number, from 0, under this seed: a uniform permutation of n rows, int32.
 
-    The same at all parties and for every version of numpy.
+    ``of`` says what for: other orders under the same seed are independent of it. The same at all parties and for every
+    version of numpy.
     """
-    key = hashlib.blake2b(b"accord order of rows %d" % seed, digest_size=32).digest()
+    key = hashlib.blake2b(f"accord {of} {seed}".encode(), digest_size=32).digest()
     return permutation.draw(Stream(key, "of a public seed"), number.to_bytes(LABEL_BYTES, "little"), n)
 
 

@@ -29,7 +29,9 @@ from protocols.release import Released, check_mechanism, receivers_of, release
 from protocols.sensitivity import Sensitivity
 from protocols.stock import NoiseStock
 
-__all__ = ["release_accuracy", "release_auc", "release_brier", "release_confusion", "release_log_loss"]
+__all__ = [
+    "check_request", "release_accuracy", "release_auc", "release_brier", "release_confusion", "release_log_loss",
+]  # fmt: skip
 
 # -- averages ----------------------------------------------------------------------------------
 
@@ -52,7 +54,7 @@ async def release_accuracy(
     Rounds, bytes: metrics.accuracy_average, then release_mean. Leaks: the noised count of hits, and of rows, to the
     receivers.
     """
-    _checked(party, mechanism, to, rows, minimum)
+    check_request(party, mechanism, to, rows, minimum)
     parts = await accuracy_average(y_true, y_pred, present=present)
     return await _average(party, parts, mechanism, 1.0, to, rows, minimum, stock)
 
@@ -73,7 +75,7 @@ async def release_log_loss(
     """Mean log loss with noise, of probabilities not counted below ``clip``: a row changes the total by -log(clip) at
     most, so the larger clip, the less noise, and the less a confident mistake is seen to cost. Else as
     release_accuracy."""
-    _checked(party, mechanism, to, rows, minimum)
+    check_request(party, mechanism, to, rows, minimum)
     most = most_log_loss(clip)
     parts = await log_loss_average(y_true, y_proba, clip=clip, present=present)
     return await _average(party, parts, mechanism, most, to, rows, minimum, stock)
@@ -93,12 +95,13 @@ async def release_brier(
 ) -> Released:
     """Brier score with noise: the total of squares, of which a row adds at most 1, and the rows. Else as
     release_accuracy."""
-    _checked(party, mechanism, to, rows, minimum)
+    check_request(party, mechanism, to, rows, minimum)
     parts = await brier_average(y_true, y_proba, present=present)
     return await _average(party, parts, mechanism, 1.0, to, rows, minimum, stock)
 
 
-def _checked(party: Party, mechanism: Any, to: Any, rows: Any, minimum: Any = None) -> None:
+def check_request(party: Party, mechanism: Any, to: Any, rows: Any, minimum: Any = None) -> None:
+    """What all of these refuse before anything is sent."""
     check_mechanism(mechanism)
     check_minimum(minimum)
     receivers_of(party, to)
@@ -142,7 +145,7 @@ async def release_confusion(
     Sensitivity: ``rows``, over the whole matrix. Rounds, bytes: metrics.confusion_matrix, then release. Leaks: the
     noised counts to the receivers.
     """
-    _checked(party, mechanism, to, rows)
+    check_request(party, mechanism, to, rows)
     counts = await confusion_matrix(y_true, y_pred, n_classes=n_classes, present=present)
     return await release(party, counts, mechanism, sensitivity=_cells(rows), to=to, stock=stock)
 
@@ -175,6 +178,6 @@ async def release_auc(
     Sensitivity: ``rows``, over all counts. Rounds, bytes: class_histogram, then release. Leaks: the noised counts to
     the receivers.
     """
-    _checked(party, mechanism, to, rows)
+    check_request(party, mechanism, to, rows)
     counts = await class_histogram(y_true, y_score, thresholds, present=present)
     return await release(party, counts, mechanism, sensitivity=_cells(rows), to=to, stock=stock)

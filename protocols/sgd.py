@@ -21,6 +21,7 @@ from mpc.encoding import FRAC
 from mpc.secret import local
 from protocols.columns import constant
 from protocols.fixed_point import matrix_product, product
+from protocols.progress import Course
 from protocols.public_order import Order, public_order
 from protocols.softmax import softmax
 
@@ -40,6 +41,7 @@ class Descent:
         batch: rows in a step.
         epochs: times that all rows are gone through.
         seed: of the order of rows.
+        first: number of the first epoch, from 0: how many there were before, in fits this one goes on from.
     """
 
     rate: float
@@ -47,34 +49,45 @@ class Descent:
     batch: int
     epochs: int
     seed: int
+    first: int = 0
 
     def batches(self, n: int) -> Iterator[tuple[int, Order]]:
         """(epoch, rows) of each step; the rows that are left over for the last one are fewer."""
-        for epoch in range(self.epochs):
+        for epoch in range(self.first, self.first + self.epochs):
             order = public_order(self.seed, epoch, n)
             for low in range(0, n, self.batch):
                 yield epoch, order[low : low + self.batch]
 
 
 async def descend(
-    z: SecretArray, y: SecretArray, counts: SecretArray | None, penalty: SecretArray, beta: SecretArray, how: Descent
-) -> tuple[SecretArray, SecretArray]:
-    """(beta, by how much the last epoch moved it), (d,) or (d, K), 24 bits.
+    z: SecretArray,
+    y: SecretArray,
+    counts: SecretArray | None,
+    penalty: SecretArray,
+    beta: SecretArray,
+    how: Descent,
+    course: Course,
+    velocity: SecretArray | None = None,
+) -> tuple[SecretArray, SecretArray, SecretArray]:
+    """(beta, by how much the last epoch moved it, the velocity), (d,) or (d, K), 24 bits.
 
     Args:
         z: (n, d), 16 bits. y: (n,), integers 0 or 1, or (n, K) for softmax.
         counts: (n,), what each row counts, or None.
         penalty: (d,), 34 bits, of a mean loss. beta: where to start.
+        course: is told of each epoch.
+        velocity: what an earlier descent ended with; None: 0.
 
     Range: |z| < 2^9 on average in a batch of 1,024; |z beta| < 2^21. Error: 2^-15 of each gradient, at random.
     Rounds: 15 a step, 18 with ``counts`` (m = 3). Sends: about 160 bytes a row and epoch. Leaks nothing.
     """
     wide = penalty if len(y.shape) == 1 else penalty.reshape(-1, 1)
-    velocity = constant(beta, np.zeros(beta.shape, np.int64), _FRAC)
-    at_start, last = beta, -1
+    if velocity is None:
+        velocity = constant(beta, np.zeros(beta.shape, np.int64), _FRAC)
+    at_start, last, done = beta, -1, 0
     for epoch, rows in how.batches(z.shape[0]):
         if epoch != last:
-            at_start, last = beta, epoch
+            at_start, last, done = beta, epoch, 0
         rate = how.rate / (1 + epoch)
         part = _taken(z, rows)
         drag = product(wide, beta, _FRAC) * rate
@@ -88,7 +101,12 @@ async def descend(
         push = matrix_product(part.T, e * factor, _FRAC, shift)
         velocity = await (kept - push)
         beta = await (beta + velocity)
-    return beta, await (beta - at_start)
+        done += len(rows)
+        if done < z.shape[0]:
+            course.within(epoch - how.first, done / z.shape[0])
+        else:
+            course.after(epoch - how.first + 1, beta)
+    return beta, await (beta - at_start), velocity
 
 
 @local(SecretArray, lambda x, rows: (len(rows), *x.shape[1:]))

@@ -12,6 +12,7 @@ from mpc.shapes import concatenate, stack
 from protocols.columns import read_on_grid
 from protocols.fixed_point import column_products, gram, matrix_product, product, scale_bits
 from protocols.newton import Problem, chosen_step
+from protocols.progress import Course
 from protocols.solve import FRAC_A, invert
 
 __all__ = ["MOST_UNKNOWNS", "softmax", "softmax_newton"]
@@ -30,16 +31,22 @@ async def softmax(score: SecretArray) -> SecretArray:
     return await product(e, inverse, FRAC)
 
 
-async def softmax_newton(problem: Problem, beta: SecretArray, steps: int) -> tuple[SecretArray, SecretArray]:
+async def softmax_newton(
+    problem: Problem, beta: SecretArray, steps: int, course: Course
+) -> tuple[SecretArray, SecretArray]:
     """(beta, the last step), (K, d), after so many steps; see newton.py for each, and its ranges.
+
+    ``course`` is told of each, with beta as (d, K).
 
     ``problem.y`` is (n, K), 0 or 1. The sum of beta over the classes, on which no probability depends, stays as it is.
 
     Rounds: about 260 a step (m = 3). Sends: 4 K (K + 1) bytes an element of Z and step.
     """
     beta, step = await _one(problem, beta)
-    for _ in range(steps - 1):
+    course.after(1, beta.T)
+    for number in range(2, steps + 1):
         beta, step = await _one(problem, beta)
+        course.after(number, beta.T)
     return beta, step
 
 

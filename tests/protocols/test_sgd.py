@@ -89,3 +89,42 @@ def test_parameters_out_of_range(options: Any) -> None:
 
     with pytest.raises(OutOfRange):
         fitted(3, body, *_rows(20, 2))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_warm_start_goes_on_where_the_last_fit_ended(classes: int) -> None:
+    """Two epochs and three more are five; without it, or after another solver, a fit begins anew."""
+    x, y = _rows(60, 3)
+    y = np.where(x[:, 0] > 0.5, 2, y.astype(int)) if classes == 3 else y
+    options: dict[str, Any] = {"solver": "sgd", "batch_size": 16, "classes": tuple(range(classes))}
+
+    async def body(X: Any, Y: Any) -> Any:
+        model = await LogisticRegression(**options, max_iter=5).fit(X, Y)
+        ends = [model.coef_, model.intercept_]
+        await model.set_params(max_iter=2).fit(X, Y)
+        await model.set_params(max_iter=3, warm_start=True).fit(X, Y)
+        ends += [model.coef_, model.intercept_]
+        await model.set_params(max_iter=1, fit_intercept=False).fit(X, Y)
+        await model.set_params(max_iter=5, fit_intercept=True, warm_start=False).fit(X, Y)
+        return [*ends, model.coef_, model.intercept_]
+
+    coef, intercept, *others = fitted(3, body, x, y)
+    for c, b in zip(others[::2], others[1::2], strict=True):
+        np.testing.assert_allclose(c, coef, rtol=0, atol=1e-3)
+        np.testing.assert_allclose(b, intercept, rtol=0, atol=1e-3)
+
+
+def test_a_warm_start_with_early_stopping_never_loses_by_it() -> None:
+    """A start that no epoch betters on the rows held out is kept: step 0."""
+    x, y = _rows(60, 3)
+
+    async def body(X: Any, Y: Any) -> Any:
+        model = await LogisticRegression(solver="newton", max_iter=4).fit(X, Y)  # to all rows
+        start = model.coef_
+        wild = {"solver": "sgd", "warm_start": True, "early_stopping": True, "learning_rate": 16.0, "batch_size": 4}
+        await model.set_params(**wild, max_iter=1, validation_fraction=0.5).fit(X, Y)
+        return [start, model.coef_, model.best_iter_]
+
+    start, kept, best = fitted(3, body, x, y)
+    assert best == 0
+    np.testing.assert_allclose(kept, start, rtol=0, atol=2e-4)
