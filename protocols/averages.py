@@ -16,10 +16,12 @@ from mpc.errors import OutOfRange
 from mpc.long_division import MOST, quotient
 from mpc.quotients import floor_shift, rescale
 from mpc.relations import where
+from mpc.secret import Secret
 from protocols.columns import as_flags, as_numbers, check_columns, constant, cut_at_point, read_on_grid
 
 __all__ = [
-    "Average", "Column", "Present", "Rows", "average", "count_of", "fixed", "ratio", "rows_of", "sum_of_products",
+    "Average", "Column", "Present", "Rows", "average", "count_of", "fixed", "ratio", "rows_of", "settled",
+    "sum_of_products",
 ]  # fmt: skip
 
 Column = SecretArray | SecretBits
@@ -43,6 +45,11 @@ class Rows:
     weights: SecretArray | None
     whole: bool
     n: int
+
+
+async def settled(x: Any) -> Any:
+    """x when its shape is known; what is no secret as it is, for rows_of to refuse."""
+    return await x if isinstance(x, Secret) else x
 
 
 async def rows_of(

@@ -8,10 +8,13 @@ fractional bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from mpc.arrays import SecretArray
 from mpc.encoding import FRAC
-from mpc.errors import OutOfRange
+from mpc.errors import OutOfRange, ShapeMismatch
 from mpc.functions import log, sqrt
 from mpc.long_division import quotient
 from mpc.quotients import floor_shift
@@ -25,15 +28,17 @@ from protocols.averages import (
     count_of,
     fixed,
     rows_of,
+    settled,
     sum_of_products,
 )
 from protocols.columns import as_flags, as_numbers, read_on_grid
-from protocols.exact import as_exact
+from protocols.exact import as_exact, is_whole
 
 __all__ = [
     "LEAST_PROBABILITY",
     "brier_average",
     "brier_score_loss",
+    "class_labels",
     "log_loss",
     "log_loss_average",
     "mean_absolute_error",
@@ -57,10 +62,20 @@ def most_log_loss(clip: float) -> float:
     return round(-math.log(exact) * 65536) / 65536
 
 
+def class_labels(labels: Sequence[int] | None, classes: int) -> list[int]:
+    """The public labels of so many classes, by default 0, 1, ...; OutOfRange unless they are as many integers, all
+    different."""
+    names = list(range(classes) if labels is None else labels)
+    if len(names) != classes or len(set(names)) != classes or not all(is_whole(name) for name in names):
+        raise OutOfRange(f"labels={labels!r} for {classes} classes: as many integers, all different")
+    return names
+
+
 async def log_loss_average(
     y_true: Column,
     y_proba: SecretArray,
     *,
+    labels: Sequence[int] | None = None,
     clip: float = LEAST_PROBABILITY,
     sample_weight: Column | None = None,
     present: Present = None,
@@ -68,17 +83,29 @@ async def log_loss_average(
     """The total of -log(probability given to the row's class), each cut to [0, -log(clip)], and the count.
 
     Args:
-        y_proba: of the positive class. One out of [0, 1] costs the row 0 or -log(clip).
+        y_proba: of the positive class, (n,); or of K classes, (n, K). One out of [0, 1] costs the row 0 or -log(clip).
+        labels: of K classes: public integers, in the order of y_proba, by default 0 to K - 1. A row with any other
+            label costs -log(clip).
         clip: public; a smaller probability counts as this.
 
     Sensitivity of the total: sensitivity_of(0, most_log_loss(clip)), whatever y_proba holds; of the count: 1.
-    Error: 1.1 ulp of 2^-16 a row (t = 1; functions.log). Rounds: about 40 (m = 3). Sends: 305 bytes a row and party.
-    Leaks nothing.
+    Error: 1.1 ulp of 2^-16 a row (t = 1; functions.log). Rounds: about 40 (m = 3). Sends: 305 bytes a row and party,
+    of K classes 280 and 29 K. Leaks nothing.
     """
     most = most_log_loss(clip)
-    rows = await rows_of({"y_true": y_true, "y_proba": y_proba}, present, sample_weight)
-    p = await fixed(rows.columns[1])
-    given = where(as_flags(rows.columns[0]), p, 1 - p)
+    proba = await settled(y_proba)
+    if np.ndim(proba) != 2:
+        if labels is not None:
+            raise ShapeMismatch("labels: of y_proba of shape (n, K); with (n,) the positive class is that of 1")
+        rows = await rows_of({"y_true": y_true, "y_proba": proba}, present, sample_weight)
+        p = await fixed(rows.columns[1])
+        given = where(as_flags(rows.columns[0]), p, 1 - p)
+    else:
+        names = class_labels(labels, proba.shape[1])
+        columns = {f"y_proba[:, {k}]": proba[:, k] for k in range(len(names))}
+        rows = await rows_of({"y_true": y_true, **columns}, present, sample_weight, whole=["y_true"])
+        marks = as_numbers(as_numbers(rows.columns[0]).reshape(-1, 1) == np.asarray(names))
+        given = (marks * await fixed(proba)).sum(axis=1)
     return average((-log(given)).clip(0, most), rows)
 
 
@@ -86,15 +113,19 @@ async def log_loss(
     y_true: Column,
     y_proba: SecretArray,
     *,
+    labels: Sequence[int] | None = None,
     clip: float = LEAST_PROBABILITY,
     sample_weight: Column | None = None,
     present: Present = None,
 ) -> SecretArray:
-    """Mean log loss of a binary classifier, (), fixed point; 0 of no rows. scikit-learn's clip is 2^-52, here 2^-16.
+    """Mean log loss of a classifier, (), fixed point; 0 of no rows. scikit-learn's clip is 2^-52, here 2^-16.
 
-    To release it: release_metrics.release_log_loss. Rounds, bytes, errors: log_loss_average, and averages.ratio.
+    Arguments, rounds, bytes, errors: log_loss_average, and averages.ratio. From scores, without a clip:
+    score_losses.row_losses. To release it: release_metrics.release_log_loss.
     """
-    parts = await log_loss_average(y_true, y_proba, clip=clip, sample_weight=sample_weight, present=present)
+    parts = await log_loss_average(
+        y_true, y_proba, labels=labels, clip=clip, sample_weight=sample_weight, present=present
+    )
     return await parts.value()
 
 

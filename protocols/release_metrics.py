@@ -66,18 +66,19 @@ async def release_log_loss(
     mechanism: Mechanism,
     *,
     to: Sequence[int] | int,
+    labels: Sequence[int] | None = None,
     clip: float = 0.01,
     present: Present = None,
     rows: int = 1,
     minimum: MinimumGroup | None = None,
     stock: NoiseStock | None = None,
 ) -> Released:
-    """Mean log loss with noise, of probabilities not counted below ``clip``: a row changes the total by -log(clip) at
-    most, so the larger clip, the less noise, and the less a confident mistake is seen to cost. Else as
-    release_accuracy."""
+    """Mean log loss with noise, of two or more classes, of probabilities not counted below ``clip``: a row changes the
+    total by -log(clip) at most, so the larger clip, the less noise, and the less a confident mistake is seen to cost.
+    Else as release_accuracy."""
     check_request(party, mechanism, to, rows, minimum)
     most = most_log_loss(clip)
-    parts = await log_loss_average(y_true, y_proba, clip=clip, present=present)
+    parts = await log_loss_average(y_true, y_proba, labels=labels, clip=clip, present=present)
     return await _average(party, parts, mechanism, most, to, rows, minimum, stock)
 
 

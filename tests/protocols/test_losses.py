@@ -61,6 +61,27 @@ def test_losses_of_probabilities_are_scikit_learns(m: int, n: int) -> None:
 
 
 @each_m
+@pytest.mark.parametrize("n", [0, 1, 40])
+def test_log_loss_of_several_classes(m: int, n: int) -> None:
+    r = np.random.default_rng([m, n])
+    labels = [7, -2, 3]
+    y, p, here = r.choice(labels, n), on_grid(r.dirichlet(np.ones(3), n)), r.integers(0, 3, n) > 0
+    weight = r.integers(0, 9, n) / 4
+
+    async def program(y: Any, p: Any, w: Any, here: Any) -> Any:
+        some = await log_loss(y, p, labels=labels, present=here)
+        other = await log_loss_average(y + 100, p, labels=labels, clip=0.01)
+        return [some, await log_loss(y, p, labels=labels, sample_weight=w), other.total]
+
+    some, weighted, other = on_rows(m, program, y, p, weight, present=here)
+    lost = -np.log(np.maximum(p[np.arange(n), [labels.index(v) for v in y]], ULP)) if n else np.zeros(0)
+    assert some == pytest.approx(lost[here].mean() if here.any() else 0, abs=4 * ULP)
+    if weight.any():
+        assert weighted == pytest.approx(np.average(lost, weights=weight), rel=2**-15, abs=8 * ULP)
+    assert other == pytest.approx(n * most_log_loss(0.01))  # labels of no class
+
+
+@each_m
 def test_no_row_costs_more_than_its_bound_whatever_is_predicted(m: int) -> None:
     """Sensitivities rest on this: also for what is no probability, and for the widest numbers."""
     p = np.array([-5.0, 7.0, 0.0, 1.0, 2.0**45, -(2.0**45), 0.001, 0.999, 2.0**39, ULP, 1 - ULP])
@@ -154,6 +175,7 @@ def test_sum_of_products_is_exact_and_rounded_down(m: int) -> None:
 def test_bad_input_is_refused_before_anything_is_sent() -> None:
     async def program(party: Any) -> Any:
         y, short = await party.input(np.arange(3), 0), await party.input(np.arange(2), 1)
+        three = await party.input(np.zeros((3, 3)), 2)
         sent = party.transport.traffic.bytes_sent
         for f in (
             log_loss,
@@ -170,6 +192,13 @@ def test_bad_input_is_refused_before_anything_is_sent() -> None:
         for clip in (0, 2**-17, 0.5, math.nan, True, "a"):
             with pytest.raises(OutOfRange, match="clip"):
                 await log_loss(y, y, clip=clip)  # type: ignore[arg-type]
+        for labels in ([0, 1], [0, 1, 1], [0, 1, 2.5]):
+            with pytest.raises(OutOfRange, match="labels"):
+                await log_loss(y, three, labels=labels)  # type: ignore[arg-type]
+        with pytest.raises(ShapeMismatch, match="labels"):
+            await log_loss(y, y, labels=[0, 1])
+        with pytest.raises(ShapeMismatch, match="y_proba"):
+            await log_loss(y, three[:2])
         assert party.transport.traffic.bytes_sent == sent
 
     MemoryCluster(3, seed=0).run(program)

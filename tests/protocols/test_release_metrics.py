@@ -11,6 +11,7 @@ import sklearn.metrics as sk
 
 from mpc import MemoryCluster
 from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
+from mpc.shapes import stack
 from protocols.mechanisms import DiscreteGaussian, DiscreteLaplace
 from protocols.minimum import MinimumGroup
 from protocols.release_metrics import (
@@ -96,6 +97,18 @@ def test_rows_of_a_person_and_other_noise() -> None:
     assert (many.sensitivity, gaussian.sensitivity, many.epsilon) == (3, 1, 1.0)
     assert gaussian.epsilon <= 1 and 0 < gaussian.delta <= 1e-6
     assert 0.5 < auc_of(gaussian).value < 1
+
+
+def test_log_loss_of_several_classes() -> None:
+    async def program(party: Any, y: Any, p: Any, here: Any) -> Any:
+        proba = stack([p * 0.5, 1 - p, p * 0.5], axis=1)
+        return await release_log_loss(party, y, proba, HUGE, labels=[1, 0, 2], to=0, present=here)
+
+    y, p, here = rows()
+    told = run(3, program, (y, p, here))[0]
+    given = np.where(y == 1, p / 2, 1 - p)[here]
+    assert told.values == pytest.approx(-np.log(np.clip(given, 0.01, 1)).mean(), abs=0.01)
+    assert told.parts[0].sensitivity == pytest.approx(-np.log(0.01) / 2, abs=1e-4)
 
 
 class Given:
