@@ -134,13 +134,20 @@ def test_weighted_regression_and_integers(m: int) -> None:
 
     async def program(t: Any, u: Any, w: Any, here: Any) -> Any:
         plain = [await f(t, u) for f in (mean_squared_error, mean_absolute_error, r2_score)]
-        return [*plain, *[await f(t, u, sample_weight=w) for f in (mean_squared_error, mean_absolute_error)]]
+        losses = [await f(t, u, sample_weight=w) for f in (mean_squared_error, mean_absolute_error)]
+        return [
+            *plain,
+            *losses,
+            await r2_score(t, u, sample_weight=w),
+            await r2_score(t + 70_000, u + 70_000, sample_weight=w),
+        ]
 
     found = on_rows(m, program, t, u, w)
     exact = [sk.mean_squared_error(t, u), sk.mean_absolute_error(t, u), sk.r2_score(t, u)]
     assert np.allclose(found[:3], exact, rtol=0, atol=4 * ULP)
     weighted = [f(t, u, sample_weight=w) for f in (sk.mean_squared_error, sk.mean_absolute_error)]
-    assert np.allclose(found[3:], weighted, rtol=2**-15, atol=8 * ULP)
+    assert np.allclose(found[3:5], weighted, rtol=2**-15, atol=8 * ULP)
+    assert np.allclose(found[5:], sk.r2_score(t, u, sample_weight=w), rtol=0, atol=2e-4)
 
 
 @each_m
