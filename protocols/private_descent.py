@@ -57,6 +57,7 @@ from protocols.accounting import Event, check_event
 from protocols.columns import constant
 from protocols.fixed_point import column_products, matrix_product
 from protocols.mechanisms import DiscreteGaussian
+from protocols.progress import Progress
 from protocols.row_bound import RowBound
 from protocols.sensitivity import Change
 from protocols.sgd import Descent, Order
@@ -242,8 +243,10 @@ async def noisy_descent(z: SecretArray, y: SecretArray, noise: SecretArray, plan
         z: (n, d), 16 bits, of row_bound.kept_rows. y: (n,), as plan.loss takes it.
         noise: (steps, d), 32 bits, independent samples of plan.event.law.
 
-    Rounds: about 20 a step (m = 3). Sends: about 150 bytes a row and epoch. Leaks nothing.
+    Rounds: about 20 a step (m = 3). Sends: about 150 bytes a row and epoch. Leaks nothing. Reports epochs.
     """
+    progress = Progress(z.party, "private fit", "epoch", plan.how.epochs)
+    progress.say(0)
     beta = velocity = constant(z, np.zeros(plan.columns, np.int64), _FRAC)
     pull = np.full(plan.columns, plan.alpha * plan.how.rate)
     if plan.bound.level:
@@ -258,4 +261,9 @@ async def noisy_descent(z: SecretArray, y: SecretArray, noise: SecretArray, plan
         beta = await (beta + velocity)
         if step >= first:
             kept = kept + beta
+        epoch, batch = divmod(step + 1, plan.batches)
+        if batch:
+            progress.within(epoch, batch / plan.batches)
+        else:
+            progress.say(epoch)
     return await (kept * (1.0 / (plan.steps - first)))

@@ -10,6 +10,7 @@ import pytest
 from mpc import MemoryCluster
 from protocols.linear import LinearRegression, Ridge
 from protocols.logistic import LogisticRegression
+from protocols.private_logistic import PrivateLogisticRegression
 from protocols.progress import Progress
 from tests.protocols.fitted import program
 
@@ -24,7 +25,7 @@ def _reports(model: Any) -> list[list[str]]:
         return []
 
     MemoryCluster(3, progress=lambda i, text: said[i].append(text)).run(program(body), [(x, y)] * 3)
-    return said
+    return [[text for text in each if "of the next" not in text] for each in said]  # said on a slow machine only
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -38,6 +39,12 @@ def test_every_step(solver: str, unit: str, classes: int) -> None:
 @pytest.mark.parametrize("kind", [LinearRegression, Ridge])
 def test_stages_of_a_linear_model(kind: Any) -> None:
     assert _reports(kind)[0] == [f"{kind.__name__}: stage {k} of 3" for k in range(4)]
+
+
+@pytest.mark.parametrize("batch_size", [None, 10])
+def test_epochs_of_a_private_model(batch_size: int | None) -> None:
+    said = _reports(lambda: PrivateLogisticRegression(max_iter=2, batch_size=batch_size))
+    assert said[0] == [f"private fit: epoch {k} of 2" for k in range(3)]
 
 
 def test_inside_a_long_step() -> None:
