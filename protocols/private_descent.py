@@ -58,9 +58,10 @@ from protocols.columns import constant
 from protocols.fixed_point import column_products, matrix_product
 from protocols.mechanisms import DiscreteGaussian
 from protocols.progress import Progress
+from protocols.public_order import Order
 from protocols.row_bound import RowBound
 from protocols.sensitivity import Change
-from protocols.sgd import Descent, Order
+from protocols.sgd import Descent
 
 __all__ = ["FRAC_SUM", "Huber", "Logistic", "Loss", "PrivateDescent", "batch_sum", "noisy_descent"]
 
