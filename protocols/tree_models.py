@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PlainTree:
-    """A binary tree of q nodes; node 0 is the root.
+    """A binary tree of q nodes, at least one; node 0 is the root.
 
     Attributes:
         feature: column looked at, (q,); -1 at a leaf.
@@ -44,6 +44,13 @@ class PlainTree:
     right: Integers
     missing_left: npt.NDArray[np.bool_]
     value: Reals
+
+    def __post_init__(self) -> None:
+        """ModelUnsupported unless every node has all of these, and there is one."""
+        q = len(self.feature)
+        columns = (self.feature, self.threshold, self.left, self.right, self.missing_left)
+        if not q or any(c.shape != (q,) for c in columns) or self.value.shape[:1] != (q,) or self.feature.min() < -1:
+            raise ModelUnsupported("a tree whose nodes lack a column, a threshold or children: the model is damaged")
 
     @property
     def depth(self) -> int:
