@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mpc.errors import OutOfRange
 from protocols.errors import ModelUnsupported
+from protocols.exact import is_whole
 from protocols.tree_models import Link, PlainTree, TreeModel, one_output
 
 __all__ = ["from_lightgbm", "from_xgboost"]
@@ -49,8 +51,13 @@ _UNREADABLE = (
 _MOST = 1 << 24  # values of leaves, with those of other outputs: as many as can be shared
 
 
-def from_xgboost(path: str | PathLike[str]) -> TreeModel:
-    """A file that XGBoost's ``save_model("model.json")`` wrote. All its trees count, also those after best_iteration.
+def from_xgboost(path: str | PathLike[str], *, rounds: int | None = None) -> TreeModel:
+    """A file that XGBoost's ``save_model("model.json")`` wrote.
+
+    Args:
+        rounds: how many rounds of boosting count, from the first; None: all. It must be said where training was stopped
+            early and there are rounds after the best one: XGBoost's Booster counts those, XGBClassifier and
+            XGBRegressor do not.
 
     Raises ModelUnsupported for the boosters dart and gblinear, categorical splits, leaves with several values, and
     objectives whose prediction is not the sum, its sigmoid or softmax.
@@ -62,12 +69,12 @@ def from_xgboost(path: str | PathLike[str]) -> TreeModel:
             raise ModelUnsupported(f"XGBoost booster {booster!r}: only gbtree is supported")
         if objective not in _XGBOOST:
             raise ModelUnsupported(f"XGBoost objective {objective!r}: one of {', '.join(_XGBOOST)} is supported")
-        return _xgboost(learner, _XGBOOST[objective])
+        return _xgboost(learner, _XGBOOST[objective], rounds)
     except _UNREADABLE as error:
         raise ModelUnsupported(f"{path}: no JSON model file of XGBoost ({error!r})") from error
 
 
-def _xgboost(learner: dict[str, Any], link: Link) -> TreeModel:
+def _xgboost(learner: dict[str, Any], link: Link, rounds: int | None) -> TreeModel:
     about, model = learner["learner_model_param"], learner["gradient_booster"]["model"]
     if int(about.get("num_target", "1")) > 1:
         raise ModelUnsupported(f"an XGBoost model with {about['num_target']} targets: one is supported")
@@ -78,12 +85,30 @@ def _xgboost(learner: dict[str, Any], link: Link) -> TreeModel:
     base = np.array([float(b) for b in str(about["base_score"]).strip("[]").split(",")])
     if link == "sigmoid":
         base = np.log(base / (1 - base))  # the file has the probability
+    pairs = list(zip(model["trees"], model["tree_info"], strict=True))
+    each = outputs * _count(model["gbtree_model_param"].get("num_parallel_tree", "1"), "num_parallel_tree", 1)
+    if found % each:
+        raise ValueError(f"{found} trees, {each} a round")
     trees = tuple(
         _xgboost_tree(tree, _count(output, "tree_info", 0, outputs - 1), outputs)
-        for tree, output in zip(model["trees"], model["tree_info"], strict=True)
+        for tree, output in pairs[: each * _rounds(rounds, found // each, learner.get("attributes", {}))]
     )
     base = np.broadcast_to(base, (outputs,)).astype(np.float64)
     return TreeModel(trees, _count(about["num_feature"], "num_feature", 1), base, link, strict=True, float32=True)
+
+
+def _rounds(asked: int | None, there: int, attributes: dict[str, str]) -> int:
+    if asked is None:
+        best = int(attributes.get("best_iteration", there - 1)) + 1
+        if best < there:
+            raise ModelUnsupported(
+                f"training was stopped early, and {there - best} rounds come after the best: XGBClassifier and "
+                f"XGBRegressor predict by rounds={best}, Booster by rounds={there}; say which"
+            )
+        return there
+    if not is_whole(asked) or not 1 <= asked <= there:
+        raise OutOfRange(f"rounds={asked!r}: a whole number from 1 to {there}, as many as the file has")
+    return asked
 
 
 def _xgboost_tree(tree: dict[str, Any], output: int, outputs: int) -> PlainTree:

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import xgboost
 
+from mpc.errors import OutOfRange
 from protocols.errors import ModelUnsupported
 from protocols.tree_files import from_lightgbm, from_xgboost
-from tests.protocols.forests import fitted_lightgbm, fitted_xgboost
+from protocols.tree_padding import pad
+from tests.protocols.forests import FRAC, Reals, data, fitted_lightgbm, fitted_xgboost, trying, walk
 
 HUGE = "1" + "0" * 30
 
@@ -69,6 +73,8 @@ def damaged(folder: Path, place: str, value: Callable[[Any], Any]) -> Path:
         ("tree_info/0", -1),
         ("tree_info", [0]),
         ("gbtree_model_param/num_trees", "3"),
+        ("gbtree_model_param/num_parallel_tree", "3"),
+        ("gbtree_model_param/num_parallel_tree", "0"),
         ("/learner_model_param/num_class", "10000000000"),
         ("/learner_model_param/num_class", "-3"),
         ("/learner_model_param/num_feature", "-3"),
@@ -145,3 +151,36 @@ def test_damaged_files_of_lightgbm(pattern: str, value: str, folder: Path) -> No
 def test_files_with_other_line_ends_are_read(folder: Path) -> None:
     (folder / "windows.txt").write_bytes((folder / "model.txt").read_bytes().replace(b"\n", b"\r\n"))
     assert len(from_lightgbm(folder / "windows.txt").trees) == 4
+
+
+def sums_of(path: Path, rows: Reals, **options: Any) -> Reals:
+    model = from_xgboost(path, **options)
+    padded = pad(model, depth=model.depth, trees=len(model.trees), frac=FRAC, leaf_frac=30)
+    return walk(padded, rows, 30).squeeze()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("together", [1, 2])
+def test_rounds_after_the_best_one_count_only_if_it_is_said(together: int, classes: int, tmp_path: Path) -> None:
+    x, y = data(1, 300, True)
+    y = np.digitize(y, np.quantile(y, np.arange(1, classes) / classes))
+    model = xgboost.XGBClassifier(
+        n_estimators=50, early_stopping_rounds=2, max_depth=3, n_jobs=1, num_parallel_tree=together, subsample=0.7
+    )
+    model.fit(x[:200], y[:200], eval_set=[(x[200:], y[200:])], verbose=False)
+    path, every, best = tmp_path / "model.json", model.get_booster(), model.best_iteration + 1
+    model.save_model(path)
+    rounds = every.num_boosted_rounds()
+    assert best < rounds
+    with pytest.raises(ModelUnsupported, match=f"rounds={best}, Booster by rounds={rounds}"):
+        from_xgboost(path)
+    rows = trying(from_xgboost(path, rounds=rounds), 1, 200, True)
+    kept = model.predict(rows, output_margin=True)
+    np.testing.assert_allclose(sums_of(path, rows, rounds=best), kept, rtol=1e-6, atol=1e-6)
+    all_of_them = every.predict(xgboost.DMatrix(rows), output_margin=True)
+    np.testing.assert_allclose(sums_of(path, rows, rounds=rounds), all_of_them, rtol=1e-6, atol=1e-6)
+    every[:best].save_model(path)
+    np.testing.assert_allclose(sums_of(path, rows), kept, rtol=1e-6, atol=1e-6)
+    for bad in (0, rounds + 1, 1.5, True):
+        with pytest.raises(OutOfRange, match="rounds"):
+            from_xgboost(path, rounds=bad)  # type: ignore[arg-type]
