@@ -91,7 +91,7 @@ class SharedTrees:
         mpc.functions.sigmoid, below 2^-13. ``softmax``: exp(s - largest s) over the sum of those; an exponent below -12
         counts for 0 or nearly so; error below (4 + classes) 2^-16. WrongType for a regressor.
         """
-        self._classes()
+        self._classes("predict_proba")
         if self.link == "average":
             return self._sums(X, missing)
         if self.link == "sigmoid":
@@ -100,23 +100,44 @@ class SharedTrees:
             return both
         return _softmax(self._sums(X, missing))
 
-    def predict(self, X: SecretArray, missing: SecretArray | SecretBits | None = None) -> SecretArray:
-        """Of a regressor the values (n,); of a classifier the numbers of the classes (n,), from 0, in the order of the
-        library's ``classes_``.
+    def predict(
+        self, X: SecretArray, missing: SecretArray | SecretBits | None = None, *, labels: Sequence[int] | None = None
+    ) -> SecretArray:
+        """Of a regressor the values (n,); of a classifier the classes (n,), integers: numbers from 0, in the order of
+        the library's ``classes_``, or these.
 
         The first of the classes with the largest sum, as in the libraries; with ``sigmoid`` class 1 where the sum is
-        above 0, or is 0 and the library says so then. Sums that differ by less than their error may be taken for equal.
+        above 0, or is 0 and the library says so then. Sums that differ by less than their error may be taken for equal,
+        and equal ones for different.
+
+        Args:
+            labels: public, the classifier's ``classes_``, if those are integers, below 2^61; the same at all parties.
+                Text is looked up by number after the release. With more than two, 8 rounds more (m = 3).
         """
+        names = self._names(labels)
         if self.kind == "regressor":
             return self.decision_function(X, missing)
         sums = self._sums(X, missing)
-        if self.outputs > 1:
-            return sums.argmax(axis=1)
-        return (sums[:, 0] > self._base[1]).to_array()
+        number = (sums[:, 0] > self._base[1]).to_array() if self.link == "sigmoid" else sums.argmax(axis=1)
+        if names is None:
+            return number
+        if len(names) <= 2:
+            return number * (names[-1] - names[0]) + names[0]
+        return (number.reshape(-1, 1) == np.arange(len(names))).to_array() @ np.array(names)
 
-    def _classes(self) -> None:
+    def _names(self, labels: Any) -> list[int] | None:
+        if labels is None:
+            return None
+        self._classes("labels")
+        count = self.outputs + (self.link == "sigmoid")
+        names = list(labels) if isinstance(labels, (list, tuple, np.ndarray)) else []
+        if len(names) != count or not all(is_whole(v) and abs(v) < 1 << 61 for v in names):
+            raise OutOfRange(f"labels={labels!r}: {count} integers below 2^61 are needed, one for each class")
+        return [int(v) for v in names]
+
+    def _classes(self, what: str) -> None:
         if self.kind == "regressor":
-            raise WrongType("predict_proba of a regressor: only classifiers have probabilities")
+            raise WrongType(f"{what} of a regressor: only classifiers have classes")
 
     def _sums(self, X: Any, missing: Any) -> SecretArray:
         if not isinstance(X, SecretArray):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xgboost
 from scipy.special import expit
-from sklearn import ensemble
+from sklearn import ensemble, tree
 
 from mpc import LocalCluster, MemoryCluster, Party
 from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
@@ -224,6 +224,39 @@ def test_a_sum_of_exactly_zero_is_the_class_the_library_says(tmp_path: Path) -> 
         assert labels.tolist() == expected.tolist()
 
 
+@each_m
+def test_a_classifier_of_one_class_predicts_it(m: int) -> None:
+    x = np.arange(8.0).reshape(4, 2)
+    for model in (tree.DecisionTreeClassifier(), ensemble.RandomForestClassifier(2, random_state=0)):
+        fitted = model.fit(x, np.full(4, 7))
+        number, p = predicted(m, from_sklearn(fitted), x, "predict", "predict_proba")
+        assert fitted.classes_[number].tolist() == fitted.predict(x).tolist()
+        assert p.tolist() == fitted.predict_proba(x).tolist()
+
+
+@pytest.mark.parametrize("classes", [[7], [3, -1], [-(2**61) + 1, 2**61 - 1], [10, 20, -30]])
+def test_labels_of_the_classes(classes: list[int]) -> None:
+    """As classes_ is sorted, and as it is not; of two and more classes, and one."""
+    r = np.random.default_rng(len(classes))
+    x, y = r.normal(0, 1, (90, 3)), r.integers(0, len(classes), 90)
+    rows = np.rint(x * 2.0**FRAC) / 2.0**FRAC
+    for model in (tree.DecisionTreeClassifier(max_depth=3), ensemble.HistGradientBoostingClassifier(max_iter=2)):
+        if len(classes) == 1 and model.__class__.__name__.startswith("Hist"):
+            continue
+        loaded = from_sklearn(model.fit(x, y))
+
+        async def program(party: Party, loaded: TreeModel = loaded) -> Any:
+            shared = await share_trees(party, loaded, owner=0, **size_of(loaded))
+            secret = await party.input(rows, owner=1)
+            for bad in (classes[:-1], [*classes, 5], [0.5] * len(classes), [2**61] * len(classes), ["a"], 5):
+                with pytest.raises(OutOfRange, match="labels"):
+                    shared.predict(secret, labels=bad)
+            return await party.reveal(shared.predict(secret, labels=np.array(classes)))
+
+        found = MemoryCluster(3, seed=1).run(program)[0]
+        assert found.tolist() == np.array(classes)[model.predict(rows)].tolist()
+
+
 def test_rounds_and_bytes_do_not_depend_on_the_model_or_rows() -> None:
     """A stump and full trees, zeros and missing values: the same messages. A row takes thirteen rounds at depth 6."""
     logs = []
@@ -315,6 +348,8 @@ def test_rows_that_are_refused() -> None:
                 shared.predict(given, gone)
         with pytest.raises(WrongType, match="regressor"):
             shared.predict_proba(rows)
+        with pytest.raises(WrongType, match="regressor"):
+            shared.predict(rows, labels=[0, 1])
 
     MemoryCluster(3, seed=1).run(program)
     with pytest.raises(WrongType, match="at its owner"):
