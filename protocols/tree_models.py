@@ -155,10 +155,12 @@ def _averaged(members: Iterable[Any], model: Any) -> TreeModel:
 def _boosted(model: Any) -> TreeModel:
     from sklearn import dummy
 
-    if not (model.init_ == "zero" or isinstance(model.init_, (dummy.DummyClassifier, dummy.DummyRegressor))):
-        raise ModelUnsupported(
-            f"init={type(model.init_).__name__}: only scikit-learn's own start, or 'zero', is supported"
-        )
+    start = model.init_
+    known = isinstance(start, (dummy.DummyClassifier, dummy.DummyRegressor))
+    if not known and not (isinstance(start, str) and start == "zero"):
+        raise ModelUnsupported(f"init={type(start).__name__}: only scikit-learn's own start, or 'zero', is supported")
+    if known and start.strategy == "stratified":
+        raise ModelUnsupported("init=DummyClassifier(strategy='stratified'), which predicts something else every time")
     link = _link(model, ("squared_error", "absolute_error", "huber", "quantile"))
     base = np.asarray(model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32))[0], np.float64)
     plain = tuple(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import ensemble, linear_model, tree
+from sklearn import dummy, ensemble, linear_model, tree
 
 from mpc.errors import OutOfRange
 from protocols.errors import ModelMismatch, ModelUnsupported
@@ -133,6 +133,10 @@ def test_a_model_that_does_not_fit_is_refused() -> None:
         (tree.DecisionTreeClassifier(), "no fitted model"),
         (ensemble.GradientBoostingClassifier(loss="exponential", n_estimators=1), "exponential"),
         (ensemble.GradientBoostingRegressor(init=linear_model.LinearRegression(), n_estimators=1), "init"),
+        (
+            ensemble.GradientBoostingClassifier(init=dummy.DummyClassifier(strategy="stratified"), n_estimators=1),
+            "stratified",
+        ),
         (ensemble.HistGradientBoostingRegressor(loss="poisson", max_iter=1), "poisson"),
         (ensemble.HistGradientBoostingRegressor(categorical_features=[2], max_iter=1), "categorical"),
         (ensemble.IsolationForest(n_estimators=2), "IsolationForest"),
