@@ -20,7 +20,7 @@ from mpc.secret import Secret
 from protocols.columns import as_flags, as_numbers, check_columns, constant, cut_at_point, read_on_grid
 
 __all__ = [
-    "Average", "Column", "Present", "Rows", "average", "count_of", "fixed", "ratio", "rows_of", "settled",
+    "Average", "Column", "Present", "Rows", "average", "count_of", "fixed", "ratio", "real_ratio", "rows_of", "settled",
     "sum_of_products",
 ]  # fmt: skip
 
@@ -114,14 +114,37 @@ async def ratio(part: SecretArray, whole: SecretArray, most: int | None) -> Secr
     zero_division=0).
 
     With ``most``, whole are integers up to it, and the result is exact, rounded down (long_division.quotient): it is
-    below 2^46. Rounds: about 140 (m = 3), of few bytes. Without, functions.divide: both below 2^40, error
-    1.1 ulp + (t + 1) 2^-19 of the result. Leaks nothing.
+    below 2^46. Rounds: about 140 (m = 3), of few bytes. Without, see real_ratio. Leaks nothing.
     """
     if most is None:
-        return part / whole  # 0 by 0
+        return await real_ratio(part, whole)
     more = max(0, FRAC - (await part).frac)
     by = where(whole < 1, 1, whole)
     return read_on_grid(quotient(part, by, most, more), part.frac + more)
+
+
+async def real_ratio(part: SecretArray, whole: SecretArray) -> SecretArray:
+    """part / whole elementwise, of numbers that are not negative, 16 fractional bits; 0 (t = 1; else within an ulp of
+    it) where whole is 0.
+
+    Range: with h fractional bits, the most of both and 16, part, whole below 2^(62 - h), the result below 2^46. Error:
+    1.1 ulp + (t + 1) 2^-19 of the result (t = 1); from 2^24 on 2^-16 of it over a whole below 1, too.
+    Rounds: about 65 (m = 3), of few bytes. Leaks nothing.
+
+    Three ways to give functions.divide numbers below 2^40 with a quotient below 2^27:
+    1. As they are, read with 16 bits.
+    2. Where one is 2^38 or more: both / 2^8.
+    3. Where the quotient is about 2^24 or more: part / 2^8 by whole 2^11; their quotient 2^19.
+    """
+    most = max(FRAC, (await part).frac, (await whole).frac)
+    part, whole = [read_on_grid(await rescale(x, most), FRAC) for x in (part, whole)]
+    far = (part >= 2.0**38) | (whole >= 2.0**38)
+    steep = read_on_grid(await floor_shift(read_on_grid(part, 0), 24), FRAC) > whole
+    smaller = [rescale(read_on_grid(x, FRAC + 8), FRAC) for x in (part, whole)]
+    above = where(far | steep, smaller[0], part)
+    below = where(steep, whole * (1 << 11), where(far, smaller[1], whole))
+    share = above / below
+    return await where(steep, share * (1 << 19), share)
 
 
 # -- exact sums of products --------------------------------------------------------------------

@@ -25,6 +25,7 @@ from protocols.averages import (
     average,
     count_of,
     fixed,
+    real_ratio,
     rows_of,
     settled,
     sum_of_products,
@@ -133,6 +134,7 @@ async def brier_average(
     """The total of (probability - class)^2, probabilities cut to [0, 1], and the count. Sensitivity of each: 1.
 
     The total is exact, rounded down to 16 bits; with weights that are no integers each weighted difference is rounded.
+    Range: those differences below 2^(46 - the weights' fractional bits).
     Rounds: about 25 (m = 3). Sends: 92 bytes a row and party. Leaks nothing.
     """
     rows = await rows_of({"y_true": y_true, "y_proba": y_proba}, present, sample_weight)
@@ -172,9 +174,11 @@ async def mean_squared_error(
 ) -> SecretArray:
     """Mean of (y_true - y_pred)^2, (), fixed point; 0 of no rows.
 
-    Range: the sum of the squares below 2^45; with weights 2^40, and each weighted difference below 2^30. Exact but for
-    2^-15, without weights. Sensitivity: none where values are not bounded; where both are clipped to [low, high], a
-    row changes the sum of squares by (high - low)^2 at most: release_mean of that sum and the count.
+    Range: the sum of the (weighted) squares below 2^45, and each weighted difference below 2^(46 - the weights'
+    fractional bits). Exact but for 2^-15; with weights that are no integers each weighted difference is rounded to 16
+    bits, and the quotient is averages.real_ratio's. Sensitivity: none where values are not bounded; where both are
+    clipped to [low, high], a row changes the sum of squares by (high - low)^2 at most: release_mean of that sum and the
+    count.
     Rounds: 20 and averages.ratio (m = 3). Sends: 5 bytes a row and party, 21 with ``present``. Leaks nothing.
     """
     rows, d = await _differences(y_true, y_pred, present, sample_weight)
@@ -184,9 +188,12 @@ async def mean_squared_error(
 async def root_mean_squared_error(
     y_true: Column, y_pred: Column, *, sample_weight: Column | None = None, present: Present = None
 ) -> SecretArray:
-    """The root of mean_squared_error, (). Range: that below 2^40. Error: 1.1 ulp + 2^-21 of it, and that of the mean
-    under the root. Sensitivity: none; release the mean of squares, and take the root in the open."""
-    return sqrt(await mean_squared_error(y_true, y_pred, sample_weight=sample_weight, present=present))
+    """The root of mean_squared_error, (). Range: as there. Error: 1.1 ulp + 2^-20 of it, and that of the mean under
+    the root. Sensitivity: none; release the mean of squares, and take the root in the open."""
+    mean = await mean_squared_error(y_true, y_pred, sample_weight=sample_weight, present=present)
+    large = mean >= 2.0**38
+    root = sqrt(where(large, await _over(mean, 256), mean))
+    return await where(large, root * 16, root)
 
 
 async def mean_absolute_error(
@@ -203,7 +210,6 @@ async def mean_absolute_error(
 
 
 _WORST = 1024
-_LARGE = 1 << 38
 
 
 async def r2_score(
@@ -214,15 +220,15 @@ async def r2_score(
     As scikit-learn's where y_true is constant: 1 if all predictions are right, else 0. Also with one row, or none,
     where scikit-learn's is not defined, and where the squared distances from the mean sum up to less than 2^-16. *A
     value below -1023 is given as -1023.*
-    Range: both sums below 2^45, with weights 2^40, each weighted difference and the sum of weighted y below 2^30.
-    Error: 2^-15, (t + 1) 2^-19 of 1 - R2, and 2^-15 over the sum of squared distances; with weights that are no
-    integers each weighted difference is rounded.
+    Range: both sums below 2^45, each weighted difference and the sum of weighted y below 2^30. Error: 2^-15, (t + 1)
+    2^-19 of 1 - R2, and 2^-15 + n 2^-32 over the sum of squared distances; with weights that are no integers each
+    weighted difference is rounded.
     Sensitivity: none. To release an approximation release the sums it is made of, of clipped values.
     Rounds: about 210, with weights 130 (m = 3). Sends: 33 bytes a row and party, with weights 80. Leaks nothing.
 
     1. The sum of squared errors.                                                              (sum_of_products)
     2. The mean, on the grid, exact (with weights in two steps); the sum of squared distances. (quotient, again)
-    3. Both are scaled down by 2^8 if one is large; their quotient.                            (functions.divide)
+    3. Their quotient.                                                                         (real_ratio)
     """
     rows, difference = await _differences(y_true, y_pred, present, sample_weight)
     y = await fixed(rows.columns[0])
@@ -230,10 +236,8 @@ async def r2_score(
     if not rows.whole:
         mean = await (mean + await average(await (y - mean), rows).value())
     residual, spread = [(await _squares(x, rows)).total for x in (difference, await (y - mean))]
-    large = (residual >= _LARGE) | (spread >= _LARGE)
-    above, below = [where(large, await _over(x, 256), x) for x in (residual, spread)]
     hopeless = await _over(residual, _WORST) > spread
-    share = where(hopeless, float(_WORST), above / below)
+    share = where(hopeless, float(_WORST), await real_ratio(residual, spread))
     return 1 - where(spread == 0, as_numbers(residual > 0), share)
 
 

@@ -150,6 +150,24 @@ def test_weighted_regression_and_integers(m: int) -> None:
     assert np.allclose(found[5:], sk.r2_score(t, u, sample_weight=w), rtol=0, atol=2e-4)
 
 
+@pytest.mark.parametrize("most", [2e4, 5e5, 2**22])
+def test_large_errors_weighted_and_not(most: float) -> None:
+    """Squares whose mean is above 2^27, and above 2^40; as prices of houses are."""
+    t, u, w = np.array([0, most, 7, most / 4]), np.array([1.0, 0, 0, 2]), np.array([1.0, 0.5, 1, 2])
+
+    async def program(t: Any, u: Any, w: Any, here: Any) -> Any:
+        plain = [await f(t, u) for f in (mean_squared_error, root_mean_squared_error)]
+        weighted = [
+            f(t, u, sample_weight=w) for f in (mean_squared_error, root_mean_squared_error, mean_absolute_error)
+        ]
+        return [*plain, *[await x for x in weighted]]
+
+    found = on_rows(3, program, t, u, w)
+    exact = [sk.mean_squared_error(t, u), sk.root_mean_squared_error(t, u)]
+    of_weighted = (sk.mean_squared_error, sk.root_mean_squared_error, sk.mean_absolute_error)
+    assert np.allclose(found, [*exact, *[f(t, u, sample_weight=w) for f in of_weighted]], rtol=2**-17, atol=ULP)
+
+
 @each_m
 def test_r2_of_constants_and_of_the_worst(m: int) -> None:
     flat, other, far = np.full(4, 3.25), np.array([3.25, 3.25, 3.25, 4]), np.array([0.0, 0, 0, 2**21])

@@ -80,6 +80,16 @@ def test_weights(m: int) -> None:
     assert np.array(found[4:]).reshape(2, 2).tolist() == table.tolist()
 
 
+@pytest.mark.parametrize("scale", [2.0**-14, 2.0**38, 2.0**42, 2**42])
+def test_weights_of_any_size(scale: float) -> None:
+    y, p, weight = np.array([1, 0, 1, 0]), np.array([1, 1, 0, 0]), np.array([4, 2, 1, 1])
+
+    async def program(y: Any, p: Any, w: Any, here: Any) -> Any:
+        return [await f(y, p, sample_weight=w) for f in BINARY]
+
+    assert np.allclose(on_rows(3, program, y, p, weight * scale), expected(y, p, weight), rtol=0, atol=2 * ULP)
+
+
 @each_m
 def test_confusion_of_several_classes_leaves_out_other_labels(m: int) -> None:
     r = np.random.default_rng(m)
