@@ -153,7 +153,7 @@ async def _squares(d: SecretArray, rows: Rows) -> Average:
     if rows.weights is None:
         total = await sum_of_products(d, d)
     else:
-        weighted = await (d * rows.weights)
+        weighted = await fixed(d * rows.weights)
         total = await sum_of_products(weighted, weighted if rows.whole else d)
     return Average(total, count_of(d, rows), max(1, rows.n) if rows.whole else None)
 

@@ -150,6 +150,18 @@ def test_weighted_regression_and_integers(m: int) -> None:
     assert np.allclose(found[5:], sk.r2_score(t, u, sample_weight=w), rtol=0, atol=2e-4)
 
 
+@pytest.mark.parametrize("bits", [8, 20, 30])
+def test_weights_with_other_fractional_bits(bits: int) -> None:
+    r = np.random.default_rng(bits)
+    y, p, w = r.integers(0, 2, 40), on_grid(r.random(40)), np.rint(r.exponential(1, 40) * 2.0**bits) / 2.0**bits
+
+    async def program(y: Any, p: Any, w: Any, here: Any) -> Any:
+        return [await f(y, p, sample_weight=w) for f in (brier_score_loss, mean_squared_error, mean_absolute_error)]
+
+    exact = [f(y, p, sample_weight=w) for f in (sk.brier_score_loss, sk.mean_squared_error, sk.mean_absolute_error)]
+    assert np.allclose(on_rows(3, program, y, p, w, frac=[None, None, bits]), exact, rtol=0, atol=4 * ULP)
+
+
 @pytest.mark.parametrize("most", [2e4, 5e5, 2**22])
 def test_large_errors_weighted_and_not(most: float) -> None:
     """Squares whose mean is above 2^27, and above 2^40; as prices of houses are."""
