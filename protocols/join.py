@@ -23,6 +23,7 @@ from mpc.scope import checksum, current_scope
 from mpc.shapes import concatenate
 from protocols.dummies import Dummies, dummies_for
 from protocols.errors import ColumnUnfit
+from protocols.exact import as_exact
 from protocols.join_helper import by_helper
 from protocols.join_plan import AtLeast, Found, How, Plan, check_how, is_union
 from protocols.join_shuffle import by_shuffle
@@ -120,7 +121,7 @@ def _with_helper(party: Party, method: Any, pad: Any) -> bool:
     if pad is not None:
         if not helped:
             raise OutOfRange("pad: only with a helper; after a shuffle all parties see how many rows share a key")
-        if not isinstance(pad, tuple) or len(pad) != 2:
+        if not isinstance(pad, tuple) or len(pad) != 2 or any(as_exact(p) is None for p in pad):
             raise OutOfRange(f"pad={pad!r}: (epsilon, delta), such as (1.0, 1e-6)")
     return helped
 

@@ -224,7 +224,7 @@ async def r2_score(
     2^-19 of 1 - R2, and 2^-15 + n 2^-32 over the sum of squared distances; with weights that are no integers each
     weighted difference is rounded.
     Sensitivity: none. To release an approximation release the sums it is made of, of clipped values.
-    Rounds: about 210, with weights 130 (m = 3). Sends: 33 bytes a row and party, with weights 80. Leaks nothing.
+    Rounds: about 225, with weights 130 (m = 3). Sends: 33 bytes a row and party, with weights 80. Leaks nothing.
 
     1. The sum of squared errors.                                                              (sum_of_products)
     2. The mean, on the grid, exact (with weights in two steps); the sum of squared distances. (quotient, again)

@@ -357,6 +357,8 @@ def test_bad_rows_are_found_at_their_owner_before_it_sends(table: Any, error: ty
         (sources_of(GOOD), {"how": AtLeast(3)}, OutOfRange, "1 to 2"),
         (sources_of(GOOD), {"method": "magic"}, OutOfRange, "'helper' or 'shuffle'"),
         (sources_of(GOOD), {"pad": 1.0}, OutOfRange, "epsilon, delta"),
+        (sources_of(GOOD), {"pad": ([1], 1e-6)}, OutOfRange, "epsilon, delta"),
+        (sources_of(GOOD), {"pad": ({}, "a")}, OutOfRange, "epsilon, delta"),
         (sources_of(GOOD), {"method": "shuffle", "pad": (1.0, 1e-6)}, OutOfRange, "only with a helper"),
     ],
 )  # fmt: skip
