@@ -21,6 +21,7 @@ from mpc.secret import Secret
 from mpc.shuffle import shuffle
 from protocols.columns import as_flags, constant
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
+from protocols.exact import as_exact, is_whole
 from protocols.fixed_point import product
 from protocols.standardise import FRAC_ROOT, moments, scaled_rows
 
@@ -80,6 +81,8 @@ class MinMaxScaler(Estimator):
 
     Attributes:
         data_min_, data_max_, data_range_, scale_, min_: (d,), secret. n_features_in_: d.
+        in_range_: SecretBits (), whether a row is present, and all columns are in range on those that are: else the
+            rest is a wrong number.
     """
 
     def __init__(self, feature_range: tuple[float, float] = (0.0, 1.0), *, clip: bool = False) -> None:
@@ -87,9 +90,7 @@ class MinMaxScaler(Estimator):
 
     async def fit(self, X: Any, y: Any = None, *, present: Any = None) -> Self:
         """Extremes of the rows present. Rounds: 9 for each of log2 n halvings, and 60 (m = 3). Leaks nothing."""
-        low, high = self.feature_range
-        if not -1024 <= low < high <= 1024:
-            raise OutOfRange(f"feature_range={self.feature_range!r}: two numbers, rising, within 1024")
+        low, high = _rising_pair(self.feature_range)
         X = await as_rows(X)
         n, d = X.shape
         lows = highs = X
@@ -99,6 +100,10 @@ class MinMaxScaler(Estimator):
             lows, highs = where(here.reshape(n, 1), X, far), where(here.reshape(n, 1), X, -far)
         self.data_min_, self.data_max_ = await lows.min(axis=0), await highs.max(axis=0)
         self.data_range_ = await (self.data_max_ - self.data_min_)
+        within = (self.data_min_ > -(2.0**13)) & (self.data_max_ < 2.0**13)
+        flat = (self.data_range_ >= 0) & (self.data_range_ < 2.0**-7)  # without a row it is below 0
+        wide = (self.data_range_ >= 2.0**-6) & (self.data_range_ <= 2.0**8)
+        in_range = (within & (flat | wide)).all()
         one = constant(X, np.full(d, 1 << FRAC), FRAC)
         used = where(self.data_range_ < 2.0**-7, one, self.data_range_)
         root = rescale(mpc.reciprocal(used), FRAC_ROOT)
@@ -107,6 +112,7 @@ class MinMaxScaler(Estimator):
         self.n_features_in_ = d
         self.scale_ = await (root * (high - low))
         self.min_ = await (low - product(self.data_min_, self.scale_, FRAC))
+        self.in_range_ = await in_range
         return self
 
     async def transform(self, X: Any) -> SecretArray:
@@ -167,10 +173,10 @@ class SimpleImputer(Estimator):
     async def _missing(self, missing: Any, X: SecretArray) -> SecretBits:
         if not isinstance(missing, Secret):
             raise WrongType(f"missing: secret bits (n, d) are needed, not {type(missing).__name__}")
-        flags = await as_flags(missing)  # type: ignore[arg-type]
-        if flags.shape != X.shape:
-            raise ShapeMismatch(f"missing of shape {flags.shape} beside X of shape {X.shape}")
-        return flags
+        given = await missing
+        if given.shape != X.shape:
+            raise ShapeMismatch(f"missing of shape {given.shape} beside X of shape {X.shape}")
+        return await as_flags(given)  # type: ignore[arg-type]
 
 
 class OneHotEncoder(Estimator):
@@ -186,8 +192,9 @@ class OneHotEncoder(Estimator):
 
     async def fit(self, X: Any, y: Any = None) -> Self:
         """Nothing is learnt: the categories are public. Sets categories_, n_features_in_."""
-        self.categories_ = [np.asarray(c) for c in self.categories]
-        if not self.categories_ or any(c.dtype.kind not in "iu" or not c.size for c in self.categories_):
+        given = self.categories if isinstance(self.categories, (list, tuple, np.ndarray)) else []
+        self.categories_ = [np.asarray(c) for c in given]
+        if not given or any(c.dtype.kind not in "iu" or not c.size or c.ndim != 1 for c in self.categories_):
             raise WrongType("categories: for each column a list of integers; number other labels at their owner")
         if any(len(np.unique(c)) != len(c) for c in self.categories_):
             raise OutOfRange("categories: a label of a column is given twice")
@@ -209,6 +216,13 @@ class OneHotEncoder(Estimator):
     async def fit_transform(self, X: Any, y: Any = None) -> SecretArray:
         """fit, then transform."""
         return await (await self.fit(X, y)).transform(X)
+
+
+def _rising_pair(given: Any) -> tuple[float, float]:
+    pair = list(given) if isinstance(given, (tuple, list, np.ndarray)) else []
+    if len(pair) != 2 or any(as_exact(v) is None for v in pair) or not -1024 <= pair[0] < pair[1] <= 1024:
+        raise OutOfRange(f"feature_range={given!r}: two numbers, rising, within 1024")
+    return pair[0], pair[1]
 
 
 async def _flags(present: Any, n: int) -> SecretBits:
@@ -235,9 +249,11 @@ async def train_test_split(*arrays: Any, test_size: float | int = 0.25) -> list[
     """
     if not arrays or not all(isinstance(a, Secret) for a in arrays):
         raise WrongType("train_test_split: secret arrays of as many rows each")
-    n = len(await arrays[0])
-    part = test_size if isinstance(test_size, (int, np.integer)) else int(np.ceil(test_size * n))
-    if isinstance(test_size, bool) or not 0 < part < n:
-        raise OutOfRange(f"test_size={test_size!r} of {n} rows: both parts need rows")
+    n, share = len(await arrays[0]), as_exact(test_size)
+    part = 0 if share is None else int(share) if is_whole(test_size) else int(np.ceil(test_size * n))
+    if not 0 < part < n:
+        raise OutOfRange(
+            f"test_size={test_size!r} of {n} rows: a number of rows, or a share, so that both parts have rows"
+        )
     mixed = shuffle(*arrays)
     return [half for x in mixed for half in (x[: n - part], x[n - part :])]

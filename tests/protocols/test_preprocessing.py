@@ -39,6 +39,33 @@ def test_min_max(m: int) -> None:
     np.testing.assert_allclose(held, theirs.transform(x), rtol=0, atol=3e-4)
 
 
+@pytest.mark.parametrize(
+    ("column", "good"),
+    [
+        ([0, 2.0**8], True),
+        ([8000, 8191.5], True),
+        ([3, 3], True),
+        ([0, 2.0**-6], True),
+        ([0, 2.0**-6.5], False),
+        ([0, 300], False),
+        ([0, 2.0**44], False),
+        ([-(2.0**44), 2.0**45], False),
+        ([8191, 8193], False),
+        ([-8193, -8191], False),
+    ],
+)
+def test_min_max_says_whether_columns_are_in_range(column: list[float], good: bool) -> None:
+    """On the rows that are present; without any it is not."""
+    x = np.column_stack([[0, 1, 0, 2.0**40], [*column, column[0], 2.0**30]])
+
+    async def body(X: Any, P: Any, none: Any) -> Any:
+        fits = [await MinMaxScaler().fit(X, present=P), await MinMaxScaler().fit(X, present=none)]
+        return [*[f.in_range_ for f in fits], (await MinMaxScaler().fit(X[:3])).in_range_]
+
+    found = fitted(3, body, x, np.array([True, True, True, False]), np.zeros(4, bool))
+    assert [bool(v) for v in found] == [good, False, good]
+
+
 @each_m
 def test_mean_imputation(m: int) -> None:
     x = _rows(40, 3)
@@ -124,13 +151,23 @@ def test_messages_depend_on_sizes_only() -> None:
     ("fault", "error"),
     [
         (lambda X: MinMaxScaler((1.0, 1.0)).fit(X), OutOfRange),
+        (lambda X: MinMaxScaler((0.0, np.nan)).fit(X), OutOfRange),
+        (lambda X: MinMaxScaler((1.0,)).fit(X), OutOfRange),  # type: ignore[arg-type]
+        (lambda X: MinMaxScaler(1.0).fit(X), OutOfRange),  # type: ignore[arg-type]
+        (lambda X: MinMaxScaler(("0", "1")).fit(X), OutOfRange),  # type: ignore[arg-type]
         (lambda X: MinMaxScaler().transform(X), NotFitted),
         (lambda X: MinMaxScaler().fit(X, present=np.ones(6, bool)), WrongType),
-        (lambda X: SimpleImputer(strategy="median").fit(X, missing=X > 0), OutOfRange),
+        (lambda X: SimpleImputer(strategy="median").fit(X, missing=X), OutOfRange),
         (lambda X: SimpleImputer().fit(X, missing=np.zeros((6, 2), bool)), WrongType),
-        (lambda X: SimpleImputer().fit(X, missing=X[:, :1] > 0), ShapeMismatch),
+        (lambda X: SimpleImputer().fit(X, missing=X[:, :1]), ShapeMismatch),
         (lambda X: OneHotEncoder([[1, 1], [2]]).fit(X), OutOfRange),
         (lambda X: OneHotEncoder([["a"], ["b"]]).fit(X), WrongType),  # type: ignore[list-item]
+        (lambda X: OneHotEncoder(5).fit(X), WrongType),  # type: ignore[arg-type]
+        (lambda X: OneHotEncoder([[[1]], [2]]).fit(X), WrongType),  # type: ignore[list-item]
+        (lambda X: train_test_split(X, test_size=np.nan), OutOfRange),
+        (lambda X: train_test_split(X, test_size=np.inf), OutOfRange),
+        (lambda X: train_test_split(X, test_size="a"), OutOfRange),  # type: ignore[arg-type]
+        (lambda X: train_test_split(X, test_size=True), OutOfRange),
         (lambda X: train_test_split(X, test_size=0), OutOfRange),
         (lambda X: train_test_split(X, test_size=1.0), OutOfRange),
         (lambda X: train_test_split(np.ones(3)), WrongType),
@@ -139,7 +176,11 @@ def test_messages_depend_on_sizes_only() -> None:
 def test_faults_have_names(fault: Any, error: type[Exception]) -> None:
     async def body(X: Any) -> Any:
         await X
-        await fault(X)
+        party, before = X.party, X.party.transport.traffic.bytes_sent
+        try:
+            await fault(X)
+        finally:
+            assert party.transport.traffic.bytes_sent == before
         return []
 
     with pytest.raises(error):
