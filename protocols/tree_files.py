@@ -60,7 +60,8 @@ def from_xgboost(path: str | PathLike[str], *, rounds: int | None = None) -> Tre
             XGBRegressor do not.
 
     Raises ModelUnsupported for the boosters dart and gblinear, categorical splits, leaves with several values, and
-    objectives whose prediction is not the sum, its sigmoid or softmax.
+    objectives whose prediction is not the sum, its sigmoid or softmax. Of ``reg:logistic`` the prediction is the second
+    column of predict_proba.
     """
     try:
         learner = json.loads(Path(path).read_text())["learner"]

@@ -175,7 +175,8 @@ async def share_trees(
         leaf_frac: of the leaves, so of the sums, which must stay below 2^(61 - leaf_frac).
 
     Rounds: 1. Sends, at the owner for m = 3: 8 bytes for each of trees * 2^depth * (2 features + outputs + 1).
-    Leaks nothing but that size. Raises OutOfRange, WrongType, ModelMismatch at the owner before anything is sent.
+    Leaks nothing but that size. Raises OutOfRange, WrongType, and at the owner ModelMismatch and ModelUnsupported (a
+    damaged model) before anything is sent; the others hear of the kind of error only.
     """
     chosen = _check(depth, trees, features, outputs, kind, link)
     frac, leaf_frac = check_frac(frac), check_frac(leaf_frac)
