@@ -23,7 +23,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from mpc.arrays import SecretArray, SecretBits
-from mpc.encoding import FRAC, as_array, check_frac
+from mpc.encoding import FRAC, as_array, check_frac, natural_frac
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.functions import exp, sigmoid
 from mpc.party import Party
@@ -228,15 +228,16 @@ async def share_rows(
     """(rows, whether missing), both (n, features), of an owner's reals with NaN where a value is missing.
 
     Two inputs: 1 round, 16 bytes a value at the owner. Leaks the shape; not whether anything is missing. OutOfRange for
-    infinity and values out of range, as Party.input.
+    infinity and values out of range, WrongType for what are no real numbers, as Party.input.
     """
     values, flags = None, None
     if party.check_index(owner, "owner") == party.index:
-        given = as_array(rows, "rows").astype(np.float64)
+        given = as_array(rows, "rows")
+        natural_frac(given, what="rows")
         if given.ndim != 2:
             raise ShapeMismatch(f"rows of shape {given.shape}: (n, features) is needed")
         gone = np.isnan(given)
-        values, flags = np.where(gone, 0.0, given), gone.astype(np.int64)
+        values, flags = np.where(gone, np.zeros_like(given), given), gone.astype(np.int64)
     shared = party.input(values, owner, frac=frac, shape=shape), party.input(flags, owner, frac=0, shape=shape)
     return await shared[0], await shared[1]
 

@@ -356,6 +356,21 @@ def test_rows_that_are_refused() -> None:
         MemoryCluster(3, seed=1).run(lambda party: share_trees(party, None, owner=0, **size_of(model)))
     with pytest.raises(ShapeMismatch):
         MemoryCluster(3, seed=1).run(lambda party: share_rows(party, np.zeros(3), owner=0))
+    for bad in (np.array([[1 + 2j]]), np.array([["2020"]], "datetime64[Y]"), np.array([["1"]])):
+        with pytest.raises(WrongType, match="rows"):
+            MemoryCluster(3, seed=1).run(lambda party, bad=bad: share_rows(party, bad, owner=0))
+
+
+def test_whole_rows_are_shared_exactly() -> None:
+    rows = np.array([[2**53 + 1, -(2**62) + 1]])
+
+    async def program(party: Party) -> Any:
+        x, missing = await share_rows(party, rows, owner=0, frac=0)
+        return await party.reveal(x), await party.reveal(missing)
+
+    found, gone = MemoryCluster(3, seed=1).run(program)[0]
+    assert found.tolist() == rows.tolist()
+    assert gone.tolist() == [[0, 0]]
 
 
 def test_several_predictions_at_once_share_rounds() -> None:
