@@ -11,7 +11,7 @@ from mpc import ring
 from mpc.exchange import reshare
 from mpc.party import Party
 
-__all__ = ["CHUNK", "bilinear", "matmul", "mul", "outer", "row_dots"]
+__all__ = ["CHUNK", "bilinear", "matmul", "mul", "outer", "part_of", "row_dots"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -111,14 +111,23 @@ async def bilinear(
     party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words]
 ) -> Words:
     """[product(x, y)], of this shape, for a bilinear function of words. Costs: as row_dots, by the shape."""
-    layout = party.layout
-    part = None
-    if party.index in layout.multipliers:
-        table = layout.product_table[party.index]
-        part = np.zeros(shape, np.uint64)
-        for a in range(layout.k):
-            slots = np.flatnonzero(table[a])
-            if slots.size:
-                right = y[slots[0]] if slots.size == 1 else y[slots].sum(axis=0, dtype=np.uint64)
-                part += product(x[a], right)
-    return await reshare(party, part, layout.multipliers, shape)
+    return await reshare(party, part_of(party, x, y, shape, product), party.layout.multipliers, shape)
+
+
+def part_of(
+    party: Party, x: Words, y: Words, shape: tuple[int, ...], product: Callable[[Words, Words], Words] = np.multiply
+) -> Words | None:
+    """This party's summand of product(x, y), of this shape; None if it is no multiplier. Local.
+
+    It is no share: whoever gets it learns of x and y. A share of zero goes on it first.
+    """
+    if party.index not in party.layout.multipliers:
+        return None
+    table = party.layout.product_table[party.index]
+    part = np.zeros(shape, np.uint64)
+    for a in range(party.layout.k):
+        slots = np.flatnonzero(table[a])
+        if slots.size:
+            right = y[slots[0]] if slots.size == 1 else y[slots].sum(axis=0, dtype=np.uint64)
+            part += product(x[a], right)
+    return part

@@ -23,8 +23,8 @@ from mpc.normalise import in_pieces, normalise, powers
 from mpc.operands import as_numbers, broadcast, expand, numbers, one_secret, shape_of
 from mpc.party import Party
 from mpc.secret import Secret, operation
-from mpc.separable import round_off, series, weigh
-from mpc.truncate import truncate
+from mpc.separable import series, weigh
+from mpc.truncate import round_off, truncate
 
 __all__ = ["divide", "fixed_words", "only_secret", "per_high", "reciprocal", "table"]
 

@@ -32,10 +32,10 @@ from mpc.exchange import public_share, reshare
 from mpc.party import Party
 from mpc.roles import deal_and_follow, known
 from mpc.summands import known_sum
-from mpc.truncate import truncate
+from mpc.truncate import round_off, truncate
 from mpc.turns import in_turns
 
-__all__ = ["Series", "exp2", "look_up", "round_off", "series", "weigh"]
+__all__ = ["Series", "exp2", "look_up", "series", "weigh"]
 
 Words = npt.NDArray[np.uint64]
 Reals = npt.NDArray[np.float64]
@@ -106,12 +106,6 @@ async def series(party: Party, phase: Words, s: Series, frac: int, *, plus: Word
     if plus is not None:
         total += plus
     return await round_off(party, total, cut - frac)
-
-
-async def round_off(party: Party, x: Words, f: int) -> Words:
-    """[x / 2^f], |x| < 2^62 - 2^f t, error at most (t + 1) / 2 in the last place, either way. As truncate."""
-    half = np.full(1, (party.t + 1) << (f - 1), np.uint64)
-    return await truncate(party, x + public_share(party, half), f)
 
 
 async def exp2(party: Party, phase: Words) -> Words:

@@ -7,18 +7,20 @@ multiplies. Every function states what must stay below 2^61 as a word; what is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc import arithmetic
+from mpc import arithmetic, ring
 from mpc.arrays import SecretArray
+from mpc.exchange import reshare
 from mpc.operands import broadcast, expand
 from mpc.party import Party
 from mpc.secret import local, operation
-from mpc.separable import round_off
+from mpc.truncate import round_off, sum_and_round
 from protocols.columns import read_on_grid
 
 __all__ = [
@@ -27,11 +29,14 @@ __all__ = [
     "column_products",
     "gram",
     "matrix_product",
+    "mirrored",
     "product",
     "refined_root",
     "rows_of",
     "scale_bits",
     "shifted",
+    "shifted_product",
+    "shifted_sum",
 ]
 
 Words = npt.NDArray[np.uint64]
@@ -55,8 +60,14 @@ async def shifted(party: Party, words: Words, by: int) -> Words:
     """[x 2^by]: exact to the left; to the right rounded, error (t + 1) / 2 in the last place (2 rounds, m = 3)."""
     if by >= 0:
         return words << np.uint64(by)
-    flat = words.reshape(words.shape[0], -1)  # round_off takes one dimension
-    return (await round_off(party, flat, -by)).reshape(words.shape)
+    return await round_off(party, words, -by)
+
+
+async def shifted_sum(party: Party, part: Words | None, shape: tuple[int, ...], by: int) -> Words:
+    """As shifted, of the sum of a part at each multiplier (arithmetic.part_of). Rounds: 1, to the right 2 (m = 3)."""
+    if by >= 0:
+        return await reshare(party, part, party.layout.multipliers, shape) << np.uint64(by)
+    return await sum_and_round(party, part, shape, -by)
 
 
 @local(SecretArray, lambda x, rows: (rows.stop - rows.start, *x.shape[1:]))
@@ -67,16 +78,26 @@ def rows_of(x: SecretArray, rows: slice) -> SecretArray:
 
 @operation(SecretArray, lambda x, y, frac: broadcast(x, y))
 async def product(x: SecretArray, y: SecretArray, frac: int) -> SecretArray:
-    """x y with ``frac`` fractional bits; |x y| < 2^(61 - frac x - frac y). Rounds: 3 (m = 3). Leaks nothing."""
-    shape = broadcast(x, y)
-    words = await arithmetic.mul(x.party, expand(x.share, shape), expand(y.share, shape))
-    return SecretArray(x.party, await shifted(x.party, words, frac - x.frac - y.frac), frac)
+    """x y with ``frac`` fractional bits; |x y| < 2^(61 - frac x - frac y). Rounds: 2 (m = 3). Leaks nothing."""
+    party, shape = x.party, broadcast(x, y)
+    return SecretArray(party, await shifted_product(party, x.share, y.share, shape, frac - x.frac - y.frac), frac)
+
+
+async def shifted_product(party: Party, x: Words, y: Words, shape: tuple[int, ...], by: int) -> Words:
+    """[x y 2^by] elementwise, of operands (k, ...) that broadcast to this shape. Rounds: as shifted_sum."""
+    part = None
+    if party.index in party.layout.multipliers:
+        part = np.empty(math.prod(shape), np.uint64)
+        table = party.layout.product_table[party.index]
+        left, right = (np.require(expand(o, shape).reshape(len(o), -1), None, ["W"]) for o in (x, y))
+        ring.product(left, right, table, part)
+    return await shifted_sum(party, part, shape, by)
 
 
 def refined_root(v: SecretArray, r: SecretArray, frac: int) -> SecretArray:
     """r (3 - v r^2) / 2 with ``frac`` bits: a step of Newton's method for 1 / sqrt(v), which squares the error of r.
 
-    Range: that of its products, v r with 30 bits, v r^2 with 26, and the result. Rounds: 9 (m = 3). Leaks nothing.
+    Range: that of its products, v r with 30 bits, v r^2 with 26, and the result. Rounds: 6 (m = 3). Leaks nothing.
     """
     square = product(product(v, r, 30), r, 26)
     return product(r, read_on_grid(3 - square, 27), frac)
@@ -86,47 +107,39 @@ def refined_root(v: SecretArray, r: SecretArray, frac: int) -> SecretArray:
 async def matrix_product(x: SecretArray, y: SecretArray, frac: int, divide: int = 0) -> SecretArray:
     """x (p, n) @ y (n, q) or (n,), by 2^divide, with ``frac`` bits; |x @ y| < 2^(61 - frac x - frac y).
 
-    Rounds: 3 (m = 3). Sends: 13 bytes for each element of the *result*. Leaks nothing.
+    Rounds: 2 (m = 3), 1 if ``frac`` is all there are. Sends: 12 bytes for each element of the *result*. Leaks nothing.
     """
     right = y.share if y.share.ndim == 3 else y.share[:, :, None]
-    words = await arithmetic.matmul(x.party, x.share, right)
-    out = await shifted(
-        x.party, words.reshape(words.shape[0], x.shape[0], *y.shape[1:]), frac - x.frac - y.frac - divide
-    )
-    return SecretArray(x.party, out, frac)
-
-
-async def _over_rows(
-    party: Party, n: int, part: Callable[[slice], Any], shape: tuple[int, ...], keep_going: int = 2
-) -> Words:
-    """The sum of what ``part`` gives for each block of rows, as words; a few blocks under way at once."""
-    total = np.zeros((party.layout.k, *shape), np.uint64)
-    running: list[Any] = []
-    for rows in blocks(n):
-        running.append(party.launch("rows", lambda rows=rows: part(rows)))  # type: ignore[misc]
-        if len(running) == keep_going:
-            total += await running.pop(0).result()
-    for left in running:
-        total += await left.result()
-    return total
+    wide = x.shape[0], right.shape[2]
+    part = arithmetic.part_of(x.party, x.share, right, wide, ring.matmul)
+    out = await shifted_sum(x.party, part, wide, frac - x.frac - y.frac - divide)
+    return SecretArray(x.party, out.reshape(out.shape[0], x.shape[0], *y.shape[1:]), frac)
 
 
 @operation(SecretArray, lambda x, y, frac, divide: (x.shape[1], *y.shape[1:]))
 async def column_products(x: SecretArray, y: SecretArray, frac: int, divide: int) -> SecretArray:
     """x.T @ y / 2^divide for x (n, d) and y (n,) or (n, q): sums over the rows.
 
-    |x.T @ y| < 2^(61 - frac x - frac y). Rounds: 3 (m = 3) and 1 for every second block of rows. Sends: 8 bytes an
-    element of the result and block, and 5 an element. Leaks nothing.
+    |x.T @ y| < 2^(61 - frac x - frac y). Rounds: 2 (m = 3). Sends: 12 bytes an element of the *result*. Leaks nothing.
     """
     party = x.party
     right = y.share if y.share.ndim == 3 else y.share[:, :, None]
+    wide = x.shape[1], right.shape[2]
+    part = arithmetic.part_of(party, x.share, right, wide, _down)
+    out = await shifted_sum(party, part, wide, frac - x.frac - y.frac - divide)
+    return SecretArray(party, out.reshape(out.shape[0], x.shape[1], *y.shape[1:]), frac)
 
-    async def part(rows: slice) -> Words:
-        return await arithmetic.matmul(party, np.ascontiguousarray(x.share[:, rows].swapaxes(1, 2)), right[:, rows])
 
-    words = await _over_rows(party, x.shape[0], part, (x.shape[1], right.shape[2]))
-    words = words.reshape(words.shape[0], x.shape[1], *y.shape[1:])
-    return SecretArray(party, await shifted(party, words, frac - x.frac - y.frac - divide), frac)
+def _down(x: Words, y: Words) -> Words:
+    """x.T @ y, blocks of rows at a time."""
+    total = np.zeros((x.shape[1], y.shape[1]), np.uint64)
+    for rows in blocks(x.shape[0]):
+        if y.shape[1] == 1:
+            left, right = (np.require(o[rows], None, ["C", "W"]) for o in (y[:, 0], x))
+            ring.vecmat_into(left, right, total[:, 0])
+        else:
+            total += ring.matmul(np.ascontiguousarray(x[rows].T), y[rows])
+    return total
 
 
 @operation(SecretArray, lambda x, weights, frac, divide: (x.shape[1], x.shape[1]))
@@ -136,23 +149,42 @@ async def gram(x: SecretArray, weights: SecretArray | None, frac: int, divide: i
     |result| 2^divide < 2^(61 - 2 frac x - frac weights), as |weight x| < 2^(63 - frac x - frac weights). Exactly
     symmetric, and exactly positive semidefinite before it is rounded, if the weights are not negative.
 
-    Rounds: 3 and 2 for every second block of rows (m = 3). Sends: with weights 8 bytes an element of x. Leaks nothing.
+    Rounds: 2, with weights 1 for every second block of rows more (m = 3). Sends: with weights 8 bytes an element of x.
+    Leaks nothing.
     """
     party, d = x.party, x.shape[1]
     f = 2 * x.frac + (weights.frac if weights is not None else 0)
 
-    async def part(rows: slice) -> Words:
-        z = x.share[:, rows]
-        left = np.ascontiguousarray(z.swapaxes(1, 2))
-        if weights is not None:
-            w = np.broadcast_to(weights.share[:, None, rows], left.shape).copy()  # read-only without
-            left = await arithmetic.mul(party, left, w)
-        return await arithmetic.matmul(party, left, z)
+    async def weighted(z: Words, rows: slice) -> tuple[Words, Words]:
+        if weights is None:
+            return z, z
+        w = np.broadcast_to(weights.share[:, None, rows], z.shape).copy()  # read-only without
+        return await arithmetic.mul(party, z, w), z
 
-    words = await _over_rows(party, x.shape[0], part, (d, d))
+    def start(rows: slice) -> Any:
+        across = np.ascontiguousarray(x.share[:, rows].swapaxes(1, 2))
+        return party.launch("rows", lambda: weighted(across, rows))
+
     upper = np.triu_indices(d)
-    half = await shifted(party, np.ascontiguousarray(words[:, upper[0], upper[1]]), frac - f - divide)
-    out = np.empty((party.layout.k, d, d), np.uint64)
-    out[:, upper[0], upper[1]] = half
-    out[:, upper[1], upper[0]] = half
-    return SecretArray(party, out, frac)
+    total = np.zeros(d * (d + 1) // 2, np.uint64)
+    todo = list(blocks(x.shape[0]))
+    running = [start(rows) for rows in todo[:2]]
+    for at in range(len(todo)):
+        left, right = await running.pop(0).result()
+        if at + 2 < len(todo):
+            running.append(start(todo[at + 2]))
+        part = arithmetic.part_of(party, left, right, (d, d), ring.upper_dots)
+        if part is not None:
+            total += part[upper]
+    mine = total if party.index in party.layout.multipliers else None
+    half = await shifted_sum(party, mine, total.shape, frac - f - divide)
+    return SecretArray(party, mirrored(half, d), frac)
+
+
+def mirrored(upper: Words, d: int) -> Words:
+    """The symmetric (k, d, d) with this upper triangle (k, d (d + 1) / 2)."""
+    above, right = np.triu_indices(d)
+    out = np.empty((upper.shape[0], d, d), np.uint64)
+    out[:, above, right] = upper
+    out[:, right, above] = upper
+    return out

@@ -80,3 +80,16 @@ def test_matmul_of_views() -> None:
 def test_as_words_keeps_the_bits() -> None:
     values = np.array([[-1, 2], [3, -4]])
     assert np.array_equal(ring.as_words(values.T).view(np.int64), values.T)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (8, 512), (9, 1030), (20, 100)])
+def test_upper_dots(shape: tuple[int, int]) -> None:
+    x, y = words(1, *shape), words(2, *shape)
+    np.testing.assert_array_equal(ring.upper_dots(x, y), np.triu(x @ y.T))
+
+
+def test_vecmat() -> None:
+    x, y, out = words(1, 7), words(2, 7, 5), words(3, 5)
+    expected = out + x @ y
+    ring.vecmat_into(x, y, out)
+    np.testing.assert_array_equal(out, expected)

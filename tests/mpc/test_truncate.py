@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc import MemoryCluster, Party
+from mpc import MemoryCluster, Party, arithmetic
 from mpc.errors import OutOfRange
 from mpc.sharing import Layout, reconstruct
-from mpc.truncate import truncate
+from mpc.truncate import sum_and_round, truncate
 from tests.mpc.helpers import EDGES, PARTIES, each_m, random_values, shares_of
 
 
@@ -74,6 +74,43 @@ def test_ten_million_truncations_without_one_large_error() -> None:
         values = np.where(rng.integers(0, 2, n) == 1, magnitude, -magnitude)
         off = errors(3, None, values, (16, 20, 32, 16, 40)[run % 5], run, cluster)
         assert off.min() >= 0 and off.max() <= 1
+
+
+def products(m: int, x: Any, y: Any, f: int, cluster: MemoryCluster | None = None) -> Any:
+    layout, rng = Layout(m), np.random.default_rng(f)
+    left, right = shares_of(layout, x, rng), shares_of(layout, y, rng)
+
+    async def program(party: Party) -> Any:
+        part = arithmetic.part_of(party, left[party.index], right[party.index], x.shape)
+        return await sum_and_round(party, part, x.shape, f)
+
+    answers = (cluster or MemoryCluster(m, seed=f)).run(program)
+    return reconstruct(layout, dict(enumerate(answers))).view(np.int64)
+
+
+@pytest.mark.parametrize("f", [1, 16, 33, 60])
+@each_m
+def test_products_are_rounded_to_nearest_or_beside(m: int, f: int) -> None:
+    rng = np.random.default_rng(f)
+    t = Layout(m).t
+    x, y = rng.integers(-(1 << 30), 1 << 30, (40, 10)), rng.integers(-(1 << 30), 1 << 30, (40, 10))
+    x[0], y[0] = 1 << 31, (1 << 30) - 1  # a product near 2^61
+    off = products(m, x, y, f) - (x * y) / 2.0**f
+    assert np.abs(off).max() <= (t + 1) / 2 + 2.0 ** (60 - f - 52)
+
+
+def test_products_in_pieces_with_every_party_as_dealer() -> None:
+    x, y = np.random.default_rng(1).integers(-(1 << 30), 1 << 30, (2, 3 * 4096 + 5))
+    assert np.abs(products(3, x, y, 20) - x * y / 2.0**20).max() <= 1.01
+
+
+def test_what_a_product_sends() -> None:
+    x = np.arange(1000)
+    for f, narrow in ((16, 2), (32, 4), (62, 8)):
+        cluster = MemoryCluster(3)
+        products(3, x, x, f, cluster)
+        assert sum(t.bytes_sent for t in cluster.traffic) == 1000 * (24 + 3 * narrow)
+        assert max(t.rounds for t in cluster.traffic) == 2
 
 
 @each_m
