@@ -1,4 +1,5 @@
-"""XOR-shared bits as numbers: packed bits (k, ceil(n/64)) to words (k, n) that are 0 or 1; weighted sums of bits."""
+"""XOR-shared bits as numbers: packed bits (k, ceil(n/64)) to words (k, n) that are 0 or 1; weighted sums of bits; bits
+times numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from mpc.party import Party
 from mpc.roles import deal_and_follow, known
 from mpc.turns import in_turns
 
-__all__ = ["bits_to_words", "weighted_bits"]
+__all__ = ["bits_to_words", "gate", "weighted_bits"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -36,6 +37,37 @@ async def bits_to_words(party: Party, b: Words, n: int) -> Words:
             out[:, lo:hi] = await _injectk(party, packed, hi - lo)
 
     await in_turns(party, "inject", n, piece)
+    return out
+
+
+async def gate(party: Party, b: Words, x: Words, other: Words, by: int) -> Words:
+    """[b x + by other] (k, n) from packed bits [b] and [other] and words [x] (k, n); ``by`` is public.
+
+    m = 3: b = p ^ q and x = u + v, where party d knows p and u and the others both know q and v, so that b x =
+    (p u + p v) (1 - 2q) + q u + q v is linear in what d can deal: p u, p, u. A number by a bit takes no round more than
+    the bit itself. Rounds: 2. Sends: 16 bytes an element and party. Leaks nothing.
+    m > 3: bits_to_words, then a product.
+    """
+    n = x.shape[1]
+    if not party.three:
+        of_other = party.launch("other", lambda: bits_to_words(party, other, n))
+        passed = await mul(party, await bits_to_words(party, b, n), x)
+        return passed + await of_other.result() * np.uint64(by)
+    out = np.empty((2, n), np.uint64)
+
+    async def piece(lo: int, hi: int, d: int) -> None:
+        words = slice(lo // 64, bits.plane_words(hi))
+        p, r = (known(party, d, planes[:, words], boolean=True) for planes in (b, other))
+        u, share = known(party, d, x[:, lo:hi]), np.empty((2, hi - lo), np.uint64)
+
+        def follow(table: Words, piece: Words, first: bool) -> None:
+            narrow.gate_follow(p, r, u, table, np.uint64(by), first, piece)
+
+        table = np.empty((4, hi - lo), np.uint64)
+        await deal_and_follow(party, d, table, share, lambda t: narrow.gate_deal(p, r, u, t), follow)
+        out[:, lo:hi] = share
+
+    await in_turns(party, "gate", n, piece)
     return out
 
 

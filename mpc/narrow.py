@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "gate_deal",
+    "gate_follow",
     "inject_deal",
     "inject_follow",
     "truncate_deal",
@@ -65,6 +67,30 @@ def truncate_join(v: Words, a: Narrow, b: Narrow, f: np.uint64, offset: np.uint6
     for i in range(v.size):
         wrap = (v[i] >> np.uint64(63)) - np.uint64(a[i]) - np.uint64(b[i])
         out[i] = (v[i] >> f) - (offset >> f) - (wrap << up)
+
+
+@nb.njit([nb.void(_V, _V, _V, _P)], cache=True, nogil=True)
+def gate_deal(bit: Words, other: Words, u: Words, e: Words) -> None:
+    """Party d: rows of e = p u, p, u and the other bit, for the bit p, minus what is in e."""
+    one = np.uint64(1)
+    for i in range(u.size):
+        p = (bit[i >> 6] >> np.uint64(i & 63)) & one
+        e[0, i] = p * u[i] - e[0, i]
+        e[1, i] = p - e[1, i]
+        e[2, i] = u[i] - e[2, i]
+        e[3, i] = ((other[i >> 6] >> np.uint64(i & 63)) & one) - e[3, i]
+
+
+@nb.njit([nb.void(_V, _V, _V, _P, nb.uint64, nb.boolean, _V)], cache=True, nogil=True)
+def gate_follow(bit: Words, other: Words, v: Words, e: Words, by: np.uint64, first: bool, out: Words) -> None:
+    """Parties d+1 (``first``) and d+2: their piece of (p ^ q) (u + v) + (the other bit) by, minus what is in out."""
+    one = np.uint64(1)
+    plus = one if first else np.uint64(0)
+    for i in range(v.size):
+        q = (bit[i >> 6] >> np.uint64(i & 63)) & one
+        r = (other[i >> 6] >> np.uint64(i & 63)) & one
+        passed = (e[0, i] + v[i] * e[1, i]) * (one - q - q) + q * (e[2, i] + v[i] * plus)
+        out[i] = passed + by * (e[3, i] * (one - r - r) + r * plus) - out[i]
 
 
 @nb.njit([nb.void(_V, _V)], cache=True, nogil=True)

@@ -15,13 +15,14 @@ from scipy import stats
 
 from mpc import MemoryCluster, Party, aes, aes_field, arithmetic, bits, concatenate, exchange, grouping, where
 from mpc.arrays import SecretArray, SecretBits
+from mpc.convert import gate
 from mpc.decompose import to_bits
 from mpc.errors import LabelReused
 from mpc.party import Scope, current_scope
 from mpc.prss import Prss, Stream
 from mpc.sharing import default_threshold
 from mpc.transport import Frame
-from mpc.truncate import truncate
+from mpc.truncate import sum_and_round, truncate
 from tests.mpc.helpers import LARGEST, each_m
 from tests.mpc.views import (
     CoalitionCluster,
@@ -88,6 +89,18 @@ async def _truncate(party: Party, x: SecretArray, y: SecretArray) -> None:
     await truncate(party, x.share, 20)
 
 
+async def _product(party: Party, x: SecretArray, y: SecretArray) -> None:
+    for f in (16, 20):
+        part = arithmetic.part_of(party, x.share, y.share, x.shape)
+        await sum_and_round(party, part, x.shape, f)
+
+
+async def _gate(party: Party, x: SecretArray, y: SecretArray) -> None:
+    """Packed bits that follow from x and y: their components, read as those of an XOR-sharing."""
+    width = bits.plane_words(x.shape[0])
+    await gate(party, x.share[:, :width].copy(), x.share, y.share[:, :width].copy(), 3)
+
+
 async def _reveal_to_others(party: Party, x: SecretArray, y: SecretArray) -> None:
     """To honest parties only: see run_case."""
 
@@ -119,7 +132,8 @@ async def _sbox(party: Party, x: SecretArray, y: SecretArray) -> None:
 CASES: dict[str, Body] = {
     "outer": _outer, "group": _group, "spread": _spread,
     "input": _input, "mul": _mul, "square": _square, "matmul": _matmul, "less": _less, "equal": _equal,
-    "truncate": _truncate, "reveal to others": _reveal_to_others, "random bits": _random_bits, "inject": _inject,
+    "truncate": _truncate, "product": _product, "gate": _gate,
+    "reveal to others": _reveal_to_others, "random bits": _random_bits, "inject": _inject,
     "sbox": _sbox,
 }  # fmt: skip
 
