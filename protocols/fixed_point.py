@@ -21,7 +21,6 @@ from mpc.operands import broadcast, expand
 from mpc.party import Party
 from mpc.secret import local, operation
 from mpc.truncate import round_off, sum_and_round
-from protocols.columns import read_on_grid
 
 __all__ = [
     "BLOCK",
@@ -31,7 +30,6 @@ __all__ = [
     "matrix_product",
     "mirrored",
     "product",
-    "refined_root",
     "rows_of",
     "scale_bits",
     "shifted",
@@ -92,15 +90,6 @@ async def shifted_product(party: Party, x: Words, y: Words, shape: tuple[int, ..
         left, right = (np.require(expand(o, shape).reshape(len(o), -1), None, ["W"]) for o in (x, y))
         ring.product(left, right, table, part)
     return await shifted_sum(party, part, shape, by)
-
-
-def refined_root(v: SecretArray, r: SecretArray, frac: int) -> SecretArray:
-    """r (3 - v r^2) / 2 with ``frac`` bits: a step of Newton's method for 1 / sqrt(v), which squares the error of r.
-
-    Range: that of its products, v r with 30 bits, v r^2 with 26, and the result. Rounds: 6 (m = 3). Leaks nothing.
-    """
-    square = product(product(v, r, 30), r, 26)
-    return product(r, read_on_grid(3 - square, 27), frac)
 
 
 @operation(SecretArray, lambda x, y, frac, divide=0: (x.shape[0], *y.shape[1:]))

@@ -15,12 +15,12 @@ from mpc import arithmetic
 from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import FRAC
 from mpc.exchange import public_share
+from mpc.functions import precise_inverse_sqrt
 from mpc.quotients import rescale
-from mpc.relations import where
 from mpc.secret import operation
 from mpc.truncate import truncate
 from protocols.columns import all_set, constant, read_on_grid
-from protocols.fixed_point import blocks, column_products, product, refined_root, scale_bits, shifted
+from protocols.fixed_point import blocks, column_products, product, scale_bits, shifted
 
 __all__ = ["FRAC_ROOT", "Moments", "as_they_are", "moments", "scaled_rows"]
 
@@ -29,7 +29,8 @@ Words = npt.NDArray[np.uint64]
 FRAC_ROOT = 28
 _FRAC_INVERSE = 20
 _FRAC_VARIANCE = 22
-CONSTANT = 2.0**-14
+_LEAST = -14
+CONSTANT = 2.0**_LEAST
 """A variance below this, a deviation below 2^-7, is that of a constant column: its scale is 1."""
 
 
@@ -97,10 +98,10 @@ async def moments(
         variance = rescale(squares * (2.0**k / n), _FRAC_VARIANCE)
     else:
         variance = product(squares, inverse, _FRAC_VARIANCE)
-    flat = variance < CONSTANT
-    used = where(flat, constant(variance, np.full(d, 1 << _FRAC_VARIANCE), _FRAC_VARIANCE), variance)
-    root = inverse_root(used)
-    scale = product(used, root, 20)
+    flat = (variance < CONSTANT).to_array()
+    of_others = precise_inverse_sqrt(variance, FRAC_ROOT, _LEAST)  # 0 for a constant column
+    root = of_others + flat
+    scale = product(variance, of_others, 20) + flat
     in_range = ((squares < 2.0**17) & (squares > -1)).all()  # a row counts 2 at most on average
     return Moments(await mean, await variance, await scale, await root, await in_range)
 
@@ -114,17 +115,6 @@ def _inverse(counts: SecretArray, k: int) -> SecretArray:
     first = rescale(mpc.reciprocal(part), _FRAC_INVERSE)
     rest = 2 - product(part, first, 24)
     return product(first, rest, _FRAC_INVERSE)
-
-
-def inverse_root(v: SecretArray) -> SecretArray:
-    """1 / sqrt(v) with 28 bits, for v of 22 bits, 2^-12 <= v <= 2^16. Error: relative 2^-20, and that of v.
-
-    16 bits of the root, then two steps r <- r (3 - v r^2) / 2, of which each squares the error, 2^-5 at most.
-    """
-    r = rescale(mpc.inverse_sqrt(v), FRAC_ROOT)
-    for _ in range(2):
-        r = refined_root(v, r, FRAC_ROOT)
-    return r
 
 
 @operation(SecretArray, lambda X, mean, here, weights, k: (X.shape[1],))

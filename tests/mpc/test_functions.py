@@ -359,3 +359,15 @@ def test_sigmoid_of_more_fractional_bits(m: int, frac: int) -> None:
     np.testing.assert_allclose(
         found, 1 / (1 + np.exp(-np.clip(values, -30, 30))), rtol=0, atol=5e-5 if m > 4 else 3.4e-5
     )
+
+
+@each_size
+def test_precise_inverse_sqrt(m: int) -> None:
+    x = 2.0 ** np.linspace(-14, 15, 40 if m == 7 else 400)
+    x = np.rint(x * 2**22) / 2**22
+
+    def root(x: Any) -> Any:
+        return functions.precise_inverse_sqrt(x, 28, -14)
+
+    np.testing.assert_allclose(on_shares(m, root, x, frac=22), x**-0.5, rtol=2.0**-20, atol=1.5 * 2.0**-28 * m)
+    assert not np.any(on_shares(m, root, np.array([0.0, 2.0**-22, 2.0**-15, -1.0]), frac=22))

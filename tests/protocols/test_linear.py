@@ -113,7 +113,7 @@ def test_collinear_and_constant_columns() -> None:
 
         coef, predicted = fitted(3, body, x, y)
         theirs.fit(x, y)
-        np.testing.assert_allclose(coef * x.std(axis=0), theirs.coef_ * x.std(axis=0), rtol=0, atol=0.02)  # the split
+        np.testing.assert_allclose(coef * x.std(axis=0), theirs.coef_ * x.std(axis=0), rtol=0, atol=0.06)  # the split
         assert abs((coef - theirs.coef_)[[1, 3]].sum()) * x[:, 1].std() < 1e-3
         np.testing.assert_allclose(predicted, theirs.predict(x), rtol=0, atol=3e-3 * y.std())
         assert coef[4] == 0
