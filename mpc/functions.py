@@ -45,8 +45,8 @@ from mpc.separable import Series, exp2, look_up, series
 from mpc.truncate import round_off, sum_and_round, truncate
 
 __all__ = [
-    "EXP_LIMIT", "divide", "exp", "floor_divide", "inverse_sqrt", "log", "precise_inverse_sqrt", "reciprocal", "sigmoid",
-    "softplus", "sqrt", "tanh",
+    "EXP_LIMIT", "divide", "exp", "floor_divide", "inverse_sqrt", "log", "precise_inverse_sqrt", "reciprocal",
+    "sigmoid", "softplus", "sqrt", "tanh",
 ]  # fmt: skip
 
 Words = npt.NDArray[np.uint64]
@@ -151,11 +151,11 @@ async def _inverse_root(party: Party, x: Words, shift: int, scale: int, least: i
 
 @operation(SecretArray, lambda x, frac, least: shape_of(x))
 async def precise_inverse_sqrt(x: SecretArray, frac: int, least: int) -> SecretArray:
-    """1 / sqrt(x) with ``frac`` fractional bits, for fixed point x with an even number f of them, none of which is cut.
+    """1 / sqrt(x) with ``frac`` fractional bits, for fixed point x with an even number f of them; none are cut first.
 
-    Range: 2^least <= x < 2^(56 - f), where f + least is a multiple of 8; 0 for other x. With e = frac + f / 2, from 24
-    on, e - (f + least) / 2 below 40. Error: 1.1 ulp + 2^-21 of the result, or 2^(e - (f + least) / 2 - 56) of it if
-    that is more. Rounds: at most 26. Leaks nothing.
+    Range: 2^least <= x < 2^(56 - f), where f + least is a multiple of 8; 0 or one ulp for other x. With
+    e = frac + f / 2, from 24 on, e - (f + least) / 2 below 40. Error: 1.1 ulp + 2^-21 of the result, or
+    2^(e - (f + least) / 2 - 56) of it if that is more. Rounds: at most 26. Leaks nothing.
     """
     words = np.ascontiguousarray(x.share).reshape(x.party.layout.k, -1)
     scale, lowest = frac + x.frac // 2, (x.frac + least) // 8

@@ -112,8 +112,8 @@ class LinearRegression(_Linear):
     """Least squares, as scikit-learn's.
 
     Collinear columns share what they explain: the least solution in the standardised coefficients (scikit-learn's is
-    the least in the unscaled ones), but for 2^-6 deviations of y or so, at random, in how they share it. Columns are collinear as far as
-    an eigenvalue of their correlations is below 2^-12. A constant column gets 0.
+    the least in the unscaled ones), but for 2^-6 deviations of y or so, at random, in how they share it. Columns are
+    collinear as far as an eigenvalue of their correlations is below 2^-12. A constant column gets 0.
 
     Ranges: those of standardise.moments for X and y (without an intercept, about 0 instead of the mean); coefficients
     below 2^11, standardised ones below 2^7. Error: 2^-13 of standardised coefficients while the least eigenvalue of the

@@ -26,6 +26,7 @@ from protocols.progress import Course, Progress
 from protocols.release import Released
 from protocols.sgd import Descent, descend
 from protocols.softmax import MOST_UNKNOWNS, softmax, softmax_newton
+from protocols.solve import invert
 from protocols.standardise import FRAC_ROOT, Moments, as_they_are, moments, scaled_rows
 from protocols.watch import LossWatch
 
@@ -179,8 +180,8 @@ class LogisticRegression(Estimator):
             return found, step
         self._before = 0, None
         if len(self.classes) == 2:
-            result = await newton(problem, beta, self.max_iter, course)
-            self._inverse = result.inverse
+            result = await newton(problem, beta if self._goes_on() else None, self.max_iter, course)
+            self._hessian = result.hessian
             return result.beta, result.step
         found, step = await softmax_newton(problem, beta.T, self.max_iter, course)
         return await found.T, await step.T
@@ -218,10 +219,14 @@ class LogisticRegression(Estimator):
     def _patience(self) -> Patience:
         return Patience(self.validation_fraction, self.n_iter_no_change, self.tol)
 
+    def _goes_on(self) -> bool:
+        """Whether a fit begins where the last one ended."""
+        return self.warm_start and hasattr(self, "coef_")
+
     async def _start(self, X: SecretArray, found: Moments) -> SecretArray:
         """Where to begin: (K or 1, columns), 24 bits."""
         d, lines = X.shape[1], 1 if len(self.classes) == 2 else len(self.classes)
-        if not (self.warm_start and hasattr(self, "coef_")):
+        if not self._goes_on():
             return constant(X, np.zeros((lines, d + self.fit_intercept), np.int64), FRAC_BETA)
         if self.coef_.shape != (lines, d):
             raise ShapeMismatch(f"warm_start: the last fit had coefficients {self.coef_.shape}, this one {(lines, d)}")
@@ -247,7 +252,7 @@ class LogisticRegression(Estimator):
         if self.solver != "newton" or len(self.classes) != 2 or self.early_stopping:
             raise OutOfRange('standard errors: solver "newton", two classes, no early_stopping')
         found, rows = self._scales
-        slopes, level = await Curvature(self._inverse, found, rows, self.fit_intercept).errors()
+        slopes, level = await Curvature(invert(self._hessian), found, rows, self.fit_intercept).errors()
         return slopes.reshape(1, -1), level
 
     async def decision_function(self, X: Any) -> SecretArray:

@@ -74,10 +74,11 @@ class Inverse:
         unit: r A r, 30 fractional bits.
         x: its inverse, 20 bits.
         r: 1 / sqrt(diag A), nearly, 10 bits; 0 where the diagonal is 0.
+        by: r r', (d, d), 20 bits.
     """
 
-    def __init__(self, unit: SecretArray, x: SecretArray, r: SecretArray) -> None:
-        self.unit, self.x, self.r = unit, x, r
+    def __init__(self, unit: SecretArray, x: SecretArray, r: SecretArray, by: SecretArray) -> None:
+        self.unit, self.x, self.r, self.by = unit, x, r, by
         self._left = x.T
 
     def solve(self, b: SecretArray) -> SecretArray:
@@ -105,13 +106,14 @@ def solve(a: SecretArray, b: SecretArray, *, least: float = LEAST) -> SecretArra
     return invert(a, least=least).solve(b)
 
 
-def invert(a: SecretArray, *, least: float = LEAST) -> Inverse:
+def invert(a: SecretArray, *, least: float = LEAST, ridge: float = 0.0) -> Inverse:
     """The inverse of a positive semidefinite A (d, d), kept secret.
 
     Args:
         a: symmetric, its diagonal 0 or from 2^-20 to 4; more than 40 fractional bits cannot be.
         least: eigenvalues of A, scaled to a unit diagonal, that are inverted fully, at least 2^-12; smaller ones are
             damped. For d = 100 the condition number is then at most 2^19.
+        ridge: added to the diagonal of r A r.
 
     Raises ShapeMismatch for a matrix that is not square. Rounds: 29 and 2 a step (m = 3), of which there are 11 for
     d = 10, 12 for d = 100. Leaks nothing: how many steps depends on d and ``least``.
@@ -122,9 +124,9 @@ def invert(a: SecretArray, *, least: float = LEAST) -> Inverse:
     a = rescale(a, FRAC_A)
     r = root_scale(a[np.arange(d), np.arange(d)])
     by = product(r.reshape(d, 1), r.reshape(1, d), 2 * _FRAC_R)
-    unit, top = product(a, by, _FRAC_UNIT), scaled_down(d)
-    small = product(a, by, _FRAC_M - top)
-    return Inverse(unit, _inverted(small, top, least), r)
+    unit, top = product(a, by, _FRAC_UNIT) + ridge * np.eye(d), scaled_down(d)
+    small = product(a, by, _FRAC_M - top) + ridge * np.eye(d)
+    return Inverse(unit, _inverted(small, top, least), r, by)
 
 
 def scaled_down(d: int) -> int:
