@@ -25,6 +25,7 @@ from mpc.truncate import round_off, sum_and_round
 __all__ = [
     "BLOCK",
     "blocks",
+    "column_part",
     "column_products",
     "gram",
     "matrix_product",
@@ -111,12 +112,16 @@ async def column_products(x: SecretArray, y: SecretArray, frac: int, divide: int
 
     |x.T @ y| < 2^(61 - frac x - frac y). Rounds: 2 (m = 3). Sends: 12 bytes an element of the *result*. Leaks nothing.
     """
-    party = x.party
-    right = y.share if y.share.ndim == 3 else y.share[:, :, None]
-    wide = x.shape[1], right.shape[2]
-    part = arithmetic.part_of(party, x.share, right, wide, _down)
-    out = await shifted_sum(party, part, wide, frac - x.frac - y.frac - divide)
-    return SecretArray(party, out.reshape(out.shape[0], x.shape[1], *y.shape[1:]), frac)
+    shape = x.shape[1], *y.shape[1:]
+    part = column_part(x.party, x.share, y.share)
+    return SecretArray(x.party, await shifted_sum(x.party, part, shape, frac - x.frac - y.frac - divide), frac)
+
+
+def column_part(party: Party, x: Words, y: Words) -> Words | None:
+    """This party's summand of x.T @ y, (d,) or (d, q), for words x (k, n, d) and y (k, n) or (k, n, q). Local."""
+    right = y if y.ndim == 3 else y[:, :, None]
+    part = arithmetic.part_of(party, x, right, (x.shape[2], right.shape[2]), _down)
+    return None if part is None else part.reshape(x.shape[2], *y.shape[2:])
 
 
 def _down(x: Words, y: Words) -> Words:
