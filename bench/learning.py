@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
 from sklearn import linear_model
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
@@ -46,12 +47,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is fitted to which rows: ``rows`` 0 means the breast cancer data."""
+    """What is fitted to which rows: ``rows`` 0 means the breast cancer data. ``side``: the features are the pixels of
+    blurred noise, that many in a line of a square, as those of a picture follow from one another."""
 
     rows: int
     features: int
     ours: Callable[[], Any]
     theirs: Callable[[], Any]
+    side: int = 0
 
     def table(self) -> tuple[Any, Any]:
         """(X standardised, y of 0 and 1)."""
@@ -60,9 +63,14 @@ class _Job:
             return StandardScaler().fit_transform(data.data), data.target
         r = np.random.default_rng(1)
         x = r.normal(size=(self.rows, self.features))
-        x[:, 1:] += 0.3 * x[:, :-1]
+        if self.side:
+            blur = (0, 3.0, 3.0)
+            x = gaussian_filter(x.reshape(-1, self.side, self.side), blur).reshape(x.shape)
+        else:
+            x[:, 1:] += 0.3 * x[:, :-1]
         x /= x.std(axis=0)
-        score = x @ (r.normal(size=self.features) / np.sqrt(self.features) * 2)
+        score = x @ r.normal(size=self.features)
+        score *= (4 if self.side else 2) / (score.std() if self.side else np.sqrt(self.features))
         return x, (r.random(self.rows) < 1 / (1 + np.exp(-score))).astype(np.int64)
 
 
@@ -75,8 +83,8 @@ def _sgd() -> Any:
 
 
 def _small_batches() -> Any:
-    """79 batches, the last of 16 rows: the size of a network's first layer on 28 x 28 pixels."""
-    return LogisticRegression(solver="sgd", max_iter=1, batch_size=128)
+    """An epoch of 79 batches, the last of 16 rows."""
+    return LogisticRegression(solver="sgd", max_iter=1, batch_size=128, learning_rate=0.005)
 
 
 def _exact() -> Any:
@@ -87,7 +95,7 @@ JOBS = {
     "newton, breast cancer": _Job(0, 30, _newton, _exact),
     "newton": _Job(100_000, 100, _newton, _exact),
     "sgd, one epoch": _Job(100_000, 100, _sgd, _exact),
-    "sgd, batches of 128": _Job(10_000, 784, _small_batches, _exact),
+    "sgd, batches of 128": _Job(10_000, 784, _small_batches, _exact, side=28),
     "ridge": _Job(100_000, 100, Ridge, linear_model.Ridge),
     "newton, 10^6 rows": _Job(1_000_000, 50, _newton, _exact),
 }

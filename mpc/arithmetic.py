@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -128,6 +129,6 @@ def part_of(
     for a in range(party.layout.k):
         slots = np.flatnonzero(table[a])
         if slots.size:
-            right = y[slots[0]] if slots.size == 1 else y[slots].sum(axis=0, dtype=np.uint64)
+            right = functools.reduce(np.add, (y[b] for b in slots))
             part += product(x[a], right)
     return part

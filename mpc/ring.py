@@ -26,6 +26,7 @@ __all__ = [
 
 Words = npt.NDArray[np.uint64]
 
+_FEW = 3  # columns that are multiplied one after the other
 _V = nb.types.Array(nb.uint64, 1, "C")
 _M = nb.types.Array(nb.uint64, 2, "A")
 _R = nb.types.Array(nb.uint64, 2, "C")
@@ -236,8 +237,11 @@ def matmul(a: Words, b: Words) -> Words:
     right = np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape(-1, *b.shape[-2:]) if lead else b[None]
     for x, y, z in zip(left, right, flat, strict=True):
         x, y = np.require(x, None, ["C", "W"]), np.require(y, None, ["C", "W"])  # the kernels take no read-only arrays
-        if y.shape[1] == 1:
-            matvec_into(x, y.reshape(-1), z.reshape(-1))
+        if y.shape[1] <= _FEW:
+            for j in range(y.shape[1]):
+                column = np.zeros(z.shape[0], np.uint64)
+                matvec_into(x, np.ascontiguousarray(y[:, j]), column)
+                z[:, j] = column
         else:
             matmul_into(x, y, z)
     return out

@@ -51,7 +51,7 @@ class Bound:
         """H^-1 g, (d,), 22 bits, nearly, for H <= B with 40 bits; see the module. Range: |r g| < 2^6.
 
         Args:
-            low: from where on eigenvalues of H B^-1 are wanted; at least 2^-12.
+            low: from where on eigenvalues of H B^-1 are wanted; from 2^-12 to 1/2.
 
         Rounds: 8 and 2 a step (m = 3), of which there are 2 for low = 1/4, 8 for 2^-12. Leaks nothing.
         """
