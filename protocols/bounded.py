@@ -53,7 +53,7 @@ class Bound:
         Args:
             low: from where on eigenvalues of H B^-1 are wanted; from 2^-12 to 1/2.
 
-        Rounds: 8 and 2 a step (m = 3), of which there are 2 for low = 1/4, 8 for 2^-12. Leaks nothing.
+        Rounds: 8 and 2 a step (m = 3), of which there are 3 for low = 1/4, 8 for 2^-12. Leaks nothing.
         """
         d = g.shape[0]
         unit = product(h, self._inverse.by, 30) + _RIDGE * LOWEST * np.eye(d)

@@ -54,7 +54,7 @@ class Curvature:
     async def errors(self) -> tuple[SecretArray, SecretArray]:
         """Standard errors: of the coefficients in their own units (d,), of the intercept (1,); 24 bits.
 
-        Range: |mean / scale| < 2^5, variances times rows below 2^16. Error: 2^-8 of each. Rounds: about 60 (m = 3).
+        Range: |mean / scale| < 2^5, variances times rows below 2^16. Error: 2^-8 of each. Rounds: about 45 (m = 3).
         """
         slopes, level = self.variances()
         by = self.rows**-0.5

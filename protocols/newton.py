@@ -84,7 +84,7 @@ async def newton(problem: Problem, beta: SecretArray | None, steps: int, course:
 
     Range: |Z beta| < 2^21, |beta| < 2^15.
 
-    Rounds: ROUNDS0 and ROUNDS1 a step for d = 30 (m = 3). Sends: about 700 bytes a row and step, and 8 an element of Z.
+    Rounds: about 60, and 40 a step, for d = 30 (m = 3). Sends: about 700 bytes a row and step, and 8 an element of Z.
     Leaks nothing.
     """
     least = await _least_bound(problem)

@@ -8,7 +8,7 @@ least eigenvalue only:
 1. A is scaled to a diagonal near 1: r A r with r = 1 / sqrt(diag A), secret. Its eigenvalues are below 1.01 d.
 2. X starts at a power of two times I, so that the eigenvalues of M are below 1. While they are known to lie in some
    [low, 1] only, the step is stretched by 2 / (1 + low'): low grows four-fold each time, where the plain iteration
-   doubles it (Pan and Schreiber, SIAM J. Sci. Stat. Comput. 12(5), 1991, have such scalings).
+   doubles it (Pan and Schreiber, SIAM J. Sci. Stat. Comput. 1991, have such scalings).
 3. Plain steps until I - M is below 2^-6.
 4. x = X' b, twice refined by X' (b - A x) with a residual of 30 bits; X' is X transposed. A X is near I, so X' A is.
    What roundings put into X beside the inverse is A's null space on the left, which A does not see; X' has it on the
