@@ -5,24 +5,28 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
+from examples.archives import CACHE
 from mpc.memory import MemoryCluster
 from protocols.errors import EpsilonInvalid
 from protocols.exact import check_epsilon
 
-__all__ = ["PARTIES", "Parser", "add_rows", "run"]
+__all__ = ["PARTIES", "Parser", "add_model", "add_rows", "run"]
 
 PARTIES = 3
 EPSILON_LEAST = 0.001
+PICTURES = CACHE.parent / "pictures"
 
 
 class Parser(argparse.ArgumentParser):
     """With --epsilon and --in-memory; says what is wrong in one line."""
 
-    def __init__(self, name: str, doc: str | None) -> None:
+    def __init__(self, name: str, doc: str | None, *, epsilon: float = 1.0) -> None:
         super().__init__(prog=f"python -m examples.{name}", description=str(doc).split("\n")[0])
-        self.add_argument("--epsilon", type=_epsilon, default=1.0, help="for everything released together (default 1)")
+        usual = f"for everything released together (default {epsilon:g})"
+        self.add_argument("--epsilon", type=_epsilon, default=epsilon, help=usual)
         self.add_argument("--in-memory", action="store_true", help="three parties in one process, without TLS")
 
     def error(self, message: str) -> NoReturn:
@@ -32,6 +36,17 @@ class Parser(argparse.ArgumentParser):
 def add_rows(parser: Parser, what: str) -> None:
     """The option for a smaller run."""
     parser.add_argument("--rows", type=_positive, metavar="N", help=f"the first N {what} only (default: all)")
+
+
+def add_model(parser: Parser, name: str) -> None:
+    """The options of the examples of models."""
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="unsafe: open the coefficients too, and compare them with a fit in the open",
+    )
+    default = PICTURES / f"{name}.png"
+    parser.add_argument("--plot", metavar="FILE.png", type=Path, default=default, help="where to draw the picture")
 
 
 def _epsilon(text: str) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,3 +30,15 @@ def check_released(answer: Mapping[str, Released], true: Mapping[str, Any], epsi
         hits += np.asarray((low <= true[name]) & (true[name] <= high))[shown].ravel().tolist()
     assert len(hits) > 0 and np.mean(hits) > 0.8
     assert np.isclose(total_epsilon(*answer.values()), epsilon, rtol=1e-9)
+
+
+def check_command(said: tuple[str, str], picture: Path, words: Sequence[str], *, opened: bool) -> None:
+    """What an example of a model prints at epsilon 8, and that it draws."""
+    printed, progress = said
+    always = ("AUC", "accuracy", "F1", "95% interval", "ε = 8 in all", "is not bounded by this ε", "rounds", "MB sent")
+    for word in (*always, *words):
+        assert word in printed, word
+    assert ("Unsafe" in printed) == opened == ("Coefficients, by standard deviation" in printed)
+    assert opened or "The coefficients are not opened" in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert [line[:4] for line in progress.splitlines()] == [f"[{i}/5" for i in range(1, 6)]
