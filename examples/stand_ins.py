@@ -3,7 +3,10 @@
 They let an example run to its end. No figure computed from them says anything about the world.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 Frames = dict[str, pd.DataFrame]
@@ -34,6 +37,33 @@ def credit_default(rows: int = 600) -> Frames:
         clients |= {f"{name}_{j + 1}": values[:, j] for j in range(6)}
     clients["default"] = (rng.random(rows) < np.where(status[:, 0] > 0, 0.5, 0.15)).astype(np.int64)
     return {"clients": pd.DataFrame(clients)}
+
+
+def support2(rows: int = 600) -> dict[str, npt.NDArray[Any]]:
+    """Some of the columns of datasets.load_support2: the older and the more comatose die more often. Some values of
+    some columns are missing (NaN)."""
+    rng = np.random.default_rng(2)
+    age, coma = rng.uniform(20, 95, rows), rng.choice([0.0, 9, 26, 44, 100], rows, p=[0.7, 0.1, 0.1, 0.05, 0.05])
+    columns: dict[str, npt.NDArray[Any]] = {
+        "age": age,
+        "num.co": rng.integers(0, 7, rows),
+        "scoma": coma,
+        "dzgroup": rng.choice(["ARF/MOSF w/Sepsis", "CHF", "COPD", "Cirrhosis", "Coma", "Lung Cancer"], rows),
+        "meanbp": rng.normal(85, 28, rows).clip(0, 195),
+        "hrt": rng.normal(97, 31, rows).clip(0, 250),
+        "resp": rng.normal(23, 9, rows).clip(0, 80),
+        "temp": rng.normal(37.1, 1.2, rows),
+        "sod": np.rint(rng.normal(137, 6, rows)),
+        "crea": rng.gamma(1.5, 1.2, rows),
+        "alb": rng.normal(2.9, 0.8, rows).clip(0.4, 7),
+        "bili": rng.gamma(0.7, 3.0, rows),
+        "pafi": rng.normal(240, 110, rows).clip(12, 890),
+    }
+    for name, share in (("crea", 0.01), ("alb", 0.4), ("bili", 0.3), ("pafi", 0.25)):
+        columns[name] = np.where(rng.random(rows) < share, np.nan, columns[name])
+    odds = -3 + 0.03 * (age - 60) + 0.03 * coma + 0.02 * (columns["hrt"] - 97)
+    columns["hospdead"] = (rng.random(rows) < 1 / (1 + np.exp(-odds - 1))).astype(np.int64)
+    return columns
 
 
 def febrl4(people: int = 300) -> Frames:
