@@ -13,12 +13,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-banks demo-registries demo-campaigns demos test test-all check format bench clean
+.PHONY: help setup demo demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
 	@echo "make demo      three hospitals release joint figures"
-	@echo "make demos     and three with joins: demo-banks, demo-registries, demo-campaigns (ARGS='--rows 1000')"
+	@echo "make demos     and three with joins: demo-banks, demo-registries, demo-campaigns (ARGS='--rows 1000'),"
+	@echo "               three with models and a picture each: demo-mortality, demo-default, demo-cancer"
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
 	@echo "make check     lint, format, types, import contract"
@@ -51,7 +52,15 @@ demo: setup
 demo-banks demo-registries demo-campaigns: demo-%: setup
 	@$(BIN)/python -m examples.$* $(ARGS)
 
-demos: demo-banks demo-registries demo-campaigns
+# --compare is unsafe: it opens what has to stay secret, to show how near it is to a fit in the open.
+demo-mortality demo-default demo-cancer: setup
+	@$(BIN)/python -m examples.$(EXAMPLE) --compare $(ARGS)
+
+demo-mortality: EXAMPLE := mortality
+demo-default: EXAMPLE := default_risk
+demo-cancer: EXAMPLE := breast_cancer
+
+demos: demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer
 
 test: setup
 	@$(BIN)/python -m pytest -m "not slow" $(TOGETHER) $(ARGS)

@@ -11,6 +11,8 @@ LOADERS = {
     "banks": "load_credit_default",
     "registries": "load_febrl4",
     "campaigns": "load_complete_journey",
+    "mortality": "load",
+    "default_risk": "load_credit_default",
 }
 
 
