@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from examples import default_risk_tables as own
 from examples import risk_plot, risk_view
@@ -117,6 +116,8 @@ def about_of(data: Tables, tables: Sequence[pd.DataFrame], common: int, auc: flo
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
+    from sklearn.metrics import roc_auc_score
+
     parser = Parser("default_risk", __doc__)
     add_rows(parser, "customers")
     add_model(parser, "default_risk")

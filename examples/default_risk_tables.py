@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.ensemble import GradientBoostingClassifier
 
 from examples.risk import Plan
 from examples.risk_rows import Plain, matrix
@@ -18,9 +17,11 @@ from protocols.own_rows import encode_codes
 from protocols.profiles import INTEGERS
 
 __all__ = [
+    "BANK",
     "BUREAU",
     "CATEGORIES",
     "DEPTH",
+    "ISSUER",
     "NAMES",
     "NUMBERS",
     "TREES",
@@ -112,8 +113,10 @@ def common_rows(tables: list[pd.DataFrame]) -> tuple[Plain, npt.NDArray[np.int64
     ].to_numpy()
 
 
-def grow(plan: Plan, past: pd.DataFrame) -> GradientBoostingClassifier:
-    """The bureau's model, grown in the open from customers of the past."""
+def grow(plan: Plan, past: pd.DataFrame) -> Any:
+    """The bureau's model, a GradientBoostingClassifier grown in the open from customers of the past."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
     rows, _ = common_rows([past] * 3)
     model = GradientBoostingClassifier(n_estimators=TREES, max_depth=DEPTH, random_state=0)
     return model.fit(matrix(plan, rows.numbers, rows.codes), rows.outcome)

@@ -1,4 +1,7 @@
-"""The same fit by scikit-learn on everybody's rows in the open: only a demonstration has all the data in one place."""
+"""The same fit by scikit-learn on everybody's rows in the open: only a demonstration has all the data in one place.
+
+scikit-learn is imported late, as the parties' processes import this module too, and start without it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
-from sklearn.calibration import calibration_curve
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score, roc_curve
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
 from examples.risk import HALF, Plan
 from examples.risk_rows import Plain, matrix
@@ -47,6 +44,13 @@ class Pooled:
 def pooled_fit(plain: Plain, places: Integers, plan: Plan, opened: Mapping[str, Any]) -> Pooled:
     """The fit to the rows that the computation trained on, where the demonstration opened which, else to a split of
     its own; tested on the others. places: (n,), what the secret table calls the rows."""
+    from sklearn.calibration import calibration_curve
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score, roc_curve
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
     rows = np.arange(len(plain.outcome))
     if opened:
         parts = [_rows_of(places, opened[part], opened[f"{part} present"]) for part in ("train", "test")]

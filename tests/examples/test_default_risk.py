@@ -72,6 +72,16 @@ def test_bounds_hold_at_the_owner() -> None:
                 assert column.low <= min(columns[name]) and max(columns[name]) <= column.high, name  # type: ignore[operator]
 
 
+def test_categories_by_hand() -> None:
+    few = CLIENTS.head(4).assign(
+        education=["university", "high school", "unknown 5", "other"],
+        marriage=["married", "single", "not said", "other"],
+    )
+    columns = own.own_columns(own.BANK, few)
+    assert columns["education"].tolist() == [0, 2, 3, 3] and columns["marriage"].tolist() == [0, 1, 2, 2]
+    assert own.own_columns(own.ISSUER, few.assign(bill_1=25_000))["bill_1"].tolist() == [2.5] * 4
+
+
 def test_the_command(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     data = Tables("stand-in", "here", "", False, {"clients": CLIENTS})
     monkeypatch.setattr(default_risk, "load_credit_default", lambda: data)
