@@ -62,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     models.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 1)")
     models.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     models.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    models.add_argument("--write", action="store_true", help="measure the README's table of models, and put it there")
     serving = choice.add_parser("serving", help="answers of a warm session: latency, and requests a second")
     serving.add_argument("--parties", type=int, default=3)
     serving.add_argument("--ops", help="semicolon-separated choice of tree; 100 trees; logistic")

@@ -195,7 +195,12 @@ def models(arguments: argparse.Namespace, console: Console) -> None:
     ops = [op.strip() for op in arguments.ops.split(";")] if arguments.ops else list(MODELS)
     if unknown := [op for op in ops if op not in MODELS]:
         sys.exit(f"no model {'; '.join(unknown)}: choose from {'; '.join(MODELS)}")
-    with console.status("models"):
+    with console.status("models") as status:
+        if arguments.write:
+            from bench import learning_marks
+
+            print(learning_marks.write(learning_marks.run(max(1, arguments.repeats), status.update)))
+            return
         figures = measure_models(arguments.parties, ops, repeats=max(1, arguments.repeats), rtt=arguments.rtt)
     if arguments.json:
         _write(figures, arguments.json)
