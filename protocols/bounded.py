@@ -43,12 +43,14 @@ class Bound:
         self._inverse = invert(b, least=_RIDGE, ridge=_RIDGE)
 
     def cautious(self, g: SecretArray) -> SecretArray:
-        """B^-1 g, (d,), 22 bits: against a gradient a step of it always lowers the loss. Range: |r g| < 2^6. Rounds: 6
-        (m = 3)."""
+        """B^-1 g, (d,), 22 bits: against a gradient a step of it always lowers the loss.
+
+        Range: |r g| < 2^6, |result / r| < 2^13. Rounds: 6 (m = 3). Leaks nothing.
+        """
         return self._along(self._inverse.x.T, g)
 
     def direction(self, h: SecretArray, g: SecretArray, low: float) -> SecretArray:
-        """H^-1 g, (d,), 22 bits, nearly, for H <= B with 40 bits; see the module. Range: |r g| < 2^6.
+        """H^-1 g, (d,), 22 bits, nearly, for H <= B with 40 bits; see the module. Range: that of cautious.
 
         Args:
             low: from where on eigenvalues of H B^-1 are wanted; from 2^-12 to 1/2.
