@@ -98,7 +98,7 @@ def sqrt(x: Any) -> SecretArray:
     """Square root.
 
     Range: 0 <= x < 2^40. Error: at most 1.1 ulp + 2^-21 of the result. Negative x, and x >= 2^40, give 0.
-    Rounds: at most 27. Sends: 232 bytes.
+    Rounds: at most 28. Sends: 232 bytes.
     """
     return _apply(only_secret(x, "sqrt"), _sqrt)
 
@@ -123,7 +123,7 @@ def inverse_sqrt(x: Any) -> SecretArray:
     """1 / sqrt(x).
 
     Range: 2^-16 <= x < 2^40. Error: at most 1.1 ulp + 2^-21 of the result. Other x give 0.
-    Rounds: at most 27. Sends: 242 bytes.
+    Rounds: at most 28. Sends: 242 bytes.
     """
     return _apply(only_secret(x, "inverse_sqrt"), _inverse_sqrt)
 
@@ -155,7 +155,7 @@ async def precise_inverse_sqrt(x: SecretArray, frac: int, least: int) -> SecretA
 
     Range: 2^least <= x < 2^(56 - f), where f + least is a multiple of 8; 0 or one ulp for other x. With
     e = frac + f / 2, from 24 on, e - (f + least) / 2 below 40. Error: 1.1 ulp + 2^-21 of the result, or
-    2^(e - (f + least) / 2 - 56) of it if that is more. Rounds: 24. Leaks nothing.
+    2^(e - (f + least) / 2 - 56) of it if that is more. Rounds: at most 26. Leaks nothing.
     """
     words = np.ascontiguousarray(x.share).reshape(x.party.layout.k, -1)
     scale, lowest = frac + x.frac // 2, (x.frac + least) // 8
