@@ -38,13 +38,17 @@ class Event:
         mechanism: kind of noise, and how much.
         change: all one person can change, in steps of the grid.
         coordinates: how many figures.
-        frac: fractional bits of their grid.
+        frac: fractional bits of their grid. numpy's integers become Python's, which are exact and can be stored.
     """
 
     mechanism: Mechanism
     change: Change
     coordinates: int = 1
     frac: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("coordinates", "frac"):
+            object.__setattr__(self, name, int(getattr(self, name)))
 
     @functools.cached_property
     def law(self) -> Law:

@@ -110,11 +110,11 @@ class PrivateModel(Estimator):
         rate = self.learning_rate
         if rate is None:
             rate = 2.0 / loss.curvature * 4.0**FRAC / bound.squared
-        batch = n if self.batch_size is None else min(n, self.batch_size)
-        how = Descent(float(rate), float(self.momentum), batch, self.max_iter, self.random_state)
+        batch = n if self.batch_size is None else min(n, int(self.batch_size))
+        how = Descent(float(rate), float(self.momentum), batch, int(self.max_iter), int(self.random_state))
         promise = DiscreteGaussian(self.epsilon, self.delta)
-        columns = d + (bound.level > 0)
-        made = PrivateDescent(loss, promise, bound, columns, n, self.rows, how, float(self.alpha), bool(self.average))
+        columns, rows = d + (bound.level > 0), check_rows(self.rows)
+        made = PrivateDescent(loss, promise, bound, columns, n, rows, how, float(self.alpha), bool(self.average))
         made.check()
         return made
 

@@ -57,10 +57,15 @@ class Change:
         columns: the L1 bound of the changes in each column; for Gaussian noise, which asks no more, an L2 bound.
         spread: whether a column's change may be spread over several figures. If not, each column changes at one
             figure only, and noise of any law can be accounted coordinate by coordinate.
+
+    numpy's integers become Python's: their squares would wrap, and too little noise be drawn.
     """
 
     columns: tuple[int, ...]
     spread: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(int(c) for c in self.columns))
 
     @property
     def l1(self) -> int:

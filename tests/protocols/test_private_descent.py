@@ -27,6 +27,7 @@ from protocols.composition import composed_delta, composed_epsilon
 from protocols.errors import DeltaInvalid, EpsilonInvalid
 from protocols.mechanisms import DiscreteGaussian, DiscreteLaplace
 from protocols.private_descent import Huber, Logistic, Loss, PrivateDescent, batch_sum, noisy_descent
+from protocols.private_huber import PrivateHuberRegressor
 from protocols.private_logistic import PrivateLogisticRegression
 from protocols.row_bound import RowBound, kept_rows
 from protocols.sensitivity import Change
@@ -116,6 +117,19 @@ def test_it_is_stored_and_composed_as_any_release() -> None:
     assert composed_delta([event, event], 1.0) < 2e-6
     two = analytic(math.sqrt(2) * math.sqrt(20) / plan(epsilon=0.5).noise_multiplier, 1.0)
     assert composed_delta([event, event], 1.0) == pytest.approx(two, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+def test_numpys_integers_cost_what_pythons_do(kind: Any) -> None:
+    """A square of numpy's would wrap, and hardly any noise be drawn. Other numbers than elsewhere: laws are cached."""
+    wrapped = PrivateHuberRegressor(1.25, rows=kind(1), max_iter=kind(7), batch_size=kind(90)).plan(500, 4)
+    made = PrivateHuberRegressor(1.25, rows=1, max_iter=7, batch_size=90).plan(500, 4)
+    sigma, event = wrapped.sigma, wrapped.event  # first: equal events share what was found for one of them
+    assert sigma == made.sigma and event == made.event and repr(wrapped) == repr(made)
+    assert event.change.l2_squared == 7 * made.change**2 > 2**64
+    assert Event.from_json(event.to_json()) == made.event
+    bare = Event(DiscreteGaussian(1.25), Change((kind(100),) * 7, True), kind(70), kind(5))
+    assert bare.change.l2_squared == 70_000 and Event.from_json(bare.to_json()) == bare
 
 
 @pytest.mark.parametrize(
