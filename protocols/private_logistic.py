@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from mpc.encoding import LIMIT
 from mpc.errors import OutOfRange
+from mpc.scope import checksum, current_scope
 from protocols.estimator import as_rows
+from protocols.exact import as_exact
 from protocols.logistic import LogisticRegression
 from protocols.private_descent import Logistic, Loss
 from protocols.private_model import PrivateModel, check_fit
@@ -70,6 +73,8 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
         X = await as_rows(X)
         n, d = X.shape
         plan = self.plan(n, d)
+        low, high = (int(v) for v in self.classes)  # with other labels at another party shares of y would be no bits
+        current_scope().note(checksum(f"classes {low} {high}"))
         coef, level = await self._train(X, await self._target(y, n), present, stock, plan)
         self.coef_, self.intercept_, self.classes_ = coef.reshape(1, d), level, np.asarray(self.classes)
         return self
@@ -79,5 +84,7 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
 
     def _check(self) -> None:
         super()._check()
-        if len(self.classes) != 2 or self.classes[0] == self.classes[1]:
-            raise OutOfRange(f"classes={self.classes!r}: two different labels")
+        names = [as_exact(v) for v in self.classes] if isinstance(self.classes, Iterable) else []
+        whole = all(v is not None and v.denominator == 1 and abs(v) < LIMIT for v in names)
+        if not whole or len(names) != 2 or names[0] == names[1]:
+            raise OutOfRange(f"classes={self.classes!r}: two different labels, whole numbers")

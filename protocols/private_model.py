@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from mpc.shapes import concatenate
 from protocols.accounting import Event
 from protocols.columns import constant
 from protocols.estimator import Estimator, as_column
-from protocols.exact import check_rows, is_whole, round_up
+from protocols.exact import as_exact, check_rows, is_whole, round_up
 from protocols.mechanisms import DiscreteGaussian
 from protocols.private_descent import Loss, PrivateDescent, noisy_descent
 from protocols.release import noise_of, open_derived
@@ -105,6 +104,10 @@ class PrivateModel(Estimator):
         Samples of noise it takes: ``steps`` times ``columns``, of ``event.law``.
         """
         self._check()
+        for name, size in (("rows", n), ("features", d)):
+            if not is_whole(size) or size < 1:
+                raise OutOfRange(f"{size!r} {name}: a whole number from 1")
+        n, d = int(n), int(d)
         loss = self._loss()
         bound = RowBound.of(self.bound, self.intercept_scaling if self.fit_intercept else 0, d)
         rate = self.learning_rate
@@ -154,6 +157,11 @@ class PrivateModel(Estimator):
         """None are known with noise in every step: OutOfRange."""
         raise OutOfRange("standard errors: none of a private fit; fit without noise and release nothing, or bootstrap")
 
+    def check_params(self) -> None:
+        """What ``fit`` raises for a parameter, before anything is sent: OutOfRange, EpsilonInvalid, DeltaInvalid."""
+        self._check()
+        self._loss()
+
     def _check(self) -> None:
         DiscreteGaussian(self.epsilon, self.delta)
         check_rows(self.rows)
@@ -162,13 +170,15 @@ class PrivateModel(Estimator):
             raise OutOfRange(
                 f"intercept_scaling={self.intercept_scaling!r}: a number from 2^-6, or fit_intercept=False"
             )
-        rate = self.learning_rate
-        if rate is not None and not (rate > 0 and math.isfinite(rate)):
-            raise OutOfRange(f"learning_rate={rate!r}: a number above 0, or None")
-        if not 0 <= self.momentum < 1:
+        rate, momentum, alpha = (as_exact(x) for x in (self.learning_rate, self.momentum, self.alpha))
+        if self.learning_rate is not None and (rate is None or rate <= 0):
+            raise OutOfRange(f"learning_rate={self.learning_rate!r}: a number above 0, or None")
+        if momentum is None or not 0 <= momentum < 1:
             raise OutOfRange(f"momentum={self.momentum!r}: from 0 to below 1")
-        if not (self.alpha >= 0 and math.isfinite(self.alpha)):
+        if alpha is None or alpha < 0:
             raise OutOfRange(f"alpha={self.alpha!r}: a number from 0")
+        if not is_whole(self.random_state) or self.random_state < 0:
+            raise OutOfRange(f"random_state={self.random_state!r}: a public seed, a whole number from 0")
         if not is_whole(self.max_iter) or not 1 <= self.max_iter <= 1 << 16:
             raise OutOfRange(f"max_iter={self.max_iter!r}: a whole number from 1 to 65,536")
         if self.batch_size is not None and (not is_whole(self.batch_size) or self.batch_size < 1):

@@ -17,6 +17,8 @@ from mpc.errors import OutOfRange, ProgramDiverged, ShapeMismatch, UnknownParty,
 from mpc.secret import Secret
 from mpc.shapes import concatenate
 from protocols.errors import DeltaInvalid, EpsilonInvalid, NotFitted
+from protocols.model_selection import candidates_of
+from protocols.private_huber import PrivateHuberRegressor
 from protocols.private_logistic import PrivateLogisticRegression
 from protocols.private_model import ReleasedModel
 from protocols.release import total_cost, total_epsilon
@@ -217,6 +219,16 @@ def test_messages_depend_on_sizes_only() -> None:
         ({"intercept_scaling": 1e-6}, OutOfRange),
         ({"learning_rate": 1e9}, OutOfRange),
         ({"rows": 0}, OutOfRange),
+        ({"learning_rate": "0.1"}, OutOfRange),
+        ({"momentum": None}, OutOfRange),
+        ({"alpha": None}, OutOfRange),
+        ({"alpha": math.nan}, OutOfRange),
+        ({"random_state": None}, OutOfRange),
+        ({"random_state": -1}, OutOfRange),
+        ({"classes": 1}, OutOfRange),
+        ({"classes": ("no", "yes")}, OutOfRange),
+        ({"classes": (0, 0.5)}, OutOfRange),
+        ({"classes": (0, 1 << 62)}, OutOfRange),
     ],
 )
 def test_parameters_out_of_range_are_refused_before_anything_is_sent(options: Any, error: Any) -> None:
@@ -231,11 +243,13 @@ def test_parameters_out_of_range_are_refused_before_anything_is_sent(options: An
     assert sizes_sent(body, *few(), seed=1) == sizes_sent(nothing, *few(), seed=1)
 
 
-def test_parties_that_train_otherwise_find_out() -> None:
+@pytest.mark.parametrize("options", [{"momentum": 0.1}, {"classes": (0, 2)}, {"classes": (3, 1)}, {"average": False}])
+def test_parties_that_train_otherwise_find_out(options: Any) -> None:
+    """With other classes at one party shares of labels would be no bits, and nothing would bound a row's slope."""
     x, y = few()
 
     async def program(party: Any) -> Any:
-        model = PrivateLogisticRegression(max_iter=1, momentum=0.1 * (party.index == 1))
+        model = PrivateLogisticRegression(max_iter=1, **(options if party.index == 1 else {}))
         model = await model.fit(party.input(x, 0), party.input(y, 1))
         return await model.release(party, to=0)
 
@@ -270,3 +284,13 @@ def test_parameters_are_scikit_learns_way() -> None:
     model = PrivateLogisticRegression(0.5, bound=2.0)
     assert model.get_params()["bound"] == 2.0 and model.set_params(epsilon=1.5).epsilon == 1.5
     assert "epsilon=1.5" in repr(model)
+
+
+@pytest.mark.parametrize("model", [PrivateLogisticRegression, PrivateHuberRegressor])
+def test_parameters_are_checked_as_searches_ask_for_it(model: Any) -> None:
+    points, models = candidates_of(model(max_iter=2), {"epsilon": [1.0, 2.0]})
+    assert [m.epsilon for m in models] == [p["epsilon"] for p in points] == [1.0, 2.0]
+    with pytest.raises(EpsilonInvalid):
+        candidates_of(model(), {"epsilon": [1.0, -1.0]})
+    with pytest.raises(OutOfRange):
+        candidates_of(model(), {"bound": [0.0]})
