@@ -170,7 +170,8 @@ class LocalSession:
 
         Raises WrongType, ShapeMismatch, OutOfRange for the rows, RequestRefused by the terms: before anything is sent,
         and the session goes on. RequestTimedOut, after which it goes on too. PeerLost or whatever ended the session
-        while the request was under way; SessionOver if it was over before.
+        while the request was under way; SessionOver if it was over before. KeyboardInterrupt while the rows go out, some
+        of them perhaps not, ends the session; while an answer is waited for, it does not.
         """
         limit = self._timeout if timeout is None else seconds("timeout", timeout)
         answer = self.submit(kind, X, timeout=limit)
@@ -217,9 +218,15 @@ class LocalSession:
     def _send(self, *, hurry: bool = False) -> None:
         """Whatever may go out. If the conversation has ended meanwhile, _over follows."""
         while self._batches is not None and (r := self._batches.next(hurry=hurry)) is not None:
-            with contextlib.suppress(ConversationOver):
+            try:
                 for i in self._parties:
                     self._talk.say(i, (r.number, r.kind, r.rows, r.owner, r.values if i == r.owner else None))
+            except ConversationOver:
+                continue
+            except BaseException:  # KeyboardInterrupt: some parties may have the request, and others not
+                self._closed = True
+                threading.Thread(target=self._talk.close, name="accord session's end", daemon=True).start()
+                raise
 
     def close(self, timeout: float = 60.0) -> None:
         """Let what is under way be answered, then end the session; the cluster is free again.

@@ -156,6 +156,32 @@ def test_an_answer_that_does_not_come(cluster: LocalCluster) -> None:
     assert len(cluster.processes) == 3
 
 
+def test_an_interrupt_while_a_request_goes_out_ends_the_session(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some parties have the request then: what is asked next would not be the same question everywhere."""
+    session = LocalSession(cluster, models.slow, owner=1, to=2, timeout=10.0, at_once=4)
+    waiting, say = session.submit("predict", X[:1]), session._talk.say
+
+    def interrupted(i: int, value: Any) -> None:
+        if i == 1:
+            raise KeyboardInterrupt
+        say(i, value)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session._talk, "say", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.predict(X[:1])
+    with pytest.raises(SessionOver, match="closed"):
+        session.predict(X[:1])
+    with pytest.raises(SessionOver, match="closed before"):
+        waiting.result(10.0)
+    session.close()
+    assert len(cluster.processes) == 3
+    with LocalSession.of_trees(cluster, FOREST, **OPENED) as another:
+        assert another.predict(X[:1]).tolist() == FOREST.predict(X[:1]).tolist()
+
+
 def test_a_model_that_cannot_be_loaded(cluster: LocalCluster) -> None:
     with pytest.raises(PartyFailed, match="no model here"):
         LocalSession(cluster, models.fails, owner=1, to=2)

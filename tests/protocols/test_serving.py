@@ -309,3 +309,10 @@ def test_the_book_charges_what_it_lets_in() -> None:
         book.enter(Request(2, "predict", 2, 1))
     book.enter(Request(3, "predict", 1, 1))
     assert book.rows == 4
+
+
+def test_a_kind_that_is_no_text_is_refused_by_name() -> None:
+    book = Book(Terms((1,), {"predict": 2}))
+    for number, kind in enumerate((["predict"], {}, None, 1), 1):
+        with pytest.raises(RequestRefused, match="opened for predict"):
+            book.enter(Request(number, kind, 1, 1))  # type: ignore[arg-type]
