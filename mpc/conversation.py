@@ -70,8 +70,9 @@ class Conversation:
         Args:
             timeout: seconds from now; then they are stopped, and RunTimedOut is raised. None: as long as it takes.
 
-        Raises what LocalCluster.run raises. Not to be called by ``heard``, whose thread it waits for.
+        Raises what LocalCluster.run raises; UsageError where ``heard`` calls it, whose thread it waits for.
         """
+        self.check_caller()
         if timeout is not None:
             timeout = seconds("timeout", timeout, or_zero=True)
         self._tell_end()
@@ -85,6 +86,14 @@ class Conversation:
         self._run.limit(0.0)
         if threading.current_thread() is not self._thread:
             self._thread.join()
+
+    def check_caller(self) -> None:
+        """UsageError in the thread that hears the parties: what waits for them there would wait for ever."""
+        if threading.current_thread() is self._thread:
+            raise UsageError(
+                "this waits for the parties, in the thread that hears them (that of heard, and of callbacks of answers):"
+                " hand it to another thread"
+            )
 
     def _silent(self) -> bool:
         return self._ended or self.outcome.done()

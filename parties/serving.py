@@ -170,9 +170,11 @@ class LocalSession:
 
         Raises WrongType, ShapeMismatch, OutOfRange for the rows, RequestRefused by the terms: before anything is sent,
         and the session goes on. RequestTimedOut, after which it goes on too. PeerLost or whatever ended the session
-        while the request was under way; SessionOver if it was over before. KeyboardInterrupt while the rows go out, some
-        of them perhaps not, ends the session; while an answer is waited for, it does not.
+        while the request was under way; SessionOver if it was over before. KeyboardInterrupt while rows go out ends the
+        session, as some parties may lack them; while an answer is waited for, it does not. UsageError in a callback of
+        an answer's future, which runs in the thread that hears answers.
         """
+        self._talk.check_caller()
         limit = self._timeout if timeout is None else seconds("timeout", timeout)
         answer = self.submit(kind, X, timeout=limit)
         try:
@@ -232,8 +234,11 @@ class LocalSession:
         """Let what is under way be answered, then end the session; the cluster is free again.
 
         Requests not answered after so many seconds end in SessionOver. Does nothing the second time. Raises nothing of
-        the parties': who waited for an answer was told.
+        the parties': who waited for an answer was told. UsageError in a callback of an answer's future.
+
+        A session that is dropped without it keeps its cluster busy, until that is closed.
         """
+        self._talk.check_caller()
         limit = seconds("timeout", timeout, or_zero=True)
         with self._order:
             self._closed = True

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,31 @@ def test_an_answer_that_does_not_come(cluster: LocalCluster) -> None:
     with pytest.raises(SessionOver, match="closed before"):
         waiting.result(5.0)
     assert len(cluster.processes) == 3
+
+
+def test_a_callback_of_an_answer_may_ask_but_not_wait(session: LocalSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in the thread that hears answers, which would wait for itself."""
+    found: Future[list[Any]] = Future()
+    asked = threading.Event()
+    assert session._batches is not None
+    back = session._batches.back
+    monkeypatch.setattr(session._batches, "back", lambda number: (asked.wait(20.0), back(number))[1])
+
+    def answered(first: Future[Any]) -> None:
+        told: list[Any] = [session.submit("predict", X[1:2])]
+        for wait in (lambda: session.predict(X[:1], timeout=5.0), lambda: session.close(5.0)):
+            try:
+                wait()
+            except Exception as error:
+                told.append(error)
+        found.set_result(told)
+
+    session.submit("predict", X[:1]).add_done_callback(answered)
+    asked.set()
+    another, *errors = found.result(20.0)
+    assert [type(error) for error in errors] == [UsageError] * 2 and "another thread" in str(errors[0])
+    assert another.result(20.0).tolist() == FOREST.predict(X[1:2]).tolist()
+    assert session.predict(X[:1]).tolist() == FOREST.predict(X[:1]).tolist()
 
 
 def test_an_interrupt_while_a_request_goes_out_ends_the_session(
