@@ -91,8 +91,8 @@ class Conversation:
         """UsageError in the thread that hears the parties: what waits for them there would wait for ever."""
         if threading.current_thread() is self._thread:
             raise UsageError(
-                "this waits for the parties, in the thread that hears them (that of heard, and of callbacks of answers):"
-                " hand it to another thread"
+                "this waits for the parties, in the thread that hears them (that of heard, and of callbacks of "
+                "answers): hand it to another thread"
             )
 
     def _silent(self) -> bool:

@@ -30,6 +30,7 @@ from mpc.encoding import FRAC
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from mpc.quotients import rescale
+from mpc.scope import checksum, current_scope
 from mpc.secret import Secret
 from mpc.shapes import stack
 from protocols.exact import check_rows
@@ -76,6 +77,7 @@ async def block_figures(
         return found
 
     parts = public_parts(n, blocks, random_state)
+    current_scope().note(checksum(f"blocks {blocks} {random_state}"))  # with other parts somewhere rows would be mixed
     work: list[Any] = [functools.partial(one, rows) for rows in parts]
     table: SecretArray = await stack(await side_by_side(work, n_jobs))
     return table
@@ -111,6 +113,7 @@ async def release_block_means(
     check_mechanism(mechanism)
     check_rows(rows)
     receivers_of(party, to)
+    current_scope().note(checksum(f"bounds {bounds} {rows}"))
     figures = await block_figures(statistic, arrays, blocks=blocks, random_state=random_state, n_jobs=n_jobs)
     held = await cut(figures, low, high)
     total = await release(

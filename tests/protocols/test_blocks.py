@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpc import MemoryCluster
 from mpc.arrays import SecretArray
-from mpc.errors import OutOfRange, ShapeMismatch, UnknownParty, WrongType
+from mpc.errors import OutOfRange, ProgramDiverged, ShapeMismatch, UnknownParty, WrongType
 from mpc.exchange import public_share
 from protocols.accounting import Event
 from protocols.blocks import block_figures, cut, release_block_means
@@ -161,3 +162,19 @@ def test_a_statistic_is_one_figure_or_several() -> None:
             await block_figures(number, (X,), blocks=2)
 
     run(3, body, np.ones(4))
+
+
+@pytest.mark.parametrize("other", [{"random_state": 1}, {"low": 1.0, "high": 3.0}, {"rows": 2}])
+def test_parties_that_cut_otherwise_find_out(other: Any) -> None:
+    """With another seed at one party, shares of different rows would be added up, and released."""
+
+    async def total(X: Any) -> Any:
+        return X.sum(axis=0)
+
+    async def program(party: Any) -> Any:
+        options: Any = {"low": 0.0, "high": 2.0, **(other if party.index == 1 else {})}
+        X = await party.input(np.ones((8, 2)) if party.index == 0 else None, 0)
+        return await release_block_means(party, total, (X,), DiscreteLaplace(1.0), blocks=2, to=0, **options)
+
+    with pytest.raises(ProgramDiverged):
+        MemoryCluster(3, seed=1).run(program)
