@@ -110,7 +110,7 @@ class Book:
         if not is_whole(request.number) or request.number <= self._last:
             raise RequestRefused(f"request {request.number!r} after request {self._last}: numbers rise")
         self._last = request.number
-        if not isinstance(request.kind, str) or request.kind not in terms.to:
+        if request.kind not in tuple(terms.to):  # not in the mapping: what is no text may have no hash
             raise RequestRefused(f"{request.kind!r}: this session was opened for {', '.join(sorted(terms.to))}")
         if isinstance(request.owner, bool) or request.owner not in terms.owners:
             raise RequestRefused(f"rows of party {request.owner!r}: this session takes those of {sorted(terms.owners)}")

@@ -84,7 +84,8 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
 
     def _check(self) -> None:
         super()._check()
-        names = [as_exact(v) for v in self.classes] if isinstance(self.classes, Iterable) else []
+        classes: Any = self.classes
+        names = [as_exact(v) for v in classes] if isinstance(classes, Iterable) else []
         whole = all(v is not None and v.denominator == 1 and abs(v) < LIMIT for v in names)
         if not whole or len(names) != 2 or names[0] == names[1]:
             raise OutOfRange(f"classes={self.classes!r}: two different labels, whole numbers")
