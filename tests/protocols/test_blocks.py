@@ -14,8 +14,9 @@ from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ProgramDiverged, ShapeMismatch, UnknownParty, WrongType
 from mpc.exchange import public_share
 from protocols.accounting import Event
-from protocols.blocks import block_figures, cut, release_block_means
+from protocols.blocks import _range, block_figures, cut, release_block_means
 from protocols.mechanisms import DiscreteGaussian, DiscreteLaplace
+from protocols.own_rows import check_bounds
 from protocols.public_order import public_parts
 from protocols.sensitivity import Change
 from tests.protocols.openings import opened_in, refuses_before_sending, run
@@ -97,6 +98,17 @@ def test_figures_are_within_bounds_whatever_the_words_are() -> None:
     for low, values in zip((-7, 4.75), run(3, body)[0], strict=True):
         assert (values >= low).all() and (values <= 5).all()
         assert values[0] == max(0, low) and values[2] == 5
+
+
+def test_the_range_holds_for_bounds_as_they_are_rounded() -> None:
+    step = 2.0**-16
+    for low, high in ((0.4 * step, 1.6 * step), (-1.6 * step, -0.4 * step), (0.5 * step, 1.5 * step), (-1.0, 0.3)):
+
+        async def body(party: Any, words: Any, low: float = low, high: float = high) -> Any:
+            return await party.reveal(await cut(words, low, high))
+
+        ends = run(3, body, np.array([-9, 9]))[0]
+        assert ends[1] - ends[0] <= float(_range(check_bounds(low, high))) <= high - low + 2 * step
 
 
 def test_noise_is_what_is_charged() -> None:

@@ -165,6 +165,13 @@ def test_what_is_refused(options: Any, error: Any) -> None:
         plan(**options)
 
 
+def test_noise_of_the_smallest_batch_is_what_coefficients_must_bear() -> None:
+    """A last batch of one row divides its noise by one."""
+    assert plan(0.1, places=200, batch_size=100, learning_rate=1.0).batches == 2
+    with pytest.raises(OutOfRange, match="could leave the range"):
+        plan(0.1, places=201, batch_size=100, learning_rate=1.0)
+
+
 # -- what a row can move -----------------------------------------------------------------------------
 
 
