@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler as PlainScaler
 
 from mpc import MemoryCluster, Party
 from mpc.errors import OutOfRange, ProgramDiverged, ShapeMismatch, UnknownParty, WrongType
+from mpc.pages import turn_page
 from mpc.transport import Frame
 from protocols.errors import NotFitted, RequestRefused, RowsRefused
 from protocols.inquiry import Answer, Book, Request, Terms
@@ -134,6 +135,20 @@ def test_many_at_once_and_over_several_pages() -> None:
         assert [a.number for a in answers] == list(range(1, 21))
         for k, a in enumerate(answers):
             np.testing.assert_array_equal(a.values, CLASSES.predict(X[k : k + 2]))
+
+
+def test_streams_get_new_keys_after_so_many_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the record of used labels would grow for as long as a session lasts."""
+    turned: list[int] = []
+
+    async def counted(party: Party) -> None:
+        turned.append(party.index)
+        await turn_page(party)
+
+    monkeypatch.setattr("protocols.serving.turn_page", counted)
+    requests = [question(k + 1, "predict", X[k : k + 1]) for k in range(7)]
+    asked(3, trees(CLASSES), Terms((1,), {"predict": 2}), *requests, page=3)
+    assert sorted(turned) == [0, 0, 1, 1, 2, 2]
 
 
 # -- refusals
