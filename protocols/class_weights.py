@@ -14,7 +14,7 @@ from mpc.quotients import rescale
 from protocols.columns import constant
 from protocols.fixed_point import product, scale_bits
 
-__all__ = ["check_class_weight", "class_weights"]
+__all__ = ["check_class_weight", "class_weights", "most_weight"]
 
 
 def check_class_weight(class_weight: Any, classes: Sequence[Any]) -> None:
@@ -26,6 +26,12 @@ def check_class_weight(class_weight: Any, classes: Sequence[Any]) -> None:
             raise OutOfRange(f"class_weight={class_weight!r}: weights from 0 to 16")
     elif class_weight not in (None, "balanced"):
         raise OutOfRange(f'class_weight={class_weight!r}: None, "balanced" or a weight for each label')
+
+
+def most_weight(class_weight: Any, sample_weight: Any) -> float:
+    """What a row counts on average, at most, as far as is public: sample weights 2 (estimator.row_weights)."""
+    of_class = max([1.0, *class_weight.values()]) if isinstance(class_weight, Mapping) else 1.0
+    return float(of_class) * (1.0 if sample_weight is None else 2.0)
 
 
 async def class_weights(

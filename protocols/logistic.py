@@ -14,7 +14,7 @@ from mpc.encoding import FRAC
 from mpc.errors import OutOfRange, ShapeMismatch, UsageError, WrongType
 from mpc.quotients import rescale
 from mpc.shapes import concatenate
-from protocols.class_weights import check_class_weight, class_weights
+from protocols.class_weights import check_class_weight, class_weights, most_weight
 from protocols.columns import as_numbers, constant
 from protocols.early_stop import EarlyStop, HeldOut, Patience, Sample, how_many
 from protocols.estimator import Estimator, as_column, as_rows, row_weights
@@ -51,7 +51,8 @@ class LogisticRegression(Estimator):
             That is secret, and nothing is saved by it: early_stop.py. For "newton", too, where C is too large.
         warm_start: begin at the last fit's coefficients; "sgd" goes on with its epochs too, at the rate and with the
             momentum it ended with, so that 2 epochs and 3 more are 5. For other rows set learning_rate higher.
-        batch_size, learning_rate, momentum: of "sgd".
+        batch_size, learning_rate, momentum: of "sgd"; batch_size / (1 - momentum) up to 2^19 or so, less with
+            weights, learning_rate up to (1 + momentum) C n: what could overflow or diverge is refused, see sgd.Descent.
         random_state: the seed of the public order of rows in "sgd", and of which are held out.
 
     With "newton" columns are standardised inside (standardise.moments has the ranges), so their units do not matter.
@@ -72,7 +73,7 @@ class LogisticRegression(Estimator):
     intercept_: SecretArray
     best_iter_: SecretArray | None
     watched_: list[Released]
-    _before: tuple[int, SecretArray | None] = (0, None)
+    _before: tuple[int, SecretArray | None, float] = (0, None, 0.0)
 
     def __init__(
         self,
@@ -124,8 +125,9 @@ class LogisticRegression(Estimator):
             watch.check(X.party)
         if self.solver == "newton" and len(self.classes) > 2 and len(self.classes) * (d + 1) > MOST_UNKNOWNS:
             raise OutOfRange(f"{len(self.classes)} classes, {d} features: classes (d + 1) <= {MOST_UNKNOWNS}; use sgd")
-        if self.early_stopping:
-            how_many(n, self.validation_fraction)
+        how, speed = self._descent(
+            n - how_many(n, self.validation_fraction) if self.early_stopping else n, sample_weight
+        )
         progress = Progress(X.party, type(self).__name__, "epoch" if self.solver == "sgd" else "step", self.max_iter)
         progress.say(0)
         here, weights = await row_weights(X, sample_weight, present)
@@ -150,7 +152,7 @@ class LogisticRegression(Estimator):
         out = None if held is None else HeldOut(await self._columns(held, found), held.y, held.counts, held.here)
         stop = None if out is None else EarlyStop(out, beta, self._patience())
         course = Course(progress, self.max_iter, stop, watch)
-        beta, step = await self._solve(Problem(z, target, rows.counts, await pull), beta, course)
+        beta, step = await self._solve(Problem(z, target, rows.counts, await pull), beta, course, how, speed)
         kept, self.watched_ = await course.end()
         beta, self.best_iter_ = (beta, None) if kept is None else kept
         self._scales = found, over
@@ -167,25 +169,34 @@ class LogisticRegression(Estimator):
         ones = constant(X, np.full((X.shape[0], 1), 1 << FRAC), FRAC)
         return await concatenate([X, ones], axis=1) if self.fit_intercept else X
 
-    async def _solve(self, problem: Problem, beta: SecretArray, course: Course) -> tuple[SecretArray, SecretArray]:
+    async def _solve(
+        self, problem: Problem, beta: SecretArray, course: Course, how: Descent, speed: float
+    ) -> tuple[SecretArray, SecretArray]:
         """(beta, the last step): (columns,) or (columns, K), 24 bits."""
         if self.solver == "sgd":
-            before, velocity = self._before if self.warm_start else (0, None)
+            velocity = self._before[1] if self.warm_start else None
             if velocity is not None and velocity.shape != beta.shape:  # with an intercept now, or without
                 velocity = None
-            how = Descent(self.learning_rate, self.momentum, self.batch_size, self.max_iter, self.random_state, before)
             found, step, velocity = await descend(
                 problem.z, problem.y, problem.counts, problem.penalty, beta, how, course, velocity
             )
-            self._before = before + self.max_iter, None if self.early_stopping else velocity
+            self._before = how.first + self.max_iter, None if self.early_stopping else velocity, speed
             return found, step
-        self._before = 0, None
+        self._before = 0, None, 0.0
         if len(self.classes) == 2:
             result = await newton(problem, beta if self._goes_on() else None, self.max_iter, course)
             self._hessian = result.hessian
             return result.beta, result.step
         found, step = await softmax_newton(problem, beta.T, self.max_iter, course)
         return await found.T, await step.T
+
+    def _descent(self, n: int, sample_weight: Any) -> tuple[Descent, float]:
+        """How "sgd" goes down on so many rows, and how fast it may be at the end; OutOfRange where it may overflow."""
+        before, _, speed = self._before if self.warm_start else (0, None, 0.0)
+        how = Descent(self.learning_rate, self.momentum, self.batch_size, self.max_iter, self.random_state, before)
+        if self.solver == "sgd":
+            speed = how.check(n, 1 / (self.C * n), most_weight(self.class_weight, sample_weight), speed)
+        return how, speed
 
     async def _target(self, y: Any, n: int) -> SecretArray:
         """0 or 1: (n,) for two classes, else (n, K)."""
@@ -204,10 +215,10 @@ class LogisticRegression(Estimator):
             raise OutOfRange(f"C={self.C!r}: a positive number, math.inf for no penalty")
         if self.solver not in ("newton", "sgd"):
             raise OutOfRange(f'solver {self.solver!r}: "newton" or "sgd"')
-        if not (0 < self.learning_rate <= 16 and 0 <= self.momentum < 1 and 1 <= self.batch_size <= 1 << 14):
+        if not (0 < self.learning_rate <= 16 and 0 <= self.momentum <= 0.999 and 1 <= self.batch_size <= 1 << 14):
             raise OutOfRange(
                 f"learning_rate={self.learning_rate!r}, momentum={self.momentum!r}, batch_size={self.batch_size!r}: "
-                "above 0 to 16; from 0 to below 1; from 1 to 16,384"
+                "above 0 to 16; from 0 to 0.999; from 1 to 16,384"
             )
         if int(self.max_iter) != self.max_iter or self.max_iter < 1:
             raise OutOfRange(f"max_iter={self.max_iter!r}: a positive integer")

@@ -19,6 +19,7 @@ import mpc
 from mpc.arithmetic import part_of
 from mpc.arrays import SecretArray
 from mpc.encoding import FRAC
+from mpc.errors import OutOfRange
 from mpc.exchange import public_share
 from mpc.quotients import rescale
 from mpc.secret import local, operation
@@ -34,6 +35,8 @@ __all__ = ["Descent", "descend"]
 _FRAC = 24
 _BEYOND = 2 * FRAC - _FRAC  # bits of a row times an error that velocity has not
 _FACTOR_BITS = 8
+_MOST = 2.0**20
+_LEAST = 2.0**-44
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,39 @@ class Descent:
     epochs: int
     seed: int
     first: int = 0
+
+    def check(self, n: int, penalty: float, weight: float = 1.0, speed: float = 0.0) -> float:
+        """OutOfRange for what may overflow, or end in wild numbers, with n rows of standardised columns.
+
+        A velocity in units of rate / batch is at most batch times the sum of what momentum left of each gradient: it
+        must be below 2^22. Here gradients are 1; 2^20 leave room for |s z| of 4 on average.
+
+        Args:
+            penalty: of a mean loss; with more than (1 + momentum) / rate steps overshoot. weight: of a row, on average,
+            at most. speed: bound on the velocity at the start, as this returns it for that at the end.
+        """
+        size, steps = min(self.batch, n), math.ceil(n / self.batch)
+        stays = self.momentum**steps
+        for epoch in range(self.first, self.first + self.epochs):
+            rate = self.rate / (1 + epoch)
+            last, speed = speed, stays * speed + (1 - stays) / (1 - self.momentum) * rate * weight
+            most = max(self.momentum * last + rate * weight, speed) / rate * size
+            if most > _MOST:
+                raise OutOfRange(
+                    f"batch_size={self.batch}, momentum={self.momentum}, learning_rate={self.rate}: steps add up to "
+                    f"{most:.3g} rows in epoch {epoch + 1}, above 2^20; lower batch_size or momentum, or, after a fit "
+                    "of larger steps, set warm_start=False"
+                )
+            if rate / size < _LEAST:
+                raise OutOfRange(
+                    f"learning_rate={self.rate}: {rate / size:.1g} a row in epoch {epoch + 1}, below 2^-44"
+                )
+        if (at_first := self.rate / (1 + self.first)) * penalty > 1 + self.momentum:
+            raise OutOfRange(
+                f"learning_rate={self.rate} with a penalty of {penalty:.3g} (1 / (C rows)): steps of {at_first:.3g} "
+                f"overshoot; at most {(1 + self.momentum) / penalty:.3g}, or a larger C"
+            )
+        return speed
 
     def batches(self, n: int) -> Iterator[tuple[int, Order]]:
         """(epoch, rows) of each step; the rows that are left over for the last one are fewer."""
@@ -83,7 +119,9 @@ async def descend(
         course: is told of each epoch.
         velocity: what an earlier descent ended with; None: 0.
 
-    Range: |z| < 2^9 on average in a batch of 1,024; |z beta| < 2^21. Error: 2^-15 of each gradient, at random.
+    Range: that of Descent.check, where the means of |s z| in a batch, and |penalty beta|, are below 4;
+    |z beta| < 2^21. Error: 2^-15 of each gradient, and 2^-24 of the velocity, at random: of beta about
+    2^-25 sqrt(steps) / (1 - momentum).
     Rounds: 11 a step, 13 with ``counts`` (m = 3). Sends: about 160 bytes a row and epoch. Leaks nothing.
     """
     wide = penalty if len(y.shape) == 1 else penalty.reshape(-1, 1)
@@ -126,7 +164,7 @@ async def _stride(
 ) -> SecretArray:
     """momentum velocity - (Z' e m / 2^s + drag beta), 24 bits, for the factor (m, s); drag has 8 + s bits or 40.
 
-    All three have 32 + s bits before they are cut, where they stay below 2^61. Rounds: 2 (m = 3).
+    All three have 32 + s bits before they are cut, and their sum stays below 2^62: Descent.check. Rounds: 2 (m = 3).
     """
     party, (by, shift) = z.party, factor
     cut = _BEYOND + shift
