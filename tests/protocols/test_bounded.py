@@ -11,6 +11,7 @@ import pytest
 from mpc.arrays import SecretArray
 from protocols.bounded import FRAC_MOVE, LOWEST, Bound
 from protocols.newton import FRAC_BETA, FRAC_PENALTY, Problem, newton
+from protocols.progress import Course, Progress
 from protocols.solve import FRAC_A
 from tests.protocols.fitted import each_m, fitted
 
@@ -100,7 +101,8 @@ def test_newton_from_far_away(far: float) -> None:
 
         async def body(Z: Any, Y: Any, P: Any, B: Any, steps: int = steps) -> Any:
             problem = Problem(Z, Y, None, _with(P, FRAC_PENALTY))
-            return [(await newton(problem, _with(B, FRAC_BETA), steps)).beta]
+            course = Course(Progress(Z.party, "fit", "step", steps), steps, None, None)
+            return [(await newton(problem, _with(B, FRAC_BETA), steps, course)).beta]
 
         (beta,) = fitted(3, body, z, y, penalty, start)
         losses.append(loss(beta))
