@@ -54,12 +54,13 @@ class Curvature:
     async def errors(self) -> tuple[SecretArray, SecretArray]:
         """Standard errors: of the coefficients in their own units (d,), of the intercept (1,); 24 bits.
 
-        Range: |mean / scale| < 2^5, variances times rows below 2^16. Error: 2^-8 of each. Rounds: about 45 (m = 3).
+        Range: |mean / scale| < 2^5, variances times rows below 2^16, errors below 2^11. Error: 2^-8 of each.
+        Rounds: about 45 (m = 3).
         """
         slopes, level = self.variances()
         by = self.rows**-0.5
         of_slopes, of_level = (rescale(mpc.sqrt(v), 28) * by for v in (slopes, level))
-        return await product(of_slopes, self.found.root, 24), await rescale(of_level, 24)
+        return await product(of_slopes, rescale(self.found.root, 22), 24), await rescale(of_level, 24)
 
 
 def p_values(estimates: Any, errors: Any, degrees: float | None = None) -> npt.NDArray[np.float64]:

@@ -21,9 +21,9 @@ from protocols.fixed_point import column_products, gram, matrix_product, product
 from protocols.inference import Curvature
 from protocols.progress import Progress
 from protocols.solve import FRAC_A, invert
-from protocols.standardise import FRAC_ROOT, moments, scaled_rows
+from protocols.standardise import moments, penalties, scaled_rows
 
-__all__ = ["LinearRegression", "Ridge", "penalty", "unscaled"]
+__all__ = ["LinearRegression", "Ridge", "unscaled"]
 
 FRAC_COEF = 24
 
@@ -90,7 +90,8 @@ class _Linear(Estimator):
         a = await gram(z, weights, FRAC_A, k)
         progress.say(2)
         if alpha:
-            a = a + penalty(of_x.root, alpha / 2.0**k)
+            pull = await penalties(of_x.root, alpha / 2.0**k, FRAC_A, 2.0**14)
+            a = a + pull.reshape(d, 1) * np.eye(d, dtype=np.int64)
         right = t.reshape(n) if weights is None else product(t.reshape(n), weights, FRAC)
         inverse = invert(await a)
         beta = await inverse.solve(column_products(z, right, 30, k))
@@ -99,7 +100,7 @@ class _Linear(Estimator):
         noise = column_products(rest.reshape(n, 1), counted, 30, k)[0]
         rows = None if here is None else here.sum()
         self._left = Curvature(inverse, of_x, 2.0**k, False), await noise, of_y.scale[0], n if rows is None else rows
-        slope = product(beta, of_x.root, 30)
+        slope = product(beta, rescale(of_x.root, FRAC_COEF), 30)  # below 2^13
         self.coef_ = await product(slope, of_y.scale, FRAC_COEF)
         self.intercept_ = await unscaled(self.coef_, of_x.mean, rescale(of_y.mean[0], FRAC_COEF))
         self.in_range_ = await (of_x.in_range & of_y.in_range)
@@ -151,13 +152,6 @@ class Ridge(_Linear):
         """Fit to the rows present; OutOfRange for an alpha that is not from 0 to 2^20. Costs: LinearRegression.fit."""
         self.check_params()
         return await self._fit(X, y, sample_weight, present, float(self.alpha))
-
-
-def penalty(root: SecretArray, by: float) -> SecretArray:
-    """diag(root^2 by), (d, d), 40 bits: a penalty on unscaled coefficients, in terms of standardised ones."""
-    d = root.shape[0]
-    squares = rescale(product(root, root, FRAC_ROOT), FRAC_A) * by
-    return squares.reshape(d, 1) * np.eye(d, dtype=np.int64)
 
 
 def unscaled(coef: SecretArray, mean: SecretArray, at_mean: SecretArray) -> SecretArray:

@@ -27,7 +27,7 @@ from protocols.release import Released
 from protocols.sgd import Descent, descend
 from protocols.softmax import MOST_UNKNOWNS, softmax, softmax_newton
 from protocols.solve import invert
-from protocols.standardise import FRAC_ROOT, Moments, as_they_are, moments, scaled_rows
+from protocols.standardise import Moments, as_they_are, moments, penalties, scaled_rows
 from protocols.watch import LossWatch
 
 __all__ = ["LogisticRegression"]
@@ -60,7 +60,8 @@ class LogisticRegression(Estimator):
     C = inf there is none, and ``converged_`` is false.
 
     Error: standardised coefficients to 1e-3, where the penalty or the data determine them to that: sigmoids are off by
-    3.4e-5. Ranges: |decision| < 2^21, coefficients below 2^11, 1 / (C n) < 2^10 times the squared deviation.
+    3.4e-5. Ranges: |decision| < 2^21, coefficients below 2^11. Where 1 / (C n) is above 2^10 times the squared
+    deviation, it is that: the standardised coefficient is below 2^-10 then.
 
     Attributes:
         coef_: (1, d), intercept_: (1,), of more than two classes (K, d) and (K,), secret, 24 bits.
@@ -144,7 +145,7 @@ class LogisticRegression(Estimator):
             over = 2.0 ** scale_bits(X.shape[0])
         z = await self._columns(rows, found)
         by = 0.0 if math.isinf(self.C) else 1 / (self.C * over)
-        pull = rescale(rescale(product(found.root, found.root, FRAC_ROOT), FRAC_PENALTY) * by, FRAC_PENALTY)
+        pull = await penalties(found.root, by, FRAC_PENALTY, 2.0**10)
         beta = await self._start(X, found)
         if self.fit_intercept:
             pull = concatenate([pull, constant(X, np.zeros(1, np.int64), FRAC_PENALTY)])
@@ -250,7 +251,7 @@ class LogisticRegression(Estimator):
 
     async def _adopt(self, beta: SecretArray, found: Moments) -> None:
         lines, d = beta.shape[0], found.root.shape[0]
-        self.coef_ = await product(beta[:, :d], found.root.reshape(1, d), FRAC_COEF)
+        self.coef_ = await product(beta[:, :d], rescale(found.root, FRAC_COEF).reshape(1, d), FRAC_COEF)  # below 2^13
         level = beta[:, d] if self.fit_intercept else constant(beta, np.zeros(lines, np.int64), FRAC_COEF)
         self.intercept_ = await (level - matrix_product(self.coef_, found.mean, FRAC_COEF))
 

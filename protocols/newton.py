@@ -38,7 +38,7 @@ from protocols.solve import FRAC_A
 __all__ = ["FRAC_BETA", "FRAC_PENALTY", "Fit", "Problem", "falls", "newton"]
 
 FRAC_BETA = 24
-FRAC_PENALTY = 34
+FRAC_PENALTY = 26
 _FRAC_SCORE = FRAC + FRAC_BETA  # exact
 _SLACK = 2.0**-20
 
@@ -51,7 +51,7 @@ class Problem:
         z: (n, d), 16 bits; the squares of a column, by s, add up to 2^(k+1) at most.
         y: (n,), integers 0 or 1.
         counts: s, (n,), or None for ones.
-        penalty: (d,), 34 bits, below 2^10.
+        penalty: (d,), 26 bits, 2^10 at most; |penalty beta| < 2^11.
     """
 
     z: SecretArray

@@ -115,7 +115,7 @@ async def descend(
     Args:
         z: (n, d), 16 bits. y: (n,), integers 0 or 1, or (n, K) for softmax.
         counts: (n,), what each row counts, or None.
-        penalty: (d,), 34 bits, of a mean loss. beta: where to start.
+        penalty: (d,), 26 bits, of a mean loss, 2^10 at most. beta: where to start.
         course: is told of each epoch.
         velocity: what an earlier descent ended with; None: 0.
 
@@ -136,7 +136,7 @@ async def descend(
         part = _taken(z, rows)
         factor = _dyadic(rate / len(rows))
         if (epoch, factor) not in drags:  # a rate goes with it
-            drags = {(epoch, factor): await rescale(wide * rate, min(40, _BEYOND + factor[1]))}
+            drags = {(epoch, factor): await rescale(rescale(wide, 40) * rate, min(40, _BEYOND + factor[1]))}
         score = matrix_product(part, beta, FRAC + _FRAC)
         p = mpc.sigmoid(score) if len(y.shape) == 1 else await softmax(score)
         e = p - _taken(y, rows)

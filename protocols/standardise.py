@@ -5,6 +5,7 @@ Sums are divided by 2^k >= n, not by the number of rows that count, which is sec
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ from mpc.truncate import truncate
 from protocols.columns import all_set, constant, read_on_grid
 from protocols.fixed_point import blocks, column_products, product, scale_bits, shifted, shifted_product
 
-__all__ = ["FRAC_ROOT", "Moments", "as_they_are", "moments", "scaled_rows"]
+__all__ = ["FRAC_ROOT", "Moments", "as_they_are", "moments", "penalties", "scaled_rows"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -104,6 +105,22 @@ async def moments(
     scale = product(variance, of_others, 20) + flat
     in_range = ((squares < 2.0**17) & (squares > -1)).all()  # a row counts 2 at most on average
     return Moments(await mean, await variance, await scale, await root, await in_range)
+
+
+async def penalties(root: SecretArray, by: float, frac: int, most: float) -> SecretArray:
+    """by root^2, (d,): a penalty of ``by`` on coefficients in their own units, in terms of standardised ones.
+
+    Of more than ``most``, below 2^16, it is ``most``: there coefficients are 1 / most or less, however much more it is.
+    Range: 2^-9 < root <= 2^7. Error: 2^-24 sqrt(most) of its square root. Rounds: about 6, where some root may be too
+    large 9 more (m = 3). Leaks nothing.
+    """
+    limit = math.sqrt(most)
+    factor = min(math.sqrt(by), limit * 2.0**9)
+    half = root * factor
+    if factor * 129 > limit:
+        half = half.clip(0, limit)
+    half = rescale(half, 24 if most <= 2**10 else 22)
+    return await product(half, half, frac)
 
 
 def _inverse(counts: SecretArray, k: int) -> SecretArray:

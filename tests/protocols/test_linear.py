@@ -79,6 +79,21 @@ def test_rows_that_count_and_weights(m: int) -> None:
     _compare(m, absent, np.where(present, y, -55.0), None, present, 0.0)
 
 
+@pytest.mark.parametrize("alpha", [1.0, 2.0**20])
+def test_penalties_of_narrow_columns(alpha: float) -> None:
+    """The inverse square of a deviation of 2^-6 is 2^12, and of slopes 2^13."""
+    r = np.random.default_rng(3)
+    x = r.normal(size=(100, 4)) * [0.017, 0.05, 0.12, 30]
+    y = x @ [40, 10, -8, 0.05] + r.normal(size=100) * 0.5
+    theirs = linear_model.Ridge(alpha).fit(x, y)
+
+    async def body(X: Any, Y: Any) -> Any:
+        return [(await Ridge(alpha).fit(X, Y)).coef_]
+
+    (coef,) = fitted(3, body, x, y)
+    np.testing.assert_allclose(coef * x.std(axis=0), theirs.coef_ * x.std(axis=0), rtol=0, atol=1e-3)
+
+
 def test_diabetes() -> None:
     data = load_diabetes(scaled=False)
     _compare(3, data.data, data.target, None, None, 0.0)

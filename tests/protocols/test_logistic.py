@@ -73,6 +73,31 @@ def test_penalties(C: float) -> None:
     _compare(3, *_rows(200, 4), C=C)
 
 
+@pytest.mark.parametrize("C", [1e-5, 1e-3, 0.1, 3.0])
+def test_penalties_of_narrow_columns(C: float) -> None:
+    """The inverse square of a deviation of 2^-6 is 2^12; what is above 2^10 of a penalty says nothing more."""
+    x, y = _rows(100, 4)
+    x = (x - x.mean(axis=0)) / x.std(axis=0) * [0.017, 0.05, 0.12, 30]
+    _compare(3, x, y, C=C)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_warm_start_under_a_much_stronger_penalty(classes: int) -> None:
+    x, y = _rows(100, 2)
+    y = np.where(x[:, 0] > x[:, 0].mean(), y, 2) if classes == 3 else y.astype(int)
+
+    async def body(X: Any, Y: Any) -> Any:
+        labels = tuple(range(classes))
+        model = await LogisticRegression(100.0, classes=labels).fit(X, Y)
+        await model.set_params(C=1e-4, warm_start=True).fit(X, Y)
+        return [model.coef_, model.converged_]
+
+    coef, converged = fitted(3, body, x, y)
+    scale = x.std(axis=0)
+    np.testing.assert_allclose(coef * scale, _theirs(x, y, None, None, C=1e-4).coef_ * scale, rtol=0, atol=1e-3)
+    assert converged
+
+
 def test_without_an_intercept() -> None:
     x, y = _rows(150, 3)
     _compare(3, x - x.mean(axis=0), y, fit_intercept=False)
