@@ -230,7 +230,7 @@ def test_a_coalition_of_seven_sees_only_uniform_frames(coalition: tuple[int, ...
     assert flaws(7, coalition, name, 2048, nothing) == set()
 
 
-@pytest.mark.parametrize("name", ["mul", "less", "equal", "inject", "truncate"])
+@pytest.mark.parametrize("name", ["mul", "less", "equal", "inject", "truncate", "product", "gate"])
 @pytest.mark.parametrize("coalition", coalitions(3, 1), ids=str)
 def test_every_party_in_every_role_of_a_chunk(coalition: tuple[int, ...], name: str) -> None:
     """Over three chunks each party has been dealer, follower and predecessor."""
@@ -255,6 +255,7 @@ def unmask(kind: str) -> Callable[[CoalitionCluster], None]:
         (3, "input", "component"), (3, "mul", "pair"), (3, "square", "pair"), (3, "matmul", "pair"),
         (3, "outer", "pair"), (5, "outer", "pair"),
         (3, "less", "component"), (3, "equal", "component"), (3, "inject", "component"), (3, "truncate", "component"),
+        (3, "product", "component"), (3, "product", "pair"), (3, "gate", "component"),
         (4, "square", "pair"), (4, "less", "component"), (5, "mul", "pair"), (5, "mul", "component"),
         (5, "inject", "component"), (4, "sbox", "pair"), (5, "sbox", "component"),
     ],
