@@ -50,20 +50,20 @@ class Bound:
         return self._along(self._inverse.x.T, g)
 
     def direction(self, h: SecretArray, g: SecretArray, low: float) -> SecretArray:
-        """H^-1 g, (d,), 22 bits, nearly, for H <= B with 40 bits; see the module. Range: that of cautious.
+        """H^-1 g, (d,) or (d, q) as g, 22 bits, nearly, for H <= B of 40 bits; see the module. Range: as cautious.
 
         Args:
             low: from where on eigenvalues of H B^-1 are wanted; from 2^-12 to 1/2.
 
         Rounds: 8 and 2 a step (m = 3), of which there are 3 for low = 1/4, 8 for 2^-12. Leaks nothing.
         """
-        d = g.shape[0]
+        d = h.shape[0]
         unit = product(h, self._inverse.by, 30) + _RIDGE * LOWEST * np.eye(d)
         m = matrix_product(unit, self._inverse.x, _FRAC_M)
         return self._along(_below(m, self._inverse.x, low).T, g)
 
     def _along(self, left: SecretArray, g: SecretArray) -> SecretArray:
-        r = self._inverse.r
+        r = self._inverse.r if len(g.shape) == 1 else self._inverse.r.reshape(-1, 1)
         return product(matrix_product(left, product(g, r, 28), 24), r, FRAC_MOVE)
 
 

@@ -173,7 +173,7 @@ class LogisticRegression(Estimator):
     async def _solve(
         self, problem: Problem, beta: SecretArray, course: Course, how: Descent, speed: float
     ) -> tuple[SecretArray, SecretArray]:
-        """(beta, the last step): (columns,) or (columns, K), 24 bits."""
+        """(beta, (columns,) or (columns, K), 24 bits; what must be small for it to have converged, of any shape)."""
         if self.solver == "sgd":
             velocity = self._before[1] if self.warm_start else None
             if velocity is not None and velocity.shape != beta.shape:  # with an intercept now, or without
@@ -187,9 +187,9 @@ class LogisticRegression(Estimator):
         if len(self.classes) == 2:
             result = await newton(problem, beta if self._goes_on() else None, self.max_iter, course)
             self._hessian = result.hessian
-            return result.beta, result.step
-        found, step = await softmax_newton(problem, beta.T, self.max_iter, course)
-        return await found.T, await step.T
+            return result.beta, await concatenate([result.step, result.loose])
+        found, step, loose = await softmax_newton(problem, beta.T, self.max_iter, course)
+        return await found.T, await concatenate([step, loose])
 
     def _descent(self, n: int, sample_weight: Any) -> tuple[Descent, float]:
         """How "sgd" goes down on so many rows, and how fast it may be at the end; OutOfRange where it may overflow."""

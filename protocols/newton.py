@@ -41,6 +41,8 @@ FRAC_BETA = 24
 FRAC_PENALTY = 26
 _FRAC_SCORE = FRAC + FRAC_BETA  # exact
 _SLACK = 2.0**-20
+_SATURATED = 10.5
+_FRAC_LOOSE = FRAC_MOVE + 8  # 2^-8 read as 2^-16
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,30 @@ class Problem:
 
 @dataclass(frozen=True)
 class Fit:
-    """beta (d,), 24 bits; the last step taken; and the Hessian (d, d), 40 bits, where it began."""
+    """beta (d,), 24 bits; the last step taken; and the Hessian (d, d), 40 bits, where it began.
+
+    loose: (d,), 30 bits, how far beta would have gone if rows whose p is told as 0 or 1 pulled by 2^-16 each: far where
+    nothing else holds it, as for a separable set without a penalty, or for the intercept of one class.
+    """
 
     beta: SecretArray
     step: SecretArray
     hessian: SecretArray
+    loose: SecretArray
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the method is: beta; Z beta, (n,), 40 bits; s (p - y), 16; s p (1 - p), None where it is s / 4."""
+    """Where the method is: beta; Z beta, (n,), 40 bits; s (p - y), 16; s p (1 - p), None where it is s / 4.
+
+    loose: see Fit; at the last place, where it is not 0.
+    """
 
     beta: SecretArray
     score: SecretArray
     wrong: SecretArray
     curve: SecretArray | None
+    loose: SecretArray | None = None
 
 
 async def newton(problem: Problem, beta: SecretArray | None, steps: int, course: Course) -> Fit:
@@ -97,7 +108,10 @@ async def newton(problem: Problem, beta: SecretArray | None, steps: int, course:
         found = await _one(problem, bound, place, hessian, low, j == steps - 1)
         step, place = await (place.beta - found.beta), found
         course.after(j + 1, place.beta)
-    return Fit(place.beta, step, hessian)
+    loose = place.loose
+    if loose is None:
+        loose = constant(step, np.zeros(step.shape, np.int64), _FRAC_LOOSE)
+    return Fit(place.beta, step, hessian, loose)
 
 
 async def _one(problem: Problem, bound: Bound, place: _Place, hessian: SecretArray, low: float, last: bool) -> _Place:
@@ -106,7 +120,12 @@ async def _one(problem: Problem, bound: Bound, place: _Place, hessian: SecretArr
     pull = product(problem.penalty, place.beta, 30)
     gradient = column_products(z, place.wrong, 30, k) + pull
     cautious = bound.cautious(gradient)
-    delta = bound.direction(hessian, gradient, low) if place.curve is not None else cautious
+    delta, loose = cautious, None
+    if place.curve is not None and last:
+        ways = bound.direction(hessian, stack([gradient, _loose_gradient(problem, place.score)], axis=1), low).T
+        delta, loose = ways[0], read_on_grid(ways[1], _FRAC_LOOSE)
+    elif place.curve is not None:
+        delta = bound.direction(hessian, gradient, low)
 
     along = matrix_product(z, stack([delta, cautious], axis=1), FRAC + FRAC_MOVE).T
     scores = place.score - _ends(along, _FRAC_SCORE)
@@ -125,7 +144,7 @@ async def _one(problem: Problem, bound: Bound, place: _Place, hessian: SecretArr
         wrong, curve = _wrong(problem, p), _curvature(problem, p)
     beta = _chosen(will_do, betas)
     if wrong is None or curve is None:
-        return _Place(await beta, place.score, place.wrong, None)
+        return _Place(await beta, place.score, place.wrong, None, None if loose is None else await loose)
     score, e, w = (_chosen(will_do, v) for v in (scores, wrong, curve))
     return _Place(await beta, await score, await e, await w)
 
@@ -174,6 +193,15 @@ async def _start(problem: Problem, beta: SecretArray | None) -> _Place:
 def _wrong(problem: Problem, p: SecretArray) -> SecretArray:
     e = p - problem.y
     return e if problem.counts is None else product(e, problem.counts, FRAC)
+
+
+def _loose_gradient(problem: Problem, score: SecretArray) -> SecretArray:
+    """Of rows whose p is 0 or 1 to 16 bits, if each were off by 2^-8. Rounds: about 10 (m = 3)."""
+    sides = stack([score < -_SATURATED, score > _SATURATED]).to_array()
+    e = (sides[0] - sides[1]) * 2.0**-8
+    if problem.counts is not None:
+        e = product(e, problem.counts, FRAC)
+    return column_products(problem.z, e, 30, scale_bits(problem.z.shape[0]))
 
 
 def _curvature(problem: Problem, p: SecretArray) -> SecretArray:

@@ -34,8 +34,8 @@ async def softmax(score: SecretArray) -> SecretArray:
 
 async def softmax_newton(
     problem: Problem, beta: SecretArray, steps: int, course: Course
-) -> tuple[SecretArray, SecretArray]:
-    """(beta, the last step), (K, d), after so many steps; see newton.py for each, and its ranges.
+) -> tuple[SecretArray, SecretArray, SecretArray]:
+    """(beta, the last step, loose), (K, d), after so many steps; see newton.py for each, its ranges, and Fit.loose.
 
     ``course`` is told of each, with beta as (d, K).
 
@@ -43,15 +43,15 @@ async def softmax_newton(
 
     Rounds: about 215 a step (m = 3). Sends: 4 K (K + 1) bytes an element of Z and step.
     """
-    beta, step = await _one(problem, beta)
+    beta, step, loose = await _one(problem, beta)
     course.after(1, beta.T)
     for number in range(2, steps + 1):
-        beta, step = await _one(problem, beta)
+        beta, step, loose = await _one(problem, beta)
         course.after(number, beta.T)
-    return beta, step
+    return beta, step, loose
 
 
-async def _one(problem: Problem, beta: SecretArray) -> tuple[SecretArray, SecretArray]:
+async def _one(problem: Problem, beta: SecretArray) -> tuple[SecretArray, SecretArray, SecretArray]:
     z, classes = problem.z, beta.shape[0]
     (n, d), k = z.shape, scale_bits(z.shape[0])
     score = await matrix_product(z, beta.T, FRAC)
@@ -59,7 +59,9 @@ async def _one(problem: Problem, beta: SecretArray) -> tuple[SecretArray, Secret
     pull = product(problem.penalty.reshape(1, d), beta, 30)
     gradient = (column_products(z, _errors(problem, p), 30, k).T + pull).reshape(classes * d)
     inverse = invert(await _hessian(problem, p))
-    across = inverse.solve(gradient).reshape(classes, d)
+    ways = inverse.solve(stack([gradient, _loose_gradient(problem, p)], axis=1))
+    across = ways[:, 0].reshape(classes, d)
+    loose = await read_on_grid(ways[:, 1], 24 + 8).reshape(classes, d)  # 2^-8 read as 2^-16
     across = await (across - across.sum(axis=0) / classes)  # the same for all classes changes nothing: only roundings
     delta = across.reshape(classes * d)
 
@@ -74,12 +76,22 @@ async def _one(problem: Problem, beta: SecretArray) -> tuple[SecretArray, Secret
     will_do = falls(at_start, slopes + bend, matrix_product(drag, delta, 30)[0])
     sixteenths = 1 + (will_do * np.array(_GAINS)).sum()
     step = await rescale(read_on_grid(delta * sixteenths, FRAC_BETA + 4), FRAC_BETA)
-    return await (beta - step.reshape(classes, d)), await step.reshape(classes, d)
+    return await (beta - step.reshape(classes, d)), await step.reshape(classes, d), loose
 
 
 def _errors(problem: Problem, p: SecretArray) -> SecretArray:
     e = p - problem.y
     return e if problem.counts is None else product(e, problem.counts.reshape(-1, 1), FRAC)
+
+
+def _loose_gradient(problem: Problem, p: SecretArray) -> SecretArray:
+    """(K d,), of rows one of whose p is nearly 1, if it and the others were off by 2^-8."""
+    (n, d), classes = problem.z.shape, p.shape[1]
+    sure = (p > 1 - 2.0**-13).to_array()
+    e = (sure.sum(axis=1, keepdims=True) * (1 / classes) - sure) * 2.0**-8
+    if problem.counts is not None:
+        e = product(e, problem.counts.reshape(-1, 1), FRAC)
+    return column_products(problem.z, e, 30, scale_bits(n)).T.reshape(classes * d)
 
 
 async def _hessian(problem: Problem, p: SecretArray) -> SecretArray:

@@ -205,6 +205,38 @@ def test_one_class() -> None:
 # -- real rows, many rows, real processes ------------------------------------------------------
 
 
+@pytest.mark.parametrize(("d", "C"), [(1, 1.0), (1, math.inf), (12, math.inf)])
+def test_what_grows_without_end_has_not_converged(d: int, C: float) -> None:
+    """One class, and fewer rows than features: once all p are told as 0 or 1 nothing moves any more."""
+    r = np.random.default_rng(1060)
+    x, y = r.normal(size=(6, d)), np.ones(6, int)
+    y[: 3 * (d > 1)] = 0
+
+    async def body(X: Any, Y: Any) -> Any:
+        return [(await _coefficients(X, Y, C=C, max_iter=24))[2]]
+
+    (converged,) = fitted(3, body, x, y)
+    assert not converged
+
+
+@pytest.mark.parametrize("solver", ["two", "three"])
+def test_strong_columns_converge(solver: str) -> None:
+    """Many rows whose p is told as 0 or 1 do no harm where others hold the coefficients."""
+    r = np.random.default_rng(2)
+    x = r.standard_t(3, size=(400, 2))
+    y = (r.random(400) < 1 / (1 + np.exp(-3 * x[:, 0] - x[:, 1]))).astype(int)
+    classes = (0, 1) if solver == "two" else (0, 1, 2)
+    y = y if solver == "two" else np.where(r.random(400) < 0.3, 2, y)
+
+    async def body(X: Any, Y: Any) -> Any:
+        return (await _coefficients(X, Y, C=math.inf, classes=classes))[::2]
+
+    coef, converged = fitted(3, body, x, y)
+    theirs = _theirs(x, y, None, None, C=1e9).coef_
+    np.testing.assert_allclose(coef * x.std(axis=0), theirs * x.std(axis=0), atol=2e-3)
+    assert converged
+
+
 def test_breast_cancer() -> None:
     data = load_breast_cancer()
     x, y = StandardScaler().fit_transform(data.data), data.target.astype(bool)

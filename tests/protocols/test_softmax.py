@@ -114,3 +114,16 @@ def test_refusals(d: int) -> None:
 
     with pytest.raises(OutOfRange, match="bits" if d == 1 else "sgd"):
         fitted(3, body, np.zeros((4, d)), np.array([True, False, True, True]))
+
+
+def test_one_class_only_has_not_converged() -> None:
+    """Its intercept has no end: once all probabilities are told as 0 or 1, nothing moves any more."""
+    x = np.random.default_rng(3).normal(size=(60, 2))
+
+    async def body(X: Any, Y: Any) -> Any:
+        model = await LogisticRegression(max_iter=22, classes=(0, 1, 2)).fit(X, Y)
+        return [model.converged_, model.coef_]
+
+    converged, coef = fitted(3, body, x, np.ones(60, int))
+    assert not converged
+    np.testing.assert_allclose(coef, 0, atol=1e-3)
