@@ -85,10 +85,11 @@ class Descent:
                 raise OutOfRange(
                     f"learning_rate={self.rate}: {rate / size:.1g} a row in epoch {epoch + 1}, below 2^-44"
                 )
-        if (at_first := self.rate / (1 + self.first)) * penalty > 1 + self.momentum:
+        at_first = self.rate / (1 + self.first)
+        if at_first * penalty > 1 + self.momentum:
             raise OutOfRange(
                 f"learning_rate={self.rate} with a penalty of {penalty:.3g} (1 / (C rows)): steps of {at_first:.3g} "
-                f"overshoot; at most {(1 + self.momentum) / penalty:.3g}, or a larger C"
+                f"overshoot; at most {(1 + self.first) * (1 + self.momentum) / penalty:.3g}, or a larger C"
             )
         return speed
 
