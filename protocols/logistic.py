@@ -44,8 +44,9 @@ class LogisticRegression(Estimator):
         solver: "newton", to scikit-learn's coefficients; "sgd", mini-batches (sgd.py), cheaper and rougher, for
             standardised columns only: StandardScaler makes such.
         max_iter: steps, or epochs of "sgd"; always all are taken: when the fit was good enough would tell something.
-        tol: ``converged_`` says whether the last step, or epoch, moved no standardised coefficient by more,
-            and the columns are in range (standardise.Moments.in_range; not looked at by "sgd").
+        tol: ``converged_`` says whether the last step, or epoch, moved no standardised coefficient by more; with
+            "newton" also whether rows whose probabilities are told as 0 or 1 could not (newton.Fit.loose), and the
+            columns are in range (standardise.Moments.in_range).
         early_stopping: hold out ``validation_fraction`` of the rows, and keep the coefficients of the step with their
             least log loss, looking no further once ``n_iter_no_change`` steps in a row lowered it by less than ``tol``.
             That is secret, and nothing is saved by it: early_stop.py. For "newton", too, where C is too large.
@@ -56,8 +57,8 @@ class LogisticRegression(Estimator):
         random_state: the seed of the public order of rows in "sgd", and of which are held out.
 
     With "newton" columns are standardised inside (standardise.moments has the ranges), so their units do not matter.
-    One class only, a separable set: with a penalty the answer is scikit-learn's (which refuses one class); with
-    C = inf there is none, and ``converged_`` is false.
+    A separable set: with a penalty the answer is scikit-learn's; with C = inf there is none, and ``converged_`` is
+    false. One class only, which scikit-learn refuses: likewise, as the intercept has no end even with a penalty.
 
     Error: standardised coefficients to 1e-3, where the penalty or the data determine them to that: sigmoids are off by
     3.4e-5. Ranges: |decision| < 2^21, coefficients below 2^11. Where 1 / (C n) is above 2^10 times the squared

@@ -11,6 +11,9 @@ Per step, for n rows and d columns (the last may be the intercept's), where p = 
    it is convex, so its slope tells, and if a step will do, so will all shorter ones of that direction. Which one is
    taken stays secret; Z beta, p and s p (1 - p) at its end go on to the next step, so that each is computed once.
 
+In the last step rows whose p is 0 or 1 to 16 bits are found, which pull no more: how far they would have gone if they
+did is told beside the step (Fit.loose), as a step of 0 is no solution where nothing else holds the coefficients.
+
 Delta is Newton's step to an eighth of it at worst: each step lessens what is left to go eight-fold near the solution,
 or by what Newton's method does if that is less.
 """
