@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from parties.identity_commands import add_identity_commands, run_identity_command
+
 __all__ = ["main"]
 
 
@@ -47,10 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"accord {metadata.version('accord')}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("check", help="does this installation compute? three parties over TLS on this machine")
-    if parser.parse_args(arguments).command is None:
+    add_identity_commands(commands)
+    given = parser.parse_args(arguments)
+    if given.command is None:
         parser.print_help()
         return 0
-    return _check()
+    return _check() if given.command == "check" else run_identity_command(given)
 
 
 if __name__ == "__main__":

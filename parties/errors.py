@@ -1,0 +1,107 @@
+"""What can go wrong between members and their machines, before anything is computed.
+
+Usage errors are this member's own to mend (its files, its charter); a PeerRefused is about somebody who called, or was
+called. No message carries a secret, nor does a ``__cause__`` or ``__context__`` of one.
+"""
+
+from __future__ import annotations
+
+from mpc.errors import AccordError, UsageError
+
+__all__ = [
+    "CertificateInvalid",
+    "CharterInvalid",
+    "CharterNotInForce",
+    "CharterOutdated",
+    "CharterUnknown",
+    "FileExposed",
+    "FileMissing",
+    "FileUnusable",
+    "IdentityDamaged",
+    "IdentityExists",
+    "IdentityMissing",
+    "KeyInvalid",
+    "NotAMember",
+    "PassphraseNeeded",
+    "PassphraseTooShort",
+    "PassphraseWrong",
+    "PeerRefused",
+    "SignatureInvalid",
+    "WrongMember",
+]
+
+
+class FileUnusable(UsageError):
+    """A file this node keeps cannot be read or written, or is no regular file, or too large."""
+
+
+class FileExposed(FileUnusable):
+    """A secret's file can be read or exchanged by others on this machine. Nothing of it was used."""
+
+
+class FileMissing(FileUnusable):
+    """There is no such file."""
+
+
+class IdentityMissing(FileMissing):
+    """There is no identity at this place: ``accord init`` makes one."""
+
+
+class IdentityExists(FileUnusable):
+    """There is an identity already, and nothing overwrites one: other members know this member by it."""
+
+
+class IdentityDamaged(UsageError):
+    """A file is no private key, or not the one it says it is. You do not get it for a wrong passphrase."""
+
+
+class KeyInvalid(UsageError):
+    """A key of another kind than Ed25519, or a public key that is none, or one anybody could sign for."""
+
+
+class PassphraseNeeded(UsageError):
+    """The identity is encrypted, and no passphrase was given."""
+
+
+class PassphraseWrong(UsageError):
+    """The identity does not decrypt: another passphrase, or encrypted bytes that were changed."""
+
+
+class PassphraseTooShort(UsageError):
+    """A passphrase that could be guessed by trying."""
+
+
+class SignatureInvalid(AccordError):
+    """A signature was not made by this key over these bytes for this purpose."""
+
+
+class CharterInvalid(UsageError):
+    """A charter, or its file of signatures, breaks a rule; the text names the member and the field."""
+
+
+class CharterNotInForce(AccordError):
+    """Somebody who must sign this charter has not, or it does not follow on the one in force."""
+
+
+class PeerRefused(AccordError):
+    """Somebody at the other end of a connection is not dealt with."""
+
+
+class CertificateInvalid(PeerRefused):
+    """A certificate that cannot be read, is outside of its dates, was signed by another key than it says."""
+
+
+class NotAMember(PeerRefused):
+    """A good certificate of an identity the charter in force does not name: a stranger, or a former member."""
+
+
+class WrongMember(PeerRefused):
+    """A member, but another one than was called, or this member itself."""
+
+
+class CharterOutdated(PeerRefused):
+    """The peer goes by a charter that was in force here once. It needs the newer ones."""
+
+
+class CharterUnknown(PeerRefused):
+    """The peer goes by a charter that was never in force here: a newer one, another consortium's, or a changed one."""
