@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from parties.charter import Charter, Member
 from parties.errors import (
@@ -186,7 +187,7 @@ def peer_of(
         now: the time, UTC.
         dialed: fingerprint of the member that was called; None where the peer called.
 
-    1. There is a certificate, and it can be read.
+    1. There is a certificate, it can be read, and it was signed as identities sign.
     2. The signer it names is a member of the charter in force.               (else NotAMember)
     3. That member's identity did sign it.
     4. It is a connection's certificate: it may sign no other.
@@ -196,14 +197,18 @@ def peer_of(
     Raises CertificateInvalid for 1, 3, 4, 5. All but 7 hold after a handshake with leaf.contexts; they are checked
     again so that no setting of TLS decides alone who is believed.
     """
+    if certificate is None:
+        raise CertificateInvalid("the peer showed no certificate")
     try:
-        if certificate is None:
-            raise ValueError
         leaf = x509.load_der_x509_certificate(certificate)
+        if leaf.signature_algorithm_oid != SignatureAlgorithmOID.ED25519 or not certificate.endswith(
+            b"\x03\x41\0" + leaf.signature  # the one way to write these 512 bits
+        ):
+            raise ValueError
         constraints = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value
         issuer, body, signature = leaf.issuer.public_bytes(), leaf.tbs_certificate_bytes, leaf.signature
         begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except Exception:  # a foreign parser, given a stranger's bytes: whatever it raises, it is no certificate
         raise CertificateInvalid("the peer showed no certificate of an Accord node") from None
     member = next((member for member in charter.members if signer_name(member.key).public_bytes() == issuer), None)
     if member is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import string
@@ -184,7 +185,7 @@ def test_too_few_compute_parties_or_too_many_components() -> None:
     with pytest.raises(CharterInvalid, match="2 members have the role compute"):
         charter(member(0), member(1), member(2, "input"))
     many = tuple(Member(f"m{i}", identity(i).public, frozenset({"compute"}), f"h{i}:1") for i in range(11))
-    with pytest.raises(CharterInvalid, match="threshold 5.*components"):
+    with pytest.raises(CharterInvalid, match=r"threshold 5.*components"):
         charter(*many, threshold=5)
     assert charter(*many, threshold=2).threshold == 2
 
@@ -193,10 +194,8 @@ def test_too_few_compute_parties_or_too_many_components() -> None:
 @settings(max_examples=300, deadline=None)
 def test_rubbish_is_refused_by_name(at: int, junk: bytes, cut: int) -> None:
     raw = GOOD.encode()
-    try:
+    with contextlib.suppress(CharterInvalid):
         read_charter(raw[:at] + junk + raw[at + cut :])
-    except CharterInvalid:
-        pass
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from parties.errors import (
     CharterUnknown,
     SignatureInvalid,
 )
+from parties.fingerprints import verify
 from parties.signatures import CHARTER, Signatures, read_signatures, sign_charter, write_signatures
 from parties.trust import (
     check_in_force,
@@ -50,8 +51,6 @@ def test_members_who_do_not_compute_sign_too() -> None:
 @given(bit=st.integers(0, 8 * len(FIRST.canonical) - 1), signer=st.integers(0, 2), at=st.integers(0, 511))
 @settings(max_examples=200, deadline=None)
 def test_a_signature_covers_every_bit(bit: int, signer: int, at: int) -> None:
-    from parties.fingerprints import verify
-
     good = signed(FIRST, 0, 1, 2)
     bad = bytearray(FIRST.canonical)
     bad[bit // 8] ^= 1 << bit % 8
