@@ -125,12 +125,12 @@ class Identity:
 def stated_public_key(path: str | Path) -> bytes:
     """The public key an identity's file states in its first line, without opening the key: no passphrase is needed.
 
-    Raises IdentityMissing, FileExposed, FileUnusable; IdentityDamaged if it states none.
+    Raises IdentityMissing, FileExposed, FileUnusable, IdentityDamaged; PassphraseNeeded if it states none.
     """
     path = Path(path)
     stated, _ = _split(path)
     if stated is None:
-        raise IdentityDamaged(f"{path} does not state its public key: it was not made by `accord init`")
+        raise PassphraseNeeded(f"{path} does not state its public key, and was not opened: give its passphrase, if any")
     return stated
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mpc.errors import AccordError
-from parties.errors import PassphraseWrong
+from parties.errors import PassphraseNeeded, PassphraseWrong
 from parties.fingerprints import fingerprint_of, show_fingerprint, show_public_key
 from parties.identity import Identity, check_passphrase, read_passphrase, stated_public_key
 from parties.private_files import make_private_directory
@@ -31,34 +31,33 @@ def add_identity_commands(commands: argparse._SubParsersAction[argparse.Argument
     """``init`` and ``fingerprint``, among the commands of ``accord``."""
     init = commands.add_parser("init", help="make this member's identity, once")
     shown = commands.add_parser("fingerprint", help="show this member's fingerprint and public key")
-    for parser in (init, shown):
+    home = Path(os.environ.get("ACCORD_HOME") or Path.home() / ".accord")
+    for parser, name, where in (
+        (init, "directory", "where to keep it"),
+        (shown, "place", "its directory, or its file where one is mounted"),
+    ):
         parser.add_argument(
-            "directory",
-            nargs="?",
-            type=Path,
-            default=Path(os.environ.get("ACCORD_HOME") or Path.home() / ".accord"),
-            help="where the identity is; default $ACCORD_HOME, else ~/.accord",
+            name, nargs="?", type=Path, default=home, help=f"{where}; default $ACCORD_HOME or ~/.accord"
         )
-    protection = init.add_mutually_exclusive_group()
-    protection.add_argument("--passphrase", action="store_true", help="ask for a passphrase to encrypt the key with")
-    protection.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line is the passphrase")
+        protection = parser.add_mutually_exclusive_group()
+        protection.add_argument("--passphrase", action="store_true", help="ask for the passphrase of the key")
+        protection.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its one line is the passphrase")
 
 
 def run_identity_command(given: argparse.Namespace) -> int:
     """Gives the exit status: 0 if done; 1 if not, with the reason and the way out on stderr, and nothing changed."""
     try:
         if given.command == "init":
-            _init(given.directory, given.passphrase, given.passphrase_file)
+            _init(given.directory, _passphrase(given, new=True))
         else:
-            _show(stated_public_key(given.directory / IDENTITY_FILE))
+            _show(_public_key(given.place, _passphrase(given, new=False)))
     except AccordError as error:
         print(f"accord {given.command}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _init(directory: Path, ask: bool, passphrase_file: Path | None) -> None:
-    passphrase = _asked() if ask else None if passphrase_file is None else read_passphrase(passphrase_file)
+def _init(directory: Path, passphrase: bytes | None) -> None:
     identity = Identity.generate()
     path = directory / IDENTITY_FILE
     make_private_directory(directory)
@@ -76,9 +75,22 @@ def _show(public: bytes) -> None:
     print(f"public key   {show_public_key(public)}")
 
 
-def _asked() -> bytes:
+def _public_key(place: Path, passphrase: bytes | None) -> bytes:
+    """That of the key itself; as the file states it where it is encrypted and no passphrase was given."""
+    path = place if place.is_file() else place / IDENTITY_FILE
+    try:
+        return Identity.load(path, passphrase).public
+    except PassphraseNeeded:
+        return stated_public_key(path)
+
+
+def _passphrase(given: argparse.Namespace, *, new: bool) -> bytes | None:
+    if given.passphrase_file is not None:
+        return read_passphrase(given.passphrase_file)
+    if not given.passphrase:
+        return None
     passphrase = getpass.getpass("passphrase: ").encode()
     check_passphrase(passphrase)
-    if getpass.getpass("once more: ").encode() != passphrase:
+    if new and getpass.getpass("once more: ").encode() != passphrase:
         raise PassphraseWrong("the two are not the same: nothing was made, begin again")
     return passphrase

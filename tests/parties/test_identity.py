@@ -116,7 +116,7 @@ def test_a_mounted_key_made_elsewhere_is_taken(tmp_path: Path) -> None:
     write_atomically(tmp_path / "mounted", pem)
     (tmp_path / "k").symlink_to("mounted")  # as Kubernetes does
     assert Identity.load(tmp_path / "k", PASS).public == key.public_key().public_bytes_raw()
-    with pytest.raises(IdentityDamaged, match="does not state"):
+    with pytest.raises(PassphraseNeeded, match="does not state"):
         stated_public_key(tmp_path / "k")
 
 

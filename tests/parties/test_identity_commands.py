@@ -12,6 +12,7 @@ from parties.fingerprints import show_public_key
 from parties.identity import Identity
 from parties.identity_commands import IDENTITY_FILE
 from parties.private_files import write_atomically
+from tests.parties.consortium import identity
 
 PASS = "correct horse battery staple"
 
@@ -78,6 +79,22 @@ def test_a_passphrase_that_is_typed(
     monkeypatch.setattr(getpass, "getpass", lambda _: PASS)
     assert main(["init", str(tmp_path / "n"), "--passphrase"]) == 0
     Identity.load(tmp_path / "n" / IDENTITY_FILE, PASS.encode())
+
+
+def test_the_fingerprint_of_a_mounted_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_atomically(tmp_path / "pass", PASS.encode())
+    write_atomically(tmp_path / "wrong", PASS.encode() + b"r")
+    identity(1).save(tmp_path / "full", PASS.encode())
+    full = (tmp_path / "full").read_bytes()
+    write_atomically(tmp_path / "mounted", full[full.index(b"-----BEGIN") :])
+    shown = show_public_key(identity(1).public)
+    assert main(["fingerprint", str(tmp_path / "mounted"), "--passphrase-file", str(tmp_path / "pass")]) == 0
+    assert shown in capsys.readouterr().out
+    assert main(["fingerprint", str(tmp_path / "mounted")]) == 1
+    assert "PassphraseNeeded" in capsys.readouterr().err
+    for file in ("mounted", "full"):
+        assert main(["fingerprint", str(tmp_path / file), "--passphrase-file", str(tmp_path / "wrong")]) == 1
+        assert "PassphraseWrong" in capsys.readouterr().err
 
 
 def test_what_cannot_be_done_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
