@@ -65,12 +65,16 @@ def write_atomically(path: str | Path, content: bytes, *, replace: bool = False,
 
 
 def make_private_directory(path: str | Path) -> None:
-    """Make it, and those above it, for this user alone. One that exists is left as it is. Raises FileUnusable."""
+    """Make it, and those above it, for this user alone. One that exists is left as it is.
+
+    Raises FileUnusable; FileExposed if it exists and anybody may exchange files in it.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
         _sync_directory(path.parent)
+        _check_directory(path)
     except OSError as error:
         raise FileUnusable(f"{path} cannot be a directory of this node's: {error.strerror or error}") from None
 

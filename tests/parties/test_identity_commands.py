@@ -101,6 +101,11 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "file").write_bytes(b"")
     assert main(["init", str(tmp_path / "file")]) == 1
     assert "FileUnusable" in capsys.readouterr().err
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    assert main(["init", str(tmp_path / "open")]) == 1
+    assert "chmod o-w" in capsys.readouterr().err
+    assert list((tmp_path / "open").iterdir()) == []
     with pytest.raises(SystemExit) as stop:
         main(["init", str(tmp_path / "n"), "--passphrase", "--passphrase-file", "x"])
     assert stop.value.code == 2
