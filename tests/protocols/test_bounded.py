@@ -10,7 +10,7 @@ import pytest
 
 from mpc.arrays import SecretArray
 from protocols.bounded import FRAC_MOVE, LOWEST, Bound
-from protocols.newton import FRAC_BETA, FRAC_PENALTY, Problem, newton
+from protocols.newton import FRAC_BETA, FRAC_PENALTY, Problem, falls, newton
 from protocols.progress import Course, Progress
 from protocols.solve import FRAC_A
 from tests.protocols.fitted import each_m, fitted
@@ -121,3 +121,15 @@ def _with(x: SecretArray, frac: int) -> SecretArray:
 
 def test_bits() -> None:
     assert FRAC_A == 40 and FRAC_MOVE == 22  # what the ranges in the module follow from
+
+
+@each_m
+@pytest.mark.parametrize(("drag", "expected"), [(0.0, [1, 0, 1]), (0.4, [0, 0, 1]), (-0.8, [1, 1, 1])])
+def test_a_step_will_do_where_the_loss_falls_or_hardly_rises(m: int, drag: float, expected: list[int]) -> None:
+    """Hardly: by less than an eighth of what it fell at the start, 0.1 here; drag counts by the step's length."""
+
+    async def body(at_start: SecretArray, slopes: SecretArray, drag: SecretArray) -> Any:
+        return falls(at_start, slopes, drag[0])
+
+    found = fitted(m, body, np.array([0.8]), np.array([-0.05, -0.2, 0.3]), np.array([drag]), frac=30)
+    np.testing.assert_array_equal(found, expected)
