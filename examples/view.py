@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,10 @@ def console() -> Console:
 
 
 class Stages:
-    """A progress line on stderr: the stage under way, and how many of all. Called with (party, "2/5 text")."""
+    """A progress line on stderr: the stage under way, and how many of all.
+
+    Called with (party, "2/5 text") where a stage begins, and with any other text, as fits report it, within one.
+    """
 
     def __init__(self) -> None:
         console = Console(stderr=True, highlight=False)
@@ -49,14 +53,16 @@ class Stages:
             self._bar.stop()
 
     def __call__(self, party: int, text: str) -> None:
-        """A stage begins; party 0 speaks for all."""
+        """A stage begins, or goes on; party 0 speaks for all."""
         if party != 0:
             return
-        count, _, stage = text.partition(" ")
+        begins = re.fullmatch(r"((\d+)/\d+) (.*)", text, re.DOTALL)
         if self._bar is None:
-            print(f"[{count}] {stage}", file=sys.stderr, flush=True)
+            print(f"[{begins[1]}] {begins[3]}" if begins else f"      {text}", file=sys.stderr, flush=True)
+        elif begins:
+            self._bar.update(self._task, completed=int(begins[2]) - 1, description=begins[3])
         else:
-            self._bar.update(self._task, completed=int(count.split("/")[0]) - 1, description=stage)
+            self._bar.update(self._task, description=text)
 
 
 def empty_table(out: Console, title: str, note: str = "") -> Table:

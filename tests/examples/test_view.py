@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
-from examples.view import Figure
+from examples.view import Figure, Stages
 from protocols.release import Released
 
 
@@ -47,3 +48,18 @@ def test_groups_too_small_have_no_figure_and_others_may_be_left_out() -> None:
     assert figure.held() == [True, False]
     chosen = figure.only(np.array([True, False, False]))
     assert [line[0] for line in chosen.lines()] == ["of these", "  a"] and chosen.held() == [True]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_stages_and_what_fits_say_within_them(terminal: bool, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
+    with Stages() as stages:
+        assert (stages._bar is not None) == terminal
+        for party in (1, 0):
+            stages(party, "4/5 a model")
+            stages(party, "LogisticRegression: step 3 of 10")
+    printed = capsys.readouterr().err
+    if terminal:
+        assert "LogisticRegression: step 3 of 10" in printed or "done" in printed
+    else:
+        assert printed == "[4/5] a model\n      LogisticRegression: step 3 of 10\n"
