@@ -15,7 +15,7 @@ from mpc.secret import Secret
 from mpc.transport import Frame
 from protocols import private_model
 
-each_m = pytest.mark.parametrize("m", (3, 4, 5))
+each_m = pytest.mark.parametrize("m", (3, 4, pytest.param(5, marks=pytest.mark.slow)))  # t = 2: twice as long
 
 
 def fitted(m: int, body: Callable[..., Any], *columns: Any, frac: Any = None) -> list[Any]:

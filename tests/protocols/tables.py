@@ -11,7 +11,7 @@ import pytest
 from mpc import MemoryCluster
 from mpc.secret import Secret
 
-each_m = pytest.mark.parametrize("m", (3, 4, 5))
+each_m = pytest.mark.parametrize("m", (3, 4, pytest.param(5, marks=pytest.mark.slow)))  # t = 2: twice as long
 SIZES = (0, 1, 2, 63, 130)
 
 
