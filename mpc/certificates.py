@@ -21,7 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = ["Authority", "Credentials", "client_context", "fingerprint", "party_name", "server_context"]
+__all__ = ["Authority", "Credentials", "client_context", "fingerprint", "key_usage", "party_name", "server_context"]
+
+_USES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Authority:
         certificate = (
             self._builder(self._name, self._key.public_key(), start, start + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(key_usage("digital_signature", "key_cert_sign", "crl_sign"), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.certificate: bytes = certificate.public_bytes(serialization.Encoding.PEM)
@@ -76,7 +81,7 @@ class Authority:
         certificate = (
             self._builder(name, key.public_key(), start, start + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(key_usage("digital_signature"), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(party_name(index))]), critical=False)
             .sign(self._key, hashes.SHA256())
@@ -110,18 +115,9 @@ class Authority:
         )
 
 
-def _usage(signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """The extension that allows a certificate's key these uses, by x509.KeyUsage's names, and no others."""
+    return x509.KeyUsage(**{use: use in allowed for use in _USES})
 
 
 def server_context(credentials: Credentials, authority: bytes) -> ssl.SSLContext:

@@ -94,8 +94,8 @@ def _add_dots(party: Party, u: Words, products: Words, v: Words, part: Words) ->
         slots = np.flatnonzero(table[a])
         if slots.size:
             right = np.ascontiguousarray(functools.reduce(np.add, (v[b] for b in slots)))
-            ring.dots_into(np.ascontiguousarray(u[a]), right, part[: u.shape[1]])
-            ring.dots_into(np.ascontiguousarray(products[a]), right, part[u.shape[1] :])
+            ring.dots_into(np.ascontiguousarray(u[a]), right, part[: u.shape[1]], False)
+            ring.dots_into(np.ascontiguousarray(products[a]), right, part[u.shape[1] :], False)
 
 
 async def spread(party: Party, planes: Words, here: Words | None, values: Words, n: int) -> Words:

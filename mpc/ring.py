@@ -20,7 +20,6 @@ __all__ = [
     "product",
     "row_dots_into",
     "upper_dots",
-    "upper_dots_into",
     "vecmat_into",
 ]
 
@@ -129,16 +128,19 @@ def row_dots_into(a: Words, b: Words, out: Words) -> None:
         out[i] += total
 
 
-@nb.njit([nb.void(_R, _R, _R)], cache=True, nogil=True)
-def dots_into(a: Words, b: Words, out: Words) -> None:
-    """out[i, j] += a[i] . b[j] for contiguous a (p, l), b (q, l): few long rows, in blocks that stay in the cache."""
+@nb.njit([nb.void(_R, _R, _R, nb.boolean)], cache=True, nogil=True)
+def dots_into(a: Words, b: Words, out: Words, upper: bool) -> None:
+    """out[i, j] += a[i] . b[j] for contiguous a (p, l), b (q, l): few long rows, in blocks that stay in the cache.
+
+    With ``upper`` for i <= j only: what a symmetric result needs.
+    """
     p, inner = a.shape
     q = b.shape[0]
     block = 512
     for lo in range(0, inner, block):
         for i in range(p):
             x = a[i, lo : lo + block]  # a slice: loops from 0 are the ones the compiler makes wide
-            j = 0
+            j = i if upper else 0
             while j + 4 <= q:
                 y0 = b[j, lo : lo + block]
                 y1 = b[j + 1, lo : lo + block]
@@ -173,56 +175,10 @@ def vecmat_into(a: Words, b: Words, out: Words) -> None:
             out[j] += x * row[j]
 
 
-@nb.njit([nb.void(_R, _R, _R)], cache=True, nogil=True)
-def upper_dots_into(a: Words, b: Words, out: Words) -> None:
-    """out[i, j] += a[i] . b[j] for i <= j, of contiguous a, b (p, l): what a symmetric result needs."""
-    p, inner = a.shape
-    block = 512
-    for lo in range(0, inner, block):
-        for i in range(p):
-            x = a[i, lo : lo + block]
-            j = i
-            while j + 8 <= p:
-                y0 = b[j, lo : lo + block]
-                y1 = b[j + 1, lo : lo + block]
-                y2 = b[j + 2, lo : lo + block]
-                y3 = b[j + 3, lo : lo + block]
-                y4 = b[j + 4, lo : lo + block]
-                y5 = b[j + 5, lo : lo + block]
-                y6 = b[j + 6, lo : lo + block]
-                y7 = b[j + 7, lo : lo + block]
-                t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = np.uint64(0)
-                for k in range(x.size):
-                    t0 += x[k] * y0[k]
-                    t1 += x[k] * y1[k]
-                    t2 += x[k] * y2[k]
-                    t3 += x[k] * y3[k]
-                    t4 += x[k] * y4[k]
-                    t5 += x[k] * y5[k]
-                    t6 += x[k] * y6[k]
-                    t7 += x[k] * y7[k]
-                out[i, j] += t0
-                out[i, j + 1] += t1
-                out[i, j + 2] += t2
-                out[i, j + 3] += t3
-                out[i, j + 4] += t4
-                out[i, j + 5] += t5
-                out[i, j + 6] += t6
-                out[i, j + 7] += t7
-                j += 8
-            while j < p:
-                y0 = b[j, lo : lo + block]
-                t0 = np.uint64(0)
-                for k in range(x.size):
-                    t0 += x[k] * y0[k]
-                out[i, j] += t0
-                j += 1
-
-
 def upper_dots(a: Words, b: Words) -> Words:
     """The upper triangle of a @ b.T (p, p), of a and b (p, l); zeros below it."""
     out = np.zeros((a.shape[0], a.shape[0]), np.uint64)
-    upper_dots_into(np.ascontiguousarray(a), np.ascontiguousarray(b), out)
+    dots_into(np.ascontiguousarray(a), np.ascontiguousarray(b), out, True)
     return out
 
 
