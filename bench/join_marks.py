@@ -7,8 +7,7 @@ from typing import Any
 
 from bench.group_by import measure as measure_groups
 from bench.join import measure as measure_joins
-from bench.machine import describe
-from bench.marks import HEAD, Mark, put
+from bench.marks import Mark, put, table
 
 __all__ = ["MARKS", "lines", "run", "write"]
 
@@ -49,16 +48,17 @@ def run(repeats: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
 
 def lines(figures: list[dict[str, Any]]) -> Iterator[str]:
     """The table, in Markdown."""
-    yield f"Processes on loopback over TLS 1.3, m = 3 unless said otherwise. {describe()}."
-    yield "Medians; `python -m bench join --write` makes this table."
-    yield from HEAD
-    for mark in MARKS:
-        found = next(f for f in figures if f["op"] == mark.op and f["size"] == mark.size)[mark.figure]
-        yield mark.line(None if found is None else found * mark.scale)
+    where = "Processes on loopback over TLS 1.3, m = 3 unless said otherwise"
+    return table(where, "join", ((mark, _found(mark, figures)) for mark in MARKS))
+
+
+def _found(mark: Mark, figures: list[dict[str, Any]]) -> float | None:
+    found = next(f for f in figures if f["op"] == mark.op and f["size"] == mark.size)[mark.figure]
+    return None if found is None else float(found) * mark.scale
 
 
 def write(figures: list[dict[str, Any]]) -> str:
     """Put the table between the README's markers; gives the table."""
-    table = "\n".join(lines(figures))
-    put(table, _BEGIN, _END)
-    return table
+    text = "\n".join(lines(figures))
+    put(text, _BEGIN, _END)
+    return text

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.learning import measure as measure_models
-from bench.machine import describe
-from bench.marks import HEAD, Mark, put
+from bench.marks import Mark, put, table
 from bench.trees import measure as measure_trees
 
 __all__ = ["MARKS", "lines", "run", "write"]
@@ -63,15 +62,12 @@ def _found(mark: Mark, figures: list[dict[str, Any]]) -> float:
 
 def lines(figures: list[dict[str, Any]]) -> Iterator[str]:
     """The table, in Markdown."""
-    yield f"Three processes on loopback over TLS 1.3. {describe()}."
-    yield "Medians; `python -m bench learning --write` makes this table."
-    yield from HEAD
-    for mark in MARKS:
-        yield mark.line(_found(mark, figures))
+    where = "Three processes on loopback over TLS 1.3"
+    return table(where, "learning", ((mark, _found(mark, figures)) for mark in MARKS))
 
 
 def write(figures: list[dict[str, Any]]) -> str:
     """Put the table between the README's markers; gives the table."""
-    table = "\n".join(lines(figures))
-    put(table, _BEGIN, _END)
-    return table
+    text = "\n".join(lines(figures))
+    put(text, _BEGIN, _END)
+    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,12 @@ from bench.machine import describe
 from bench.plot import draw
 from bench.primitives import measure
 
-__all__ = ["HEAD", "MARKS", "Mark", "lines", "put", "run", "write"]
+__all__ = ["MARKS", "Mark", "lines", "put", "run", "table", "write"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 _MILLION = 1 << 20
-HEAD = ("", "| | asked | reached | |", "|---|---:|---:|---|")
-"""Of a table of marks."""
+_HEAD = ("", "| | asked | reached | |", "|---|---:|---:|---|")
 
 
 def _number(value: float) -> str:
@@ -116,25 +115,31 @@ def _value(mark: Mark, figures: list[dict[str, Any]]) -> float:
 
 def lines(figures: list[dict[str, Any]]) -> Iterator[str]:
     """The table, in Markdown."""
-    yield f"Three processes on loopback over TLS 1.3, 2^20 elements unless said otherwise. {describe()}."
-    yield "Medians; `python -m bench marks --write` makes this table."
-    yield from HEAD
-    for mark in MARKS:
-        yield mark.line(_value(mark, figures))
+    where = "Three processes on loopback over TLS 1.3, 2^20 elements unless said otherwise"
+    return table(where, "marks", ((mark, _value(mark, figures)) for mark in MARKS))
 
 
-def put(table: str, begin: str, end: str, readme: Path = _ROOT / "README.md") -> None:
+def table(where: str, command: str, reached: Iterable[tuple[Mark, float | None]]) -> Iterator[str]:
+    """Marks and what was reached, in Markdown, measured by ``python -m bench command --write``."""
+    yield f"{where}. {describe()}."
+    yield f"Medians; `python -m bench {command} --write` makes this table."
+    yield from _HEAD
+    for mark, value in reached:
+        yield mark.line(value)
+
+
+def put(text: str, begin: str, end: str, readme: Path = _ROOT / "README.md") -> None:
     """Replace what stands between two markers of the README."""
     before, rest = readme.read_text().split(begin)
     after = rest.split(end)[1]
-    readme.write_text(f"{before}{begin}\n{table}\n{end}{after}")
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def write(figures: list[dict[str, Any]], readme: Path = _ROOT / "README.md") -> str:
     """Put the table between the README's markers; gives the table."""
-    table = "\n".join(lines(figures))
-    put(table, _BEGIN, _END, readme)
+    text = "\n".join(lines(figures))
+    put(text, _BEGIN, _END, readme)
     (_ROOT / "docs" / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     large = [f for f in figures if f["parties"] == 3 and f["baseline_ns_per_element"] is not None]
     draw(large, str(_ROOT / "docs" / "primitives.svg"), describe())
-    return table
+    return text
