@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,6 @@ from tests.mpc import programs
 from tests.scripts import ROOT, run_script
 
 INPUTS = [np.arange(5), np.arange(5)[::-1].copy(), None]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LocalCluster]:
-    with LocalCluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(shared: LocalCluster) -> LocalCluster:
-    """The module's cluster, started anew if the test before broke it."""
-    if not shared.processes:
-        shared.start()
-    return shared
 
 
 def works(cluster: LocalCluster) -> bool:

@@ -7,7 +7,6 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from mpc.line import Line
 from mpc.outcomes import ClusterBroken, RunTimedOut
 
 WAIT = 30.0
+CLUSTER = {"heartbeat": 0.05}
 
 
 async def doubles(party: Party, line: Line, mine: Any) -> tuple[Any, int]:
@@ -73,19 +73,6 @@ class Talk:
 
     def next(self) -> tuple[int, Any]:
         return self.heard.get(timeout=WAIT)
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LocalCluster]:
-    with LocalCluster(heartbeat=0.05) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(shared: LocalCluster) -> LocalCluster:
-    if not shared.processes:
-        shared.start()
-    return shared
 
 
 def works(cluster: LocalCluster) -> bool:

@@ -24,20 +24,8 @@ R = np.random.default_rng(3)
 X = np.rint(R.normal(0, 1, (80, 4)) * 65536) / 65536
 Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(np.int64)
 FOREST = RandomForestClassifier(5, max_depth=3, random_state=0).fit(X, Y)
+CLUSTER = {"heartbeat": 0.05}
 OPENED: dict[str, Any] = {"model_owner": 0, "owner": 1, "to": 2}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LocalCluster]:
-    with LocalCluster(heartbeat=0.05) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(shared: LocalCluster) -> LocalCluster:
-    if not shared.processes:
-        shared.start()
-    return shared
 
 
 @pytest.fixture
