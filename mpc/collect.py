@@ -122,6 +122,8 @@ class ParentRun:
         if kind == "waits":
             self.waits[i] = set(fields[0])
             return
+        if kind == "lost":
+            return  # the run of this worker says the same, and what became of it
         traffic, seconds, *failed = fields
         self.facts[i] = traffic, seconds
         if kind == "answer":

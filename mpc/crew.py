@@ -27,7 +27,7 @@ from mpc.launch import Launched, stop
 from mpc.outcomes import ClusterBroken
 from mpc.pipe import Frozen, Message
 
-__all__ = ["Crew", "sees_stops"]
+__all__ = ["Crew", "is_stopped", "sees_stops"]
 
 _LOOK = 0.2  # seconds between looks whether somebody was stopped
 _STUCK = 60.0  # seconds without a byte on a pipe that is half way through something
@@ -171,7 +171,7 @@ class Crew:
         for i, worker in enumerate(self.workers):
             if i in self.lost:
                 continue
-            if not _is_stopped(worker.process.pid):
+            if not is_stopped(worker.process.pid):
                 self._stopped.pop(i, None)
                 self._idle[i] = self._idle[i] + passed if worker.pipe.unsent or worker.pipe.midway else 0.0
                 if self._idle[i] > _STUCK:
@@ -204,7 +204,8 @@ class Crew:
         return PeerLost(i, f"the process of party {i} {how} {self.when}")
 
 
-def _is_stopped(pid: int) -> bool:
+def is_stopped(pid: int) -> bool:
+    """Is this child stopped by a signal? It stays to be waited for."""
     if not sees_stops():
         return False
     try:

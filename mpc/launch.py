@@ -1,4 +1,4 @@
-"""Starts and stops the worker processes of a LocalCluster."""
+"""Starts and stops worker processes: those of a LocalCluster all at once, those of a member's node one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mpc.certificates import Authority, fingerprint
 from mpc.pipe import ParentEnd
 from mpc.settings import Peer
 
-__all__ = ["Launched", "launch", "stop"]
+__all__ = ["Launched", "import_path", "launch", "start_worker", "stop"]
 
 # One process is one party is one core. The allocator keeps what was freed for the next array: fresh pages from the
 # system cost more than computing on them (2^16 words: 9.3 -> 2.2 ns an element, 2^20: 7.3 -> 3.3 in a loop of numpy
@@ -53,10 +53,9 @@ def launch(m: int, settings: dict[str, Any]) -> list[Launched]:
         Peer(i, "127.0.0.1", listeners[i].getsockname()[1], fingerprint(credentials[i].certificate)) for i in range(m)
     )
     workers: list[Launched] = []
-    path = [os.path.abspath(p) for p in sys.path]
     try:
         for i in range(m):
-            workers.append(_start(listeners[i], path))
+            workers.append(start_worker(listeners[i]))
         for i, worker in enumerate(workers):
             config = {
                 "index": i,
@@ -66,7 +65,7 @@ def launch(m: int, settings: dict[str, Any]) -> list[Launched]:
                 "authority": authority.certificate,
                 **settings,
             }
-            worker.pipe.put("setup", config, path)  # dead already: found out when it is waited for
+            worker.pipe.put("setup", config, import_path())  # dead already: found out when it is waited for
     except BaseException:
         stop(workers, 0.0)
         raise
@@ -76,12 +75,21 @@ def launch(m: int, settings: dict[str, Any]) -> list[Launched]:
     return workers
 
 
-def _start(listener: socket.socket, path: list[str]) -> Launched:
+def import_path() -> list[str]:
+    """Where this process finds modules: a worker is to find the same."""
+    return [os.path.abspath(p) for p in sys.path]
+
+
+def start_worker(listener: socket.socket) -> Launched:
+    """A worker that inherits this listening socket. It loads its modules, and waits to be told who it is.
+
+    What it waits for is ``pipe.put("setup", settings, import_path())``, settings of a NodeConfig but for the listener.
+    """
     ours, theirs = socket.socketpair()
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "mpc.worker", str(theirs.fileno()), str(listener.fileno())],
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(path)},
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(import_path())},
             stdin=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(), listener.fileno()),
         )

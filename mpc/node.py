@@ -51,6 +51,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         component_keys: 32 bytes for every set of m - t parties this one is in, by sorted tuple.
         pair_keys: 32 bytes for every peer.
         failure: the peer error that ended this node's usefulness, or None.
+        on_failure: called with that error when it happens, on the event loop.
     """
 
     def __init__(self, config: NodeConfig) -> None:
@@ -77,6 +78,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
         self.transport.on_error = self._run_failed
         self.transport.on_leaving = self._left
         self.transport.on_begin = self._begun
+        self.on_failure: Callable[[AccordError], None] = lambda error: None
         self._watchers: set[Callable[[AccordError], None]] = set()
         self._programs: set[asyncio.Task[Any]] = set()
         self.barriers = Barriers()
@@ -165,6 +167,7 @@ class MPyCNode(_mpyc.runtime.Runtime):
 
     def _failed(self, error: AccordError) -> None:
         _log.warning("party %d: %s", self.index, error)
+        self.on_failure(error)
 
     def _run_failed(self, error: AccordError) -> None:
         self.barriers.wake()

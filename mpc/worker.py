@@ -6,6 +6,7 @@ another over the same connections:
     parent -> worker   setup config path | run number (program, input) | cancel number | close
                        | open number (program, input), then said number (value) and ended number
     worker -> parent   ready | failed text (error) | report text | answer traffic seconds (value)
+                       | lost peer text, when a peer's connection ended and nothing can run any more
                        | error traffic seconds broken kind detail traceback waits (error)
                        | waits parties, when told to cancel | says (value), to who opened
 
@@ -70,6 +71,9 @@ class Worker:
             known = freeze(error if isinstance(error, AccordError) else None)
             self.pipe.send("failed", _text(error), bodies=[known])
             return
+        self.node.on_failure = self._peer_lost
+        if self.node.failure is not None:
+            self._peer_lost(self.node.failure)
         self.node.adopt()
         index, components, pairs = self.node.index, self.node.component_keys, self.node.pair_keys
         self.prss = Prss(index, components, pairs, secrets.token_bytes(32))
@@ -95,6 +99,9 @@ class Worker:
                 await asyncio.sleep(0)  # one that is cancelled before it began would answer nothing
                 running.cancel()
         await self.node.shutdown()
+
+    def _peer_lost(self, error: AccordError) -> None:
+        self.pipe.send("lost", getattr(error, "peer", -1), str(error))
 
     def escaped(self, error: SystemExit | KeyboardInterrupt) -> None:
         """A task or a callback of the program raised what ends an event loop: it ends this run only."""
@@ -210,7 +217,10 @@ def main() -> None:
     pipe = WorkerEnd(socket.socket(fileno=int(sys.argv[1])), lambda: os._exit(1))
     listener = socket.socket(fileno=int(sys.argv[2]))
     listener.setblocking(False)
-    settings, sys.path[:] = pipe.receive().fields
+    try:
+        settings, sys.path[:] = pipe.receive().fields
+    except EOFError:  # it was never needed
+        os._exit(0)
     config = NodeConfig(**settings, listener=listener)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)

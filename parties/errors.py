@@ -21,12 +21,14 @@ __all__ = [
     "IdentityExists",
     "IdentityMissing",
     "KeyInvalid",
+    "LaneInvalid",
     "NotAMember",
     "PassphraseNeeded",
     "PassphraseTooShort",
     "PassphraseWrong",
     "PeerRefused",
     "SignatureInvalid",
+    "WorkerLost",
     "WrongMember",
 ]
 
@@ -81,6 +83,14 @@ class CharterInvalid(UsageError):
 
 class CharterNotInForce(AccordError):
     """Somebody who must sign this charter has not, or it does not follow on the one in force."""
+
+
+class LaneInvalid(AccordError):
+    """A lane of the mesh that is not here, or that somebody described wrongly. It is made anew."""
+
+
+class WorkerLost(AccordError):
+    """A worker process of this node ended, was stopped, or lost its peers. The node itself goes on."""
 
 
 class PeerRefused(AccordError):

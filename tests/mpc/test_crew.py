@@ -141,7 +141,7 @@ def test_time_in_which_the_parent_did_not_look_does_not_count(
     """After Ctrl-Z and an hour the parent may be awake before its workers are."""
     crew = crew_of(SLEEPS, silence=1.0)
     os.kill(pid(crew, 0), signal.SIGSTOP)
-    while not module._is_stopped(pid(crew, 0)):
+    while not module.is_stopped(pid(crew, 0)):
         time.sleep(0.01)
     clock = Clock()
     crew._looked = clock.now

@@ -1,0 +1,225 @@
+"""Lanes: a node's part of the mesh. A lane is one warm worker at every compute member, all connected to each other.
+
+Jobs run at the same time in different lanes, one after another in one; a crash costs its lane only. A lane is made in
+two steps, which the coordinator asks for and in which nobody believes it:
+
+1. prepare: every node takes a worker that has loaded its modules, and offers where it listens, a new certificate, and
+   its contribution to the session's id.
+2. connect: every node gets all offers, makes sure that each certificate is one of that member's identity
+   (trust.peer_of), and lets its worker connect to those and no others. The session's id comes from everybody's
+   contribution, so no session is ever had twice.
+
+Source of the certificates: leaf.py. Keys of the session: mpc/agreement.py.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from mpc.certificates import Credentials
+from mpc.settings import Peer
+from parties.charter import Charter
+from parties.errors import LaneInvalid
+from parties.leaf import anchors
+from parties.trust import peer_of
+from parties.worker_process import WorkerProcess
+
+__all__ = ["Lane", "Lanes", "Offer", "free_listener"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a node offers for a lane.
+
+    Attributes:
+        port: where its worker listens, at the host of the member's address.
+        certificate: its worker's, DER.
+        contribution: 32 random bytes to the session's id.
+    """
+
+    port: int
+    certificate: bytes
+    contribution: bytes
+
+
+@dataclass
+class Lane:
+    """One lane as this node has it.
+
+    Attributes:
+        epoch: names this making of it.
+        worker: this node's.
+        credentials: of its worker.
+        offer: this node's.
+        ready: all workers are connected.
+        runs: how many began.
+    """
+
+    epoch: str
+    worker: WorkerProcess
+    credentials: Credentials
+    offer: Offer
+    ready: bool = False
+    runs: int = 0
+
+
+class Lanes:
+    """This node's lanes, and one more worker that stands by.
+
+    Args:
+        me: this member's fingerprint; it computes.
+        charter: gives the charter in force.
+        credentials: makes a certificate and its key for a worker.
+        listener: makes a listening socket.
+        settings: further settings of the workers' nodes (mpc.settings.NodeConfig).
+        clock: the time, UTC.
+        silence: seconds a worker may be stopped.
+    """
+
+    def __init__(
+        self,
+        me: str,
+        charter: Callable[[], Charter],
+        credentials: Callable[[], Credentials],
+        listener: Callable[[], socket.socket],
+        settings: dict[str, Any],
+        clock: Callable[[], datetime.datetime],
+        silence: float = 1.0,
+    ) -> None:
+        self._me = me
+        self._charter = charter
+        self._credentials = credentials
+        self._listener = listener
+        self._settings = settings
+        self._clock = clock
+        self._silence = silence
+        self._lanes: dict[int, Lane] = {}
+        self._spare: tuple[WorkerProcess, int] | None = None
+        self._nursery: trio.Nursery | None = None
+
+    def __repr__(self) -> str:
+        states = (f"{n} {'ready' if lane.ready else 'not ready'}" for n, lane in self._lanes.items())
+        return f"<lanes {', '.join(states)}>"
+
+    async def attend(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """The workers' lives: a task of the daemon. Cancelled, all end."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._stand_by()
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def prepare(self, number: int, epoch: str) -> Offer:
+        """Step 1, here. A lane of this number that was there before is ended."""
+        self.drop(number, "the lane is made anew")
+        if self._spare is None or self._spare[0].lost is not None:
+            self._stand_by()
+        assert self._spare is not None
+        (worker, port), self._spare = self._spare, None
+        credentials = self._credentials()
+        der = x509.load_pem_x509_certificate(credentials.certificate).public_bytes(Encoding.DER)
+        lane = Lane(epoch, worker, credentials, Offer(port, der, secrets.token_bytes(32)))
+        self._lanes[number] = lane
+        return lane.offer
+
+    async def connect(self, number: int, epoch: str, offers: Sequence[Offer]) -> None:
+        """Step 2, here; it returns when all are connected.
+
+        Args:
+            offers: of all compute members, by index.
+
+        Raises LaneInvalid, CertificateInvalid, WrongMember, NotAMember before anything is sent; WorkerLost, PeerMissing
+        and the like if the workers do not find each other.
+        """
+        lane, charter = self.lane(number, epoch), self._charter()
+        compute = charter.compute
+        index = next(i for i, member in enumerate(compute) if member.fingerprint == self._me)
+        if len(offers) != len(compute) or offers[index] != lane.offer:
+            raise LaneInvalid(f"lane {number}: the offers are not those of the {len(compute)} compute members")
+        now = self._clock()
+        for i, (member, offer) in enumerate(zip(compute, offers, strict=True)):
+            if i != index:
+                peer_of(offer.certificate, charter, self._me, now, member.fingerprint)
+        roster = tuple(
+            Peer(i, host_of(member.address or ""), offer.port, hashlib.sha256(offer.certificate).hexdigest())
+            for i, (member, offer) in enumerate(zip(compute, offers, strict=True))
+        )
+        try:
+            await lane.worker.connect(
+                {
+                    **self._settings,
+                    "index": index,
+                    "roster": roster,
+                    "certificate": lane.credentials.certificate,
+                    "key": lane.credentials.key,
+                    "authority": anchors(member.key for member in compute if member.fingerprint != self._me),
+                    "threshold": charter.threshold,
+                    "session": session_of(charter.digest, number, epoch, offers),
+                }
+            )
+        except BaseException:
+            lane.worker.end("the lane was not made")
+            raise
+        lane.ready = True
+        if self._spare is None:  # not sooner: it would have taken the cores from those that are waited for
+            self._stand_by()
+
+    def lane(self, number: int, epoch: str) -> Lane:
+        """This making of this lane, or LaneInvalid."""
+        lane = self._lanes.get(number)
+        if lane is None or lane.epoch != epoch or lane.worker.lost is not None:
+            raise LaneInvalid(f"lane {number} of {epoch[:8]}... is not here (any more): it has to be made anew")
+        return lane
+
+    def drop(self, number: int, why: str) -> None:
+        """End a lane here, and so everywhere: the other workers lose their peer."""
+        lane = self._lanes.pop(number, None)
+        if lane is not None:
+            lane.worker.end(why)
+
+    def _stand_by(self) -> None:
+        assert self._nursery is not None
+        listener = self._listener()
+        port = listener.getsockname()[1]
+        worker = WorkerProcess(listener, self._silence)
+        self._nursery.start_soon(worker.attend)
+        self._spare = worker, port
+
+
+def session_of(digest: str, number: int, epoch: str, offers: Sequence[Offer]) -> bytes:
+    """32 bytes for the session: everything that makes it one, under SHA-256."""
+    said = hashlib.sha256(b"accord lane 1\0")
+    for part in (digest.encode(), str(number).encode(), epoch.encode()):
+        said.update(len(part).to_bytes(4, "big") + part)
+    for offer in offers:
+        said.update(offer.port.to_bytes(2, "big") + hashlib.sha256(offer.certificate).digest() + offer.contribution)
+    return said.digest()
+
+
+def host_of(address: str) -> str:
+    """The host in host:port or [v6]:port."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def free_listener(bind: str, ports: Sequence[int]) -> socket.socket:
+    """A socket listening at the first port that is free; port 0 is any. LaneInvalid if none is."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    for port in ports:
+        try:
+            return socket.create_server((bind, port), family=family, backlog=128)
+        except OSError:
+            continue
+    raise LaneInvalid(
+        f"none of the ports {ports[0]} to {ports[-1]} at {bind or 'any address'} is free for a worker: give "
+        "`worker_ports` in node.toml more of them, two for each lane"
+    )
