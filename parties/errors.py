@@ -9,6 +9,7 @@ from __future__ import annotations
 from mpc.errors import AccordError, UsageError
 
 __all__ = [
+    "BallotInvalid",
     "CertificateInvalid",
     "CharterInvalid",
     "CharterNotInForce",
@@ -20,14 +21,21 @@ __all__ = [
     "IdentityDamaged",
     "IdentityExists",
     "IdentityMissing",
+    "IllegalStep",
+    "JobConflict",
+    "JobInvalid",
+    "JobRefused",
+    "JobUnknown",
     "KeyInvalid",
     "LaneInvalid",
     "NotAMember",
+    "NotReleased",
     "PassphraseNeeded",
     "PassphraseTooShort",
     "PassphraseWrong",
     "PeerRefused",
     "SignatureInvalid",
+    "StoreFailed",
     "WorkerLost",
     "WrongMember",
 ]
@@ -115,3 +123,38 @@ class CharterOutdated(PeerRefused):
 
 class CharterUnknown(PeerRefused):
     """The peer goes by a charter that was never in force here: a newer one, another consortium's, or a changed one."""
+
+
+class JobInvalid(UsageError):
+    """A job that breaks a rule of form, whoever the members are; the text names the field."""
+
+
+class JobRefused(AccordError):
+    """A job in good form that this charter does not allow, or not at this time. Nothing was kept, nothing was sent."""
+
+
+class JobConflict(AccordError):
+    """Another job has this id already: a client used one key for two different requests."""
+
+
+class JobUnknown(AccordError):
+    """There is no job with this id here."""
+
+
+class IllegalStep(AccordError):
+    """An event that must not happen to a job in its state. The job is as it was."""
+
+
+class NotReleased(AccordError):
+    """A share or an answer of a job was asked for, and the job was not released, or what it left was purged."""
+
+
+class BallotInvalid(AccordError):
+    """A ballot no honest member casts. You do not get it for one that comes late: that is answered with a Nack."""
+
+
+class StoreFailed(AccordError):
+    """The disk, or the file on it, did not keep a change. The text names the file, and the way out.
+
+    If it says so, the change may or may not be found when the file is opened the next time; else it was undone.
+    """

@@ -1,0 +1,183 @@
+"""A node's shares of sealed answers, and the answers it received, encrypted on its disk; and who still waits for some.
+
+AES-256-GCM under a key of the node's, each bound to its job and to what it is, so that none can be put in another's
+place. A share is given out only of a job that is RELEASED on this disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from parties.errors import JobUnknown, NotReleased, StoreFailed
+from parties.job_records import VERSION
+from parties.session import State
+from parties.sqlite_file import SqliteFile
+
+__all__ = ["AnswerStore"]
+
+_SHARE, _ANSWER, _PART = "share", "answer", "part "
+_PROOF = "accord job store 1"
+
+
+class AnswerStore:
+    """The part of a job_store.JobStore that holds secrets. Same file, same manners, same errors.
+
+    Args:
+        file: with job_records.SCHEMA.
+        key: 32 bytes. StoreFailed if the file was written under another one.
+    """
+
+    def __init__(self, file: SqliteFile, key: bytes) -> None:
+        self._file = file
+        self._sealing = AESGCM(key)
+        with file.transaction():
+            owner = file.one("SELECT version, proof FROM owner")
+            if owner is None:
+                owner = (VERSION, self._sealed(_PROOF, b""))
+                file.change("INSERT INTO owner VALUES (?, ?)", *owner)
+        if owner[0] != VERSION:
+            raise StoreFailed(f"{file.path} is a store of version {owner[0]}, and this program's is {VERSION}")
+        try:
+            self._sealing.decrypt(owner[1][:12], owner[1][12:], _PROOF.encode())
+        except InvalidTag:
+            raise StoreFailed(
+                f"{file.path} was written under another identity's key; give each member its own directory"
+            ) from None
+
+    # -- within a step of job_store.JobStore ---------------------------------------------------
+
+    def put_share(self, job_id: str, share: bytes) -> None:
+        """This node's share, within a transaction."""
+        self._put(job_id, _SHARE, share)
+
+    def drop(self, job_id: str) -> None:
+        """All that is sealed of a job, within a transaction."""
+        self._file.change("DELETE FROM sealed WHERE id = ?", job_id)
+
+    def owe(self, job_id: str, results: Iterable[str]) -> None:
+        """From now on these members wait for this node's share, if it has one; within a transaction."""
+        if self._content(job_id, _SHARE) is not None:
+            for member in results:
+                self._file.change("INSERT OR IGNORE INTO delivery VALUES (?, ?, NULL)", job_id, member)
+
+    # -- a compute member's share --------------------------------------------------------------
+
+    def share(self, job_id: str) -> bytes:
+        """This node's share of the sealed answer. NotReleased unless the job is, or if it was purged or is none."""
+        self._check_released(job_id)
+        share = self._get(job_id, _SHARE)
+        if share is None:
+            raise NotReleased(f"job {job_id}: this node has no share of it, or purged it when all had received theirs")
+        return share
+
+    def delivered(self, job_id: str, member: str, now: float) -> None:
+        """This result member has kept this node's share."""
+        with self._file.transaction():
+            self._state(job_id)
+            self._file.change(
+                "UPDATE delivery SET time = ? WHERE id = ? AND member = ? AND time IS NULL", now, job_id, member
+            )
+
+    def undelivered(self) -> dict[str, list[str]]:
+        """Result members that do not have this node's share yet, by released job, the oldest job first."""
+        owed: dict[str, list[str]] = {}
+        for job_id, member in self._file.read(
+            "SELECT id, member FROM delivery JOIN job USING (id) WHERE time IS NULL ORDER BY number, member"
+        ):
+            owed.setdefault(job_id, []).append(member)
+        return owed
+
+    # -- a result member's answer --------------------------------------------------------------
+
+    def keep_part(self, job_id: str, member: str, share: bytes) -> None:
+        """The share that this compute member gave; one that is here stays. NotReleased unless the job is.
+
+        Once this returns the other one may be told that it is delivered. After the answer is kept, it changes nothing.
+        """
+        with self._file.transaction():
+            self._check_released(job_id)
+            if self._content(job_id, _ANSWER) is None and self._content(job_id, _PART + member) is None:
+                self._put(job_id, _PART + member, share)
+
+    def parts(self, job_id: str) -> dict[str, bytes]:
+        """Shares that were given, by compute member; none any more once the answer is kept."""
+        self._state(job_id)
+        rows = self._file.read("SELECT what FROM sealed WHERE id = ? AND what LIKE 'part %' ORDER BY what", job_id)
+        return {what.removeprefix(_PART): self._get(job_id, what) or b"" for (what,) in rows}
+
+    def keep_answer(self, job_id: str, answer: bytes) -> None:
+        """The answer, rebuilt from the parts, which are deleted. NotReleased unless the job is."""
+        with self._file.transaction():
+            self._check_released(job_id)
+            self._file.change("DELETE FROM sealed WHERE id = ? AND what LIKE 'part %'", job_id)
+            self._put(job_id, _ANSWER, answer)
+
+    def answer(self, job_id: str) -> bytes | None:
+        """The answer; None if the job is released and it is not here yet. NotReleased if it is not, or was purged."""
+        self._check_released(job_id)
+        if self._file.read("SELECT 1 FROM job WHERE id = ? AND purged = 1", job_id):
+            raise NotReleased(f"job {job_id}: its answer was purged; its history stays")
+        return self._get(job_id, _ANSWER)
+
+    def purge(self, before: float) -> int:
+        """Delete shares and answers of jobs that ended before this Unix time; gives of how many.
+
+        Kept are a share somebody still waits for, and parts of an answer that is not rebuilt. History, signatures and
+        what was promised stay for ever. What was deleted is overwritten in the file.
+        """
+        old = (
+            "state IN ('RELEASED', 'ABORTED') AND changed < ? "
+            "AND EXISTS (SELECT 1 FROM sealed WHERE sealed.id = job.id) "
+            "AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = job.id AND time IS NULL) "
+            "AND NOT EXISTS (SELECT 1 FROM sealed WHERE sealed.id = job.id AND what LIKE 'part %')"
+        )
+        with self._file.transaction():
+            purged = [job_id for (job_id,) in self._file.read(f"SELECT id FROM job WHERE {old}", before)]
+            for job_id in purged:
+                self.drop(job_id)
+                self._file.change("UPDATE job SET purged = 1 WHERE id = ?", job_id)
+        self._file.forget()
+        return len(purged)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _state(self, job_id: str) -> State:
+        row = self._file.one("SELECT state FROM job WHERE id = ?", job_id)
+        if row is None:
+            raise JobUnknown(f"there is no job {job_id[:32]!r} at this node")
+        return State(row[0])
+
+    def _check_released(self, job_id: str) -> None:
+        state = self._state(job_id)
+        if state is not State.RELEASED:
+            raise NotReleased(f"job {job_id} is {state.value} at this node: only a released one gives an answer")
+
+    def _put(self, job_id: str, what: str, content: bytes) -> None:
+        sealed = self._sealed(_place(job_id, what), content)
+        self._file.change("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?)", job_id, what, sealed)
+        self._file.change("UPDATE job SET purged = 0 WHERE id = ? AND purged = 1", job_id)
+
+    def _sealed(self, place: str, content: bytes) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._sealing.encrypt(nonce, content, place.encode())
+
+    def _content(self, job_id: str, what: str) -> bytes | None:
+        row = self._file.one("SELECT content FROM sealed WHERE id = ? AND what = ?", job_id, what)
+        return None if row is None else row[0]
+
+    def _get(self, job_id: str, what: str) -> bytes | None:
+        content = self._content(job_id, what)
+        if content is None:
+            return None
+        try:
+            return self._sealing.decrypt(content[:12], content[12:], _place(job_id, what).encode())
+        except (InvalidTag, ValueError):
+            raise StoreFailed(f"{self._file.path}: the {what} of job {job_id} was changed on the disk") from None
+
+
+def _place(job_id: str, what: str) -> str:
+    return f"accord job {job_id} {what}"

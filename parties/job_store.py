@@ -1,0 +1,278 @@
+"""A node's jobs on its disk: where each is, who signed what, what was promised, and this node's share of its answer.
+
+Every change is one transaction, on the disk before the call returns: what a node says to others it has kept. Calls
+block: from trio or asyncio, make them in a thread. Time is an argument, Unix time in seconds. What is secret, shares
+and answers, is in ``answers`` (answer_store.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import WrongType
+from parties.answer_store import AnswerStore
+from parties.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
+from parties.errors import BallotInvalid, JobConflict, JobUnknown
+from parties.job import Job
+from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
+from parties.session import Event, Standing, State, step
+from parties.sqlite_file import SqliteFile
+
+__all__ = ["JobStore"]
+
+_ACCEPTANCE, _VOTE = "acceptance", "vote"
+_MOST_CAUSE = 500  # characters
+
+
+class JobStore:
+    """The jobs of one node, in a file that one process has open at a time. Use it in a ``with``, or close it.
+
+    Args:
+        path: the file; made with mode 0600 if it does not exist.
+        key: 32 bytes; store_key.store_key(identity, "jobs").
+
+    Attributes:
+        answers: shares and answers of these jobs.
+
+    Every method raises StoreFailed where the disk fails (sqlite_file.py: whether the store can still be used), and
+    JobUnknown for a job that is not here. Raises WrongType for a key that is not 32 bytes, StoreFailed for another key.
+    """
+
+    def __init__(self, path: str | Path, key: bytes) -> None:
+        _check_key(key)
+        self._file = SqliteFile(path, SCHEMA)
+        try:
+            self.answers = AnswerStore(self._file, key)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> JobStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<JobStore {self._file.path}>"
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    # -- jobs ----------------------------------------------------------------------------------
+
+    def add(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
+        """Keep a job as PROPOSED, with its proposer's signature, both checked; ``computes``: whether this member does.
+
+        The very same job again gives what is kept. JobConflict if another one has its id.
+        """
+        return self._add(job, proposal, computes, now, Job.__eq__)
+
+    def submit(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
+        """:meth:`add` for this node's own people: a request that is here already, made at another time, gives that one.
+
+        So a client that got no answer asks again, under its key. JobConflict if it asks for something else.
+        """
+        return self._add(job, proposal, computes, now, Job.asks_the_same)
+
+    def find(self, job_id: str) -> JobRecord | None:
+        """The job, if it is here."""
+        row = self._file.one(f"SELECT {COLUMNS} FROM job WHERE id = ?", job_id)
+        return None if row is None else read_record(row)
+
+    def get(self, job_id: str) -> JobRecord:
+        """The job."""
+        kept = self.find(job_id)
+        if kept is None:
+            raise JobUnknown(f"there is no job {job_id[:32]!r} at this node")
+        return kept
+
+    def jobs(self, limit: int = 100, before: int | None = None) -> list[JobRecord]:
+        """The newest first, at most ``limit``; with ``before`` those with a lower number: the next page."""
+        top = 1 << 62 if before is None else before
+        return self._records("WHERE number < ? ORDER BY number DESC LIMIT ?", top, limit)
+
+    def open_jobs(self) -> list[JobRecord]:
+        """Those not yet RELEASED or ABORTED, the oldest first: what a node that starts goes through."""
+        return self._records("WHERE state NOT IN ('RELEASED', 'ABORTED') ORDER BY number")
+
+    def history(self, job_id: str) -> list[Change]:
+        """All steps, the first first."""
+        self.get(job_id)
+        rows = self._file.read("SELECT time, event, state, cause FROM change WHERE id = ? ORDER BY rowid", job_id)
+        return [Change(t, Event(event) if event else None, State(state), cause) for t, event, state, cause in rows]
+
+    def step(
+        self,
+        job_id: str,
+        event: Event,
+        cause: str,
+        now: float,
+        *,
+        acceptances: Mapping[str, bytes] | None = None,
+        votes: Mapping[str, bytes] | None = None,
+        share: bytes | None = None,
+    ) -> Standing:
+        """An event happens to a job: session.step, and what comes with it, in one transaction.
+
+        Args:
+            cause: in words for people, without anything secret; cut at 500 characters.
+            acceptances: checked ones to keep, by member; this node's own with ACCEPT, all with RESERVE.
+            votes: checked ones to keep, by member; this node's own with READY, which needs it.
+            share: this node's share of the sealed answer; it belongs to READY, which needs it.
+
+        Raises session's IllegalStep, and nothing is changed. The share of a job that is aborted is deleted.
+        """
+        if (event is Event.READY) != (share is not None) or (event is Event.READY and not votes):
+            raise WrongType("READY comes with this node's share and vote, and nothing else comes with a share")
+        with self._file.transaction():
+            before = self.get(job_id).standing
+            after = step(before, event)
+            if after == before:
+                return after
+            cause = cause[:_MOST_CAUSE]
+            self._file.change(
+                "UPDATE job SET state = ?, voted = ?, changed = ?, cause = ? WHERE id = ?",
+                after.state.value, after.voted, now, cause, job_id,
+            )  # fmt: skip
+            self._file.change(
+                "INSERT INTO change VALUES (?, ?, ?, ?, ?)", job_id, now, event.value, after.state.value, cause
+            )
+            self._sign(job_id, _ACCEPTANCE, acceptances)
+            self._sign(job_id, _VOTE, votes)
+            if share is not None:
+                self.answers.put_share(job_id, share)
+            if after.state is State.ABORTED:
+                self.answers.drop(job_id)
+            if after.state is State.RELEASED:
+                self.answers.owe(job_id, self.get(job_id).job.results)
+        return after
+
+    # -- signatures and facts ------------------------------------------------------------------
+
+    def keep_acceptances(self, job_id: str, signatures: Mapping[str, bytes]) -> None:
+        """Checked acceptances, by member; one that is here stays."""
+        with self._file.transaction():
+            self.get(job_id)
+            self._sign(job_id, _ACCEPTANCE, signatures)
+
+    def acceptances(self, job_id: str) -> dict[str, bytes]:
+        """Those kept, by member."""
+        return self._signatures(job_id, _ACCEPTANCE)
+
+    def keep_votes(self, job_id: str, signatures: Mapping[str, bytes]) -> None:
+        """Checked votes, by member; one that is here stays."""
+        with self._file.transaction():
+            self.get(job_id)
+            self._sign(job_id, _VOTE, signatures)
+
+    def votes(self, job_id: str) -> dict[str, bytes]:
+        """Those kept, by member: what is shown with the value release."""
+        return self._signatures(job_id, _VOTE)
+
+    def keep_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
+        """What a run took, rounds and bytes say: JSON values by name, in the clear. The same name again replaces it."""
+        with self._file.transaction():
+            self.get(job_id)
+            for name, value in facts.items():
+                self._file.change("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", job_id, name, json.dumps(value))
+
+    def facts(self, job_id: str) -> dict[str, Any]:
+        """Those kept, by name."""
+        rows = self._file.read("SELECT name, value FROM fact WHERE id = ? ORDER BY name", job_id)
+        return {name: json.loads(value) for name, value in rows}
+
+    # -- the decision --------------------------------------------------------------------------
+
+    def acceptor(self, job_id: str) -> Acceptor:
+        """What this node promised and accepted."""
+        self.get(job_id)
+        return self._acceptor(job_id)
+
+    def prepare(self, job_id: str, ballot: Ballot) -> Promise | Nack:
+        """decision.Acceptor.prepare; what it promises is on the disk. Raises BallotInvalid."""
+        with self._file.transaction():
+            self.get(job_id)
+            before = self._acceptor(job_id)
+            after, answer = before.prepare(ballot)
+            self._keep_acceptor(job_id, before, after)
+        return answer
+
+    def accept(
+        self, job_id: str, ballot: Ballot, value: Value, votes: Mapping[str, bytes] | None = None
+    ) -> Accepted | Nack:
+        """decision.Acceptor.accept; what it accepts is on the disk, with the votes shown for it, which were checked.
+
+        Raises BallotInvalid, also for release where this node has not voted.
+        """
+        with self._file.transaction():
+            if value is Value.RELEASE and not self.get(job_id).standing.voted:
+                raise BallotInvalid(f"job {job_id}: release is proposed, but this node has not voted for it")
+            before = self._acceptor(job_id)
+            after, answer = before.accept(ballot, value)
+            self._keep_acceptor(job_id, before, after)
+            self._sign(job_id, _VOTE, votes)
+        return answer
+
+    def propose(self, job_id: str, me: int, m: int, wish: Value, above: Ballot | None = None) -> Proposal:
+        """decision.begin for this node, compute member ``me`` of ``m``: its own promise is on the disk.
+
+        Raises BallotInvalid if it wishes release and not all m votes are kept here.
+        """
+        with self._file.transaction():
+            self.get(job_id)
+            if wish is Value.RELEASE and len(self.votes(job_id)) != m:
+                raise BallotInvalid(f"job {job_id}: release needs the votes of all {m} compute members")
+            before = self._acceptor(job_id)
+            after, proposal = begin(before, me, m, wish, above)
+            self._keep_acceptor(job_id, before, after)
+        return proposal
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _add(
+        self, job: Job, proposal: bytes, computes: bool, now: float, same: Callable[[Job, Job], bool]
+    ) -> JobRecord:
+        with self._file.transaction():
+            kept = self.find(job.id)
+            if kept is None:
+                values = (job.id, job.canonical, proposal, State.PROPOSED.value, computes, now, now, "proposed")
+                self._file.change(
+                    "INSERT INTO job (id, canonical, proposal, state, computes, voted, added, changed, cause) "
+                    "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+                    *values,
+                )
+                self._file.change("INSERT INTO change VALUES (?, ?, '', ?, ?)", job.id, now, values[3], values[7])
+                kept = self.get(job.id)
+        if not same(kept.job, job):
+            raise JobConflict(f"job {job.id}: another job has this id here: submit under another key")
+        return kept
+
+    def _records(self, which: str, *values: Any) -> list[JobRecord]:
+        return [read_record(row) for row in self._file.read(f"SELECT {COLUMNS} FROM job {which}", *values)]
+
+    def _sign(self, job_id: str, what: str, signatures: Mapping[str, bytes] | None) -> None:
+        for member, signature in (signatures or {}).items():
+            self._file.change("INSERT OR IGNORE INTO signature VALUES (?, ?, ?, ?)", job_id, what, member, signature)
+
+    def _signatures(self, job_id: str, what: str) -> dict[str, bytes]:
+        question = "SELECT member, signature FROM signature WHERE id = ? AND what = ? ORDER BY member"
+        return dict(self._file.read(question, job_id, what))
+
+    def _acceptor(self, job_id: str) -> Acceptor:
+        columns = "promised_round, promised_member, accepted_round, accepted_member, value"
+        return read_acceptor(self._file.one(f"SELECT {columns} FROM acceptor WHERE id = ?", job_id))
+
+    def _keep_acceptor(self, job_id: str, before: Acceptor, after: Acceptor) -> None:
+        if after != before:
+            values = write_acceptor(after)
+            self._file.change("INSERT OR REPLACE INTO acceptor VALUES (?, ?, ?, ?, ?, ?)", job_id, *values)
+
+
+def _check_key(key: Any) -> None:
+    if not isinstance(key, bytes) or len(key) != 32:
+        raise WrongType("the key of a store of jobs: 32 bytes")
