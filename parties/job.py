@@ -45,8 +45,8 @@ class Job:
         charter: digest of the charter it was made under.
         id: 32 hex digits, by :func:`job_id`.
         kind: names the program: 1 to 64 of a-z, 0-9, ``_ . -``, a letter first.
-        parameters: a JSON object, which is copied: texts, whole numbers of 64 bits, finite floats, true, false, null,
-            lists and objects, nested 32 deep at most. They are no secret among participants. Do not change it.
+        parameters: a JSON object, copied, its names sorted: texts, whole numbers of 64 bits, finite floats, true, false,
+            null, lists and objects, nested 32 deep at most. No secret among participants. Do not change it.
         tables: (member, table) pairs in the order the kind wants; none twice.
         results: names of the members that receive the answer, one or more; sorted, whatever order they are given in.
         proposer: fingerprint of the member whose node made it.
@@ -241,12 +241,12 @@ def _check_names(tables: Any, results: Any) -> None:
 
 
 def _copied(value: Any, where: str, depth: int) -> Any:
-    """The value in lists, dicts and plain types only, so that it is written and read back as it is."""
+    """The value in lists, dicts and plain types, names sorted: who made the job has it as those who read it do."""
     _check(depth <= _MOST_DEPTH, f"parameters: nested more than {_MOST_DEPTH} deep")
     if isinstance(value, Mapping):
         for key in value:
             _check(_is_text(key), f"{where}: names are texts, without halves of surrogate pairs")
-        return {key: _copied(item, f"{where}.{key[:40]}", depth + 1) for key, item in value.items()}
+        return {key: _copied(value[key], f"{where}.{key[:40]}", depth + 1) for key in sorted(value)}
     if isinstance(value, list | tuple):
         return [_copied(item, where, depth + 1) for item in value]
     if type(value) is int:
