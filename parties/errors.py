@@ -6,10 +6,15 @@ called. No message carries a secret, nor does a ``__cause__`` or ``__context__``
 
 from __future__ import annotations
 
+from typing import Any
+
 from mpc.errors import AccordError, UsageError
 
 __all__ = [
     "BallotInvalid",
+    "BodyTooLarge",
+    "BodyTooSlow",
+    "BootStale",
     "CertificateInvalid",
     "CharterInvalid",
     "CharterNotInForce",
@@ -28,12 +33,22 @@ __all__ = [
     "JobUnknown",
     "KeyInvalid",
     "LaneInvalid",
+    "MessageInvalid",
+    "MessageReplayed",
     "NotAMember",
+    "NotOneOfThePeople",
     "NotReleased",
     "PassphraseNeeded",
     "PassphraseTooShort",
     "PassphraseWrong",
+    "PeerAnswerInvalid",
+    "PeerCallFailed",
     "PeerRefused",
+    "PeerRefusedUs",
+    "PeerTimedOut",
+    "PeerUnproven",
+    "PeerUnreachable",
+    "RouteUnknown",
     "SignatureInvalid",
     "StoreFailed",
     "WorkerLost",
@@ -158,3 +173,81 @@ class StoreFailed(AccordError):
 
     If it says so, the change may or may not be found when the file is opened the next time; else it was undone.
     """
+
+
+class NotOneOfThePeople(PeerRefused):
+    """A good certificate, of an identity that is not among the people this node serves."""
+
+
+class MessageInvalid(PeerRefused):
+    """A message that does not have the form its route states: a field missing, unknown, of another type or too long."""
+
+
+class BodyTooLarge(MessageInvalid):
+    """A body of more bytes than its route takes. The rest of it was not read."""
+
+
+class BodyTooSlow(MessageInvalid):
+    """A body that did not come whole within the time allowed."""
+
+
+class RouteUnknown(MessageInvalid):
+    """There is no such path, or not with this method. You get it from a node of another release, too."""
+
+
+class BootStale(PeerRefused):
+    """The message is meant for an earlier start of the node: say hello, and send it anew."""
+
+
+class MessageReplayed(PeerRefused):
+    """The message was taken before, or is older than what is remembered: nothing is taken twice."""
+
+
+class PeerCallFailed(AccordError):
+    """A call of another node did not come to its answer. What the peer did of it is not known, unless it refused.
+
+    Attributes:
+        member: name of the member that was called.
+        text: what happened.
+    """
+
+    def __init__(self, member: str, text: str) -> None:
+        self.member = member
+        self.text = text
+        super().__init__(f"member {member}: {text}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.member, self.text)
+
+
+class PeerUnreachable(PeerCallFailed):
+    """No connection, no TLS handshake, or it broke before the answer: the node is down, or the network is."""
+
+
+class PeerTimedOut(PeerCallFailed):
+    """The peer is connected, or may be, and does not answer: it was stopped, is overloaded, or cut off."""
+
+
+class PeerUnproven(PeerCallFailed):
+    """What answered at the peer's address did not prove to be that member. Nothing was sent to it."""
+
+
+class PeerAnswerInvalid(PeerCallFailed):
+    """The peer's answer is too long, or not of the form agreed. Nothing of it was used."""
+
+
+class PeerRefusedUs(PeerCallFailed):
+    """The peer answered that it does not do this.
+
+    Attributes:
+        error: class name of the peer's error, such as ``CharterOutdated``; ``Handshake`` if TLS was refused.
+        reason: the peer's text. It is the peer's: show it, believe nothing of it.
+    """
+
+    def __init__(self, member: str, error: str, reason: str) -> None:
+        self.error = error
+        self.reason = reason
+        super().__init__(member, f"{error}: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.member, self.error, self.reason)

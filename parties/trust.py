@@ -7,7 +7,8 @@ signed it. What is not allowed by a clause here is refused.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -21,6 +22,7 @@ from parties.errors import (
     CharterOutdated,
     CharterUnknown,
     NotAMember,
+    NotOneOfThePeople,
     SignatureInvalid,
     WrongMember,
 )
@@ -30,7 +32,7 @@ from parties.signatures import CHARTER, Signatures
 
 __all__ = [
     "check_in_force", "check_signatures", "check_stated_charter", "check_succession", "is_in_force", "may_sign",
-    "missing_signers", "peer_of",
+    "missing_signers", "peer_of", "person_of",
 ]  # fmt: skip
 
 
@@ -197,36 +199,14 @@ def peer_of(
     Raises CertificateInvalid for 1, 3, 4, 5. All but 7 hold after a handshake with leaf.contexts; they are checked
     again so that no setting of TLS decides alone who is believed.
     """
-    if certificate is None:
-        raise CertificateInvalid("the peer showed no certificate")
-    try:
-        leaf = x509.load_der_x509_certificate(certificate)
-        if leaf.signature_algorithm_oid != SignatureAlgorithmOID.ED25519 or not certificate.endswith(
-            b"\x03\x41\0" + leaf.signature  # the one way to write these 512 bits
-        ):
-            raise ValueError
-        constraints = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value
-        issuer, body, signature = leaf.issuer.public_bytes(), leaf.tbs_certificate_bytes, leaf.signature
-        begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-    except Exception:  # a foreign parser, given a stranger's bytes: whatever it raises, it is no certificate
-        raise CertificateInvalid("the peer showed no certificate of an Accord node") from None
-    member = next((member for member in charter.members if signer_name(member.key).public_bytes() == issuer), None)
+    shown = _read(certificate)
+    member = next((one for one in charter.members if signer_name(one.key).public_bytes() == shown.issuer), None)
     if member is None:
         raise NotAMember(
             f"the peer is no member by version {charter.version} of the charter: a stranger, a former member, or one "
             "that a newer version names"
         )
-    try:
-        Ed25519PublicKey.from_public_bytes(member.key).verify(signature, body)
-    except InvalidSignature:
-        raise CertificateInvalid(f"a certificate in the name of member {member.name}, not signed by it") from None
-    if constraints.ca:
-        raise CertificateInvalid(f"member {member.name} showed a certificate that signs others, not a connection's")
-    if not begin <= now <= end:
-        raise CertificateInvalid(
-            f"member {member.name}'s certificate is good from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, "
-            f"and here it is {now:%Y-%m-%d %H:%M}: a clock is wrong, or its node renews nothing"
-        )
+    _check(shown, member.key, f"member {member.name}", now)
     if member.fingerprint == me:
         raise WrongMember(
             "the peer showed this member's own certificate: is an address in the charter this node's own?"
@@ -238,3 +218,75 @@ def peer_of(
             "addresses or keys swapped in the charter?"
         )
     return member
+
+
+def person_of(certificate: bytes | None, people: Mapping[str, bytes], now: datetime.datetime) -> str:
+    """Which of the people this node serves is at the other end of a TLS connection, after its handshake: the name.
+
+    Args:
+        certificate: see peer_of.
+        people: public keys by name, from this node's own settings.
+        now: the time, UTC.
+
+    1. As clause 1 of peer_of.
+    2. The signer it names is one of the people.                             (else NotOneOfThePeople)
+    3. to 5. As those of peer_of.
+    """
+    shown = _read(certificate)
+    name = next((one for one, key in people.items() if signer_name(key).public_bytes() == shown.issuer), None)
+    if name is None:
+        raise NotOneOfThePeople(
+            "the caller is not among the people this node serves: add the key that `accord fingerprint` prints to "
+            "[people] in node.toml"
+        )
+    _check(shown, people[name], name, now)
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a certificate says, before anything of it is believed."""
+
+    issuer: bytes
+    body: bytes
+    signature: bytes
+    signs_others: bool
+    begin: datetime.datetime
+    end: datetime.datetime
+
+
+def _read(certificate: bytes | None) -> _Shown:
+    """Clause 1."""
+    if certificate is None:
+        raise CertificateInvalid("the peer showed no certificate")
+    try:
+        leaf = x509.load_der_x509_certificate(certificate)
+        if leaf.signature_algorithm_oid != SignatureAlgorithmOID.ED25519 or not certificate.endswith(
+            b"\x03\x41\0" + leaf.signature  # the one way to write these 512 bits
+        ):
+            raise ValueError
+        return _Shown(
+            leaf.issuer.public_bytes(),
+            leaf.tbs_certificate_bytes,
+            leaf.signature,
+            leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca,
+            leaf.not_valid_before_utc,
+            leaf.not_valid_after_utc,
+        )
+    except Exception:  # a foreign parser, given a stranger's bytes: whatever it raises, it is no certificate
+        raise CertificateInvalid("the peer showed no certificate of an Accord node") from None
+
+
+def _check(shown: _Shown, key: bytes, who: str, now: datetime.datetime) -> None:
+    """Clauses 3 to 5."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(shown.signature, shown.body)
+    except InvalidSignature:
+        raise CertificateInvalid(f"a certificate in the name of {who}, not signed by it") from None
+    if shown.signs_others:
+        raise CertificateInvalid(f"{who} showed a certificate that signs others, not a connection's")
+    if not shown.begin <= now <= shown.end:
+        raise CertificateInvalid(
+            f"{who}'s certificate is good from {shown.begin:%Y-%m-%d %H:%M} to {shown.end:%Y-%m-%d %H:%M} UTC, "
+            f"and here it is {now:%Y-%m-%d %H:%M}: a clock is wrong, or its node renews nothing"
+        )

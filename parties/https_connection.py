@@ -1,0 +1,334 @@
+"""One TLS connection of https_server.py after its handshake: HTTP/1.1 by Hypercorn, bounded in bytes and in time.
+
+Hypercorn's H11Protocol and HTTPStream parse and write HTTP and speak ASGI. What stands between them and the socket is
+here and not Hypercorn's TCPServer, for five things that one lacks: the peer's certificate reaches the application; an
+idle connection is a deadline and not a task; a write to a peer that does not read ends; a body nobody reads blocks
+nothing; and no exception gets past the connection it came from.
+
+The application finds in ``scope["state"]``: ``caller`` (Caller), ``allowance`` (Allowance) and ``stopping`` (an event
+that is set when the server stops: end a stream then).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import h11
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+
+from parties.errors import BodyTooLarge, BodyTooSlow
+from parties.quiet_log import QuietLog, place_of
+
+__all__ = ["Allowance", "Caller", "Connection", "Limits"]
+
+_PIECE = 1 << 16
+_QUEUE = 4  # pieces of a body that wait for the application
+_LINGER = 1.0  # seconds a peer has to read an answer that came before its request was whole
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server bears. Times are seconds, sizes bytes.
+
+    Attributes:
+        handshake: for TLS, from the connection on.
+        idle: for a request's head, from the connection or the answer before on.
+        body: for a request's body.
+        write: for 64 KiB of an answer.
+        grace: for requests under way when the server stops.
+        head_bytes, headers: of a request's head.
+        body_bytes: of a body, where a route does not allow more.
+        handshakes, per_address: connections that have not shown a certificate yet, of all and of one address.
+        connections, per_caller: connections that have, of all and of one identity.
+    """
+
+    handshake: float = 5.0
+    idle: float = 75.0
+    body: float = 30.0
+    write: float = 30.0
+    grace: float = 5.0
+    head_bytes: int = 16 * 1024
+    headers: int = 64
+    body_bytes: int = 1 << 20
+    handshakes: int = 256
+    per_address: int = 64
+    connections: int = 512
+    per_caller: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end, after TLS and the server's ``admit``.
+
+    Attributes:
+        certificate: DER.
+        who: what ``admit`` gave: the fingerprint of its identity.
+        address: host and port.
+    """
+
+    certificate: bytes
+    who: str
+    address: tuple[str, int]
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How much of one request's body may come, and how long that may take. A route may change it before it reads."""
+
+    size: int
+    seconds: float
+
+
+class Connection:
+    """One connection, from after its handshake to its end.
+
+    Args:
+        app: an ASGI application.
+        stream: TLS, after the handshake.
+        caller: who is there.
+        limits: see Limits.
+        config, context: Hypercorn's.
+        stopping: set when the server stops.
+        log: for what goes wrong here.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        stream: trio.SSLStream[trio.SocketStream],
+        caller: Caller,
+        limits: Limits,
+        config: Config,
+        context: WorkerContext,
+        stopping: trio.Event,
+        log: QuietLog,
+    ) -> None:
+        self.caller = caller
+        self._stream = stream
+        self._limits = limits
+        self._log = log
+        self._state = ConnectionState({"caller": caller, "stopping": stopping})
+        self._scope = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._writing = trio.Lock()
+        self._gone = False
+        self._idle = True
+        self._requests = _Requests(self)
+        host, port = stream.transport_stream.socket.getsockname()[:2]
+        self._protocol = _Http1(
+            ASGIWrapper(app),
+            config,
+            context,
+            self._requests,
+            self._state,
+            True,
+            caller.address,
+            (host, port),
+            self._send,
+        )
+        self._protocol.limits = limits
+
+    async def run(self) -> None:
+        """Serve it until it ends. Raises nothing."""
+        with self._scope:
+            self._rest(True)
+            async with self._requests:
+                await self._read()
+                if self._reading.cancelled_caught and not self._gone:
+                    await self._linger()
+                self._gone = True
+
+    def close(self) -> None:
+        """End it now, whatever is under way."""
+        self._scope.cancel()
+
+    def finish(self) -> None:
+        """End it after the request under way, if there is one."""
+        if self._idle:
+            self._scope.cancel()
+
+    async def _read(self) -> None:
+        with self._reading:
+            data = b"begin"
+            while data:
+                try:
+                    data = bytes(await self._stream.receive_some(_PIECE))
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    data = b""
+                await self._tell(RawData(data))
+        await self._tell(Closed())
+
+    async def _tell(self, event: Event) -> None:
+        """Hand an event to the parser. Whatever a peer's bytes make it raise ends this connection alone."""
+        try:
+            await self._protocol.handle(event)
+        except Exception as error:
+            self._log.note("a request that could not be dealt with", place_of(error))
+            self._gone = True
+            self._scope.cancel()
+
+    async def _send(self, event: Event) -> None:
+        """What the protocol wants done."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Closed):
+            self._reading.cancel()
+        elif isinstance(event, Updated):
+            self._rest(event.idle)
+
+    def _rest(self, idle: bool) -> None:
+        self._idle = idle
+        self._scope.deadline = trio.current_time() + self._limits.idle if idle else math.inf
+
+    async def _write(self, data: bytes) -> None:
+        """Send it. Shielded, for half a TLS record would spoil the connection for whoever writes next."""
+        async with self._writing:
+            for at in range(0, len(data), _PIECE):
+                if self._gone:
+                    return
+                with trio.move_on_after(self._limits.write, shield=True) as scope:
+                    try:
+                        await self._stream.send_all(data[at : at + _PIECE])
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        self._gone = True
+                if scope.cancelled_caught:
+                    self._gone = True
+                if self._gone:
+                    self._reading.cancel()
+
+    async def _linger(self) -> None:
+        """Let the peer read the last answer before its unread bytes make the system break the connection."""
+        taken = 0
+        with trio.move_on_after(_LINGER):
+            try:
+                await self._stream.transport_stream.send_eof()
+                while taken < self._limits.body_bytes:
+                    data = await self._stream.transport_stream.receive_some(_PIECE)
+                    if not data:
+                        return
+                    taken += len(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+
+
+class _Http1(H11Protocol):
+    """Hypercorn's HTTP/1.1, without its ways to other protocols, and with a bound on whole heads too."""
+
+    limits: Limits
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Neither h2c nor HTTP/2 by prior knowledge."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+        if size > self.limits.head_bytes or len(request.headers) > self.limits.headers:
+            await self._send_error_response(431)
+            await self.send(Closed())
+        elif any(name == b"upgrade" for name, _ in request.headers):
+            await self._send_error_response(400)
+            await self.send(Closed())
+        else:
+            await super()._create_stream(request)
+
+
+class _Requests:
+    """Runs the application for each request of a connection. In Hypercorn's terms: the task group."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._manager = trio.open_nursery()
+
+    async def spawn_app(
+        self, app: Any, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[Any], Awaitable[None]]:
+        """Start it; gives the function that hands it what comes in, which never blocks once nobody takes it."""
+        to, of = trio.open_memory_channel[Any](_QUEUE)
+        limits = self._connection._limits
+        scope["state"]["allowance"] = Allowance(limits.body_bytes, limits.body)
+        body = _Body(of, scope["state"]["allowance"])
+        self._nursery.start_soon(self._run, app, scope, body, send)
+
+        async def put(event: Any) -> None:
+            if event["type"] == "http.disconnect":
+                to.close()
+                return
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # nobody reads it (any more)
+                await to.send(event)
+
+        return put
+
+    async def _run(self, app: Any, scope: Any, body: _Body, send: Callable[[Any], Awaitable[None]]) -> None:
+        connection = self._connection
+
+        async def answer(message: Any) -> None:
+            if connection._gone:
+                raise OSError("the peer is gone")
+            await send(message)
+
+        try:
+            with body.channel:
+                await app(scope, body.receive, answer, None, None)
+            await send(None)  # an application that answered nothing: Hypercorn answers 500
+        except Exception as error:
+            if not connection._gone:
+                connection._log.note("a request whose answer failed", place_of(error))
+            await connection._tell(Closed())
+            connection._reading.cancel()
+
+    def spawn(self, func: Callable[..., Any], *args: Any) -> None:
+        self._nursery.start_soon(func, *args)
+
+    async def __aenter__(self) -> _Requests:
+        self._nursery = await self._manager.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._manager.__aexit__(kind, error, trace)
+
+
+class _Body:
+    """A request's body as the application takes it, no more of it and no longer than allowed."""
+
+    def __init__(self, channel: trio.MemoryReceiveChannel[Any], allowance: Allowance) -> None:
+        self.channel = channel
+        self._allowance = allowance
+        self._end = math.inf
+        self._size = 0
+        self._pieces = 0
+        self._whole = False
+
+    async def receive(self) -> Any:
+        """ASGI's. BodyTooLarge (pieces of a few bytes too, for their number), BodyTooSlow."""
+        if self._whole:
+            return await self._next()
+        if not self._pieces:
+            self._end = trio.current_time() + self._allowance.seconds
+        with trio.move_on_at(self._end) as scope:
+            event = await self._next()
+            self._whole = not event.get("more_body")
+        if scope.cancelled_caught:
+            raise BodyTooSlow(f"the body was not whole within {self._allowance.seconds:g} s")
+        self._size += len(event.get("body", b""))
+        self._pieces += 1
+        if self._size > self._allowance.size or self._pieces > 64 + self._allowance.size // 256:
+            raise BodyTooLarge(f"the body has more than {self._allowance.size} bytes, or comes in crumbs")
+        return event
+
+    async def _next(self) -> Any:
+        try:
+            return await self.channel.receive()
+        except trio.EndOfChannel:
+            return {"type": "http.disconnect"}

@@ -1,0 +1,453 @@
+"""Every message between two members' nodes: its fields, their bounds, and what it is answered with. Pure.
+
+A message has a route (its ``path``), a body (the class), and an answer (``answers``). What does not fit to the letter
+is refused before anybody looks at it: no field too many, no type converted, every text and list bounded.
+
+    {"charter": digest, "job": id or "", "boot": of the receiver, "nonce": 1.., "body": {...}}
+
+Who sent it, the connection's certificate says (trust.peer_of), never the message.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from parties.envelope import LAST_NONCE
+from parties.errors import MessageInvalid
+
+__all__ = [
+    "MESSAGES",
+    "Abort",
+    "Accept",
+    "Acceptance",
+    "Accepted",
+    "Ballot",
+    "Beat",
+    "CharterAnswer",
+    "Connected",
+    "Decided",
+    "Done",
+    "Envelope",
+    "HelloAnswer",
+    "JobId",
+    "LaneConnect",
+    "LaneEntry",
+    "LanePrepare",
+    "Message",
+    "Piece",
+    "Prepare",
+    "Prepared",
+    "Problem",
+    "ProgressReport",
+    "Promise",
+    "Propose",
+    "Ready",
+    "Reserve",
+    "Run",
+    "StateAnswer",
+    "StateQuery",
+    "Strict",
+    "read_json",
+]  # fmt: skip
+
+_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+def _hex(digits: int) -> Any:
+    return StringConstraints(pattern=rf"^[0-9a-f]{{{digits}}}$", min_length=digits, max_length=digits)
+
+
+Boot = Annotated[str, _hex(32)]
+Digest = Annotated[str, _hex(64)]
+Fingerprint = Annotated[str, _hex(64)]
+JobId = Annotated[str, _hex(32)]
+Signature = Annotated[str, _hex(128)]
+Text = Annotated[str, StringConstraints(max_length=2000)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", min_length=1, max_length=64)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_.-]{0,62}[a-z0-9])?$", min_length=1, max_length=64)]
+Count = Annotated[int, Field(ge=0, le=LAST_NONCE)]
+Lane = Annotated[int, Field(ge=0, le=255)]
+Value = Literal["release", "abort"]
+State = Literal["PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", "RELEASED", "ABORTED"]
+Signatures = Annotated[dict[Fingerprint, Signature], Field(max_length=1000)]
+"""By the signer's fingerprint."""
+
+_MOST_JOB = 256 * 1024
+_MOST_CHARTER = 1 << 20
+
+
+class Strict(BaseModel):
+    """Nothing unknown, nothing converted, nothing changed afterwards; errors do not quote what was sent."""
+
+    model_config = _CONFIG
+
+
+S = TypeVar("S", bound=Strict)
+A = TypeVar("A", bound=Strict)
+
+
+class Problem(Strict):
+    """The answer to a message that is refused.
+
+    Attributes:
+        error: class name of the error.
+        text: what is wrong, and the way out.
+    """
+
+    error: Word
+    text: Text
+
+
+class Done(Strict):
+    """The message was taken, and there is nothing else to say."""
+
+
+class Message(Strict, Generic[A]):
+    """A body, to be sent in an envelope.
+
+    Attributes:
+        path: its route.
+        answers: what it is answered with.
+        about_job: whether the envelope names a job.
+        most: bytes of the whole envelope.
+    """
+
+    path: ClassVar[str]
+    answers: ClassVar[type[Strict]] = Done
+    about_job: ClassVar[bool] = True
+    most: ClassVar[int] = 16 * 1024
+
+
+B = TypeVar("B", bound=Strict)
+
+
+class Envelope(Strict, Generic[B]):
+    """What every message comes in.
+
+    Attributes:
+        charter: digest of the charter the sender goes by.
+        job: the job it is about; '' for none.
+        boot, nonce: see envelope.py.
+        body: the message.
+    """
+
+    charter: Digest
+    job: JobId | Literal[""]
+    boot: Boot
+    nonce: Annotated[int, Field(ge=1, le=LAST_NONCE)]
+    body: B
+
+
+# -- meeting: read only, without an envelope -----------------------------------------------------
+
+
+class HelloAnswer(Strict):
+    """Who is there.
+
+    Attributes:
+        boot: boot id of this start.
+        seen: the highest number had from the caller since.
+        charter, version: of the charter in force there.
+        release: of Accord.
+        time: Unix seconds by its clock.
+    """
+
+    boot: Boot
+    seen: Count
+    charter: Digest
+    version: Annotated[int, Field(ge=1, le=10**6)]
+    release: Annotated[str, StringConstraints(max_length=32)]
+    time: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+
+
+class CharterAnswer(Strict):
+    """One version of the charter, with its signatures, as files have them. Whether it is in force trust.py tells.
+
+    Attributes:
+        latest: version number of the one in force there.
+        charter: TOML.
+        signatures: JSON.
+    """
+
+    latest: Annotated[int, Field(ge=1, le=10**6)]
+    charter: Annotated[str, StringConstraints(max_length=_MOST_CHARTER)]
+    signatures: Annotated[str, StringConstraints(max_length=_MOST_CHARTER)]
+
+
+class Beat(Strict):
+    """A line of ``watch``.
+
+    Attributes:
+        boot: boot id.
+        number: 0, 1, 2, ... in this stream.
+        charter: digest of the one in force there.
+        leaving: the node stops in an orderly way; the last line.
+    """
+
+    boot: Boot
+    number: Count
+    charter: Digest
+    leaving: bool = False
+
+
+# -- lanes -------------------------------------------------------------------------------------
+
+
+class Prepared(Strict):
+    """One compute member's part of a lane.
+
+    Attributes:
+        port: its worker listens at, at the host of the member's address.
+        certificate: the worker's leaf, PEM.
+        contribution: 32 random bytes for the session id.
+    """
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    certificate: Annotated[str, StringConstraints(max_length=4096)]
+    contribution: Annotated[str, _hex(64)]
+
+
+class LanePrepare(Message[Prepared]):
+    """Make a worker ready for a lane, under a new epoch."""
+
+    path = "/v1/lane/prepare"
+    answers = Prepared
+    about_job = False
+    lane: Lane
+    epoch: Count
+
+
+class LaneEntry(Prepared):
+    """What one member answered."""
+
+    member: Fingerprint
+
+
+class Connected(Strict):
+    """The worker is connected to all others.
+
+    Attributes:
+        session: digest of all that was agreed, the same at every member.
+    """
+
+    session: Digest
+
+
+class LaneConnect(Message[Connected]):
+    """Connect the lane's workers: everybody's part, in the order of the compute members' indexes."""
+
+    path = "/v1/lane/connect"
+    most = 256 * 1024
+    answers = Connected
+    about_job = False
+    lane: Lane
+    epoch: Count
+    entries: Annotated[list[LaneEntry], Field(min_length=3, max_length=32)]
+
+
+# -- a job, up to its run ----------------------------------------------------------------------
+
+
+class Acceptance(Strict):
+    """The answering member's signature over the job's digest."""
+
+    signature: Signature
+
+
+class Propose(Message[Acceptance]):
+    """A job, and its proposer's signature.
+
+    Attributes:
+        job: canonical JSON.
+        signature: the proposer's, over the job's digest.
+    """
+
+    path = "/v1/job/propose"
+    most = 2 * _MOST_JOB + 4096
+    answers = Acceptance
+    job: Annotated[str, StringConstraints(min_length=2, max_length=_MOST_JOB)]
+    signature: Signature
+
+
+class Reserve(Message[Done]):
+    """All participants' signatures over the job's digest."""
+
+    path = "/v1/job/reserve"
+    most = 256 * 1024
+    acceptances: Signatures
+
+
+class Run(Message[Done]):
+    """Run it in this lane.
+
+    Attributes:
+        checkpoint: number of the checkpoint all members go on from; None: from the start.
+    """
+
+    path = "/v1/job/run"
+    lane: Lane
+    epoch: Count
+    checkpoint: Count | None = None
+
+
+class Abort(Message[Done]):
+    """The sender wants it ended, and why."""
+
+    path = "/v1/job/abort"
+    error: Word
+    text: Text
+
+
+class StateAnswer(Strict):
+    """What the answering member knows of a job.
+
+    Attributes:
+        state: None if it knows no such job.
+        cause: of ABORTED, else ''.
+        voted: whether it voted ready.
+        checkpoint: the last one it has.
+    """
+
+    state: State | None
+    cause: Text = ""
+    voted: bool = False
+    checkpoint: Count | None = None
+
+
+class StateQuery(Message[StateAnswer]):
+    """How far are you with it?"""
+
+    path = "/v1/job/state"
+    answers = StateAnswer
+
+
+class ProgressReport(Message[Done]):
+    """How far the sender's worker is.
+
+    Attributes:
+        operation: what it does.
+        rounds: so far.
+        sent: bytes so far.
+        fraction: done, 0 to 1; None: not known.
+    """
+
+    path = "/v1/job/progress"
+    operation: Annotated[str, StringConstraints(max_length=200)]
+    rounds: Count
+    sent: Count
+    fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+
+
+# -- the decision ------------------------------------------------------------------------------
+
+
+class Ready(Message[Done]):
+    """The sender's vote: its share of the sealed answer is on its disk.
+
+    Attributes:
+        epoch: of the lane it ran in.
+        signature: over the vote.
+    """
+
+    path = "/v1/job/ready"
+    epoch: Count
+    signature: Signature
+
+
+class Ballot(Strict):
+    """A ballot's number: by ``n``, then by the index of the member who runs it."""
+
+    n: Count
+    member: Annotated[int, Field(ge=0, le=31)]
+
+
+class Promise(Strict):
+    """An acceptor's answer to Prepare.
+
+    Attributes:
+        promised: the highest ballot promised. It is the one asked for, or the answer is no.
+        ballot, value: the last accepted, if any.
+    """
+
+    promised: Ballot
+    ballot: Ballot | None = None
+    value: Value | None = None
+
+
+class Prepare(Message[Promise]):
+    """Phase 1 of a ballot (Lamport 2001)."""
+
+    path = "/v1/decision/prepare"
+    answers = Promise
+    ballot: Ballot
+
+
+class Accepted(Strict):
+    """An acceptor's answer to Accept: the highest ballot promised. It is the one asked for, or the answer is no."""
+
+    promised: Ballot
+
+
+class Accept(Message[Accepted]):
+    """Phase 2 of a ballot.
+
+    Attributes:
+        votes: for ``release``, every compute member's signed vote.
+    """
+
+    path = "/v1/decision/accept"
+    most = 256 * 1024
+    answers = Accepted
+    ballot: Ballot
+    value: Value
+    votes: Signatures = Field(default_factory=dict)
+
+
+class Decided(Message[Done]):
+    """The register holds this. It is told for speed: whoever doubts it runs a ballot."""
+
+    path = "/v1/decision/decided"
+    ballot: Ballot
+    value: Value
+
+
+# -- shares ------------------------------------------------------------------------------------
+
+
+class Piece(Strict):
+    """What a stream of bytes is: one part of a member's shares. The bytes themselves follow as the request's body.
+
+    Attributes:
+        purpose: ``answer``: shares of the sealed answer, for a result member. ``input``: dealt to a compute member.
+        name: of what, within the job.
+        part, parts: this one, from 0, of how many.
+        size: bytes.
+        sha256: of the bytes.
+    """
+
+    purpose: Literal["answer", "input"]
+    name: Name
+    part: Annotated[int, Field(ge=0, lt=1 << 20)]
+    parts: Annotated[int, Field(ge=1, le=1 << 20)]
+    size: Annotated[int, Field(ge=0, le=1 << 32)]
+    sha256: Digest
+
+
+MESSAGES: tuple[type[Message[Any]], ...] = (
+    LanePrepare, LaneConnect, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort, ProgressReport,
+)  # fmt: skip
+"""All bodies that travel in an envelope; pieces of shares apart."""
+
+
+def read_json(model: type[S], content: bytes | str) -> S:
+    """Bytes from a peer, as this model has it. MessageInvalid names the place, and quotes nothing that was sent."""
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part)[:64] for part in first["loc"][:8]) or "the body"
+        raise MessageInvalid(f"{where}: {first['msg'][:200]}") from None
+    except (ValueError, RecursionError):  # pragma: no cover - the parser is documented to raise ValidationError only
+        raise MessageInvalid("the body: no JSON that can be read") from None
