@@ -16,7 +16,9 @@ __all__ = [
     "BodyTooSlow",
     "BootStale",
     "CertificateInvalid",
+    "CharterDamaged",
     "CharterInvalid",
+    "CharterMissing",
     "CharterNotInForce",
     "CharterOutdated",
     "CharterUnknown",
@@ -49,6 +51,7 @@ __all__ = [
     "PeerUnproven",
     "PeerUnreachable",
     "RouteUnknown",
+    "SettingsInvalid",
     "SignatureInvalid",
     "StoreFailed",
     "WorkerLost",
@@ -96,12 +99,24 @@ class PassphraseTooShort(UsageError):
     """A passphrase that could be guessed by trying."""
 
 
+class SettingsInvalid(UsageError):
+    """A setting of this node's own, in node.toml, breaks a rule; the text names the field."""
+
+
 class SignatureInvalid(AccordError):
     """A signature was not made by this key over these bytes for this purpose."""
 
 
 class CharterInvalid(UsageError):
     """A charter, or its file of signatures, breaks a rule; the text names the member and the field."""
+
+
+class CharterDamaged(UsageError):
+    """What this node keeps of charters was changed, or part of it is gone. Nothing of it is acted on."""
+
+
+class CharterMissing(UsageError):
+    """No charter is in force here yet, or none with the digest that was given is known here."""
 
 
 class CharterNotInForce(AccordError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from parties.errors import FileExposed, FileMissing, FileUnusable
 
-__all__ = ["make_private_directory", "read_private", "read_public", "write_atomically"]
+__all__ = ["make_private_directory", "read_private", "read_public", "remove", "write_atomically"]
 
 _MOST = 1 << 20  # bytes
 
@@ -62,6 +62,16 @@ def write_atomically(path: str | Path, content: bytes, *, replace: bool = False,
         raise
     except OSError as error:
         raise FileUnusable(f"{path} was not written: {error.strerror or error}") from None
+
+
+def remove(path: str | Path) -> None:
+    """Take a file away, for good when this returns. One that is gone is no error. Raises FileUnusable."""
+    path = Path(path)
+    try:
+        path.unlink(missing_ok=True)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise FileUnusable(f"{path} was not removed: {error.strerror or error}") from None
 
 
 def make_private_directory(path: str | Path) -> None:
