@@ -35,6 +35,7 @@ __all__ = [
     "JobUnknown",
     "KeyInvalid",
     "LaneInvalid",
+    "MemberLost",
     "MessageInvalid",
     "MessageReplayed",
     "NotAMember",
@@ -121,6 +122,10 @@ class CharterMissing(UsageError):
 
 class CharterNotInForce(AccordError):
     """Somebody who must sign this charter has not, or it does not follow on the one in force."""
+
+
+class MemberLost(AccordError):
+    """Another member's node ended, was stopped, or cannot be reached any more, while a job needed it."""
 
 
 class LaneInvalid(AccordError):

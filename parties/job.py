@@ -45,8 +45,8 @@ class Job:
         charter: digest of the charter it was made under.
         id: 32 hex digits, by :func:`job_id`.
         kind: names the program: 1 to 64 of a-z, 0-9, ``_ . -``, a letter first.
-        parameters: a JSON object, copied, its names sorted: texts, whole numbers of 64 bits, finite floats, true, false,
-            null, lists and objects, nested 32 deep at most. No secret among participants. Do not change it.
+        parameters: a JSON object, copied, its names sorted: texts, whole numbers of 64 bits, finite floats, true,
+            false, null, lists and objects, nested 32 deep at most. No secret among participants. Do not change it.
         tables: (member, table) pairs in the order the kind wants; none twice.
         results: names of the members that receive the answer, one or more; sorted, whatever order they are given in.
         proposer: fingerprint of the member whose node made it.

@@ -283,12 +283,14 @@ class Run(Message[Done]):
     """Run it in this lane.
 
     Attributes:
+        number: of the run in this making of the lane: 1, 2, ...
         checkpoint: number of the checkpoint all members go on from; None: from the start.
     """
 
     path = "/v1/job/run"
     lane: Lane
     epoch: Count
+    number: Annotated[int, Field(ge=1, le=LAST_NONCE)]
     checkpoint: Count | None = None
 
 
@@ -406,11 +408,15 @@ class Accept(Message[Accepted]):
 
 
 class Decided(Message[Done]):
-    """The register holds this. It is told for speed: whoever doubts it runs a ballot."""
+    """The register holds this, by a compute member's word. It is told for speed: whoever doubts it runs a ballot.
+
+    Attributes:
+        text: why, where it is abort.
+    """
 
     path = "/v1/decision/decided"
-    ballot: Ballot
     value: Value
+    text: Text = ""
 
 
 # -- shares ------------------------------------------------------------------------------------

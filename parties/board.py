@@ -1,0 +1,161 @@
+"""What all parts of a node that deal with jobs have in common: who it is, its store, and who waits for which job.
+
+The store's calls block on the disk, so they are made in a thread, one after another. Whoever waits for a job is woken
+after each change of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
+
+import trio
+
+from parties.charter import Charter, Member
+from parties.errors import JobRefused, StoreFailed
+from parties.identity import Identity
+from parties.job import Job, coordinator, participants
+from parties.job_records import JobRecord
+from parties.job_store import JobStore
+from parties.network import Network
+from parties.session import Event, Standing, State
+
+__all__ = ["Board"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Board:
+    """One node's jobs.
+
+    Args:
+        identity: this member's.
+        charter: gives the charter in force.
+        store: its jobs on disk.
+        network: the way to the other members.
+        clock: Unix time in seconds.
+        aside: does what blocks; by default in a thread, one call after another.
+
+    Attributes:
+        changed: set at the next change of any job; another one from then on.
+        failed: set when the disk failed: a node that cannot keep what it says has to stop.
+        failure: that error.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        charter: Callable[[], Charter],
+        store: JobStore,
+        network: Network,
+        clock: Callable[[], float],
+        aside: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    ) -> None:
+        self.identity = identity
+        self.store = store
+        self.network = network
+        self.clock = clock
+        self._charter = charter
+        one = trio.CapacityLimiter(1)
+        self._aside = aside or (lambda call: trio.to_thread.run_sync(call, limiter=one))
+        self._news: dict[str, trio.Event] = {}
+        self.changed = trio.Event()
+        self.failed = trio.Event()
+        self.failure: StoreFailed | None = None
+
+    @property
+    def charter(self) -> Charter:
+        """In force."""
+        return self._charter()
+
+    @property
+    def me(self) -> Member:
+        """This member by the charter in force. JobRefused if it is none any more."""
+        member = self.charter.by_fingerprint.get(self.identity.fingerprint)
+        if member is None:
+            raise JobRefused("this node is no member by the charter in force")
+        return member
+
+    @property
+    def index(self) -> int | None:
+        """Among the compute members; None: it does not compute."""
+        return self.index_of(self.identity.fingerprint)
+
+    @property
+    def coordinates(self) -> bool:
+        """Whether this is compute member 0."""
+        return self.index == 0
+
+    def index_of(self, fingerprint: str) -> int | None:
+        """Of a compute member; None for others."""
+        for i, member in enumerate(self.charter.compute):
+            if member.fingerprint == fingerprint:
+                return i
+        return None
+
+    def others(self, job: Job) -> list[Member]:
+        """The other participants."""
+        return [m for m in participants(job, self.charter) if m.fingerprint != self.identity.fingerprint]
+
+    def other_computers(self) -> list[Member]:
+        """The other compute members."""
+        return [m for m in self.charter.compute if m.fingerprint != self.identity.fingerprint]
+
+    def coordinator(self) -> Member:
+        """Compute member 0."""
+        return coordinator(self.charter)
+
+    # -- the store ---------------------------------------------------------------------------------
+
+    async def disk(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A call of the store's, in a thread, to its end."""
+        try:
+            return await self.aside(call, *args, **kwargs)
+        except StoreFailed as error:
+            self.failure = self.failure or error
+            self.failed.set()
+            raise
+
+    async def aside(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A call that blocks or computes, to its end."""
+        answer: T = await self._aside(lambda: call(*args, **kwargs))
+        return answer
+
+    async def step(self, job_id: str, event: Event, cause: str, **with_it: Any) -> Standing:
+        """JobStore.step, now; whoever waits for the job is woken. Raises IllegalStep, StoreFailed."""
+        standing = await self.disk(self.store.step, job_id, event, cause, self.clock(), **with_it)
+        self.wake(job_id)
+        return standing
+
+    async def find(self, job_id: str) -> JobRecord | None:
+        """The job as it is kept."""
+        return await self.disk(self.store.find, job_id)
+
+    async def state(self, job_id: str) -> State | None:
+        """Where it is; None if it is not here."""
+        record = await self.find(job_id)
+        return None if record is None else record.state
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    def wake(self, job_id: str) -> None:
+        """Something about the job changed."""
+        event = self._news.pop(job_id, None)
+        if event is not None:
+            event.set()
+        self.changed.set()
+        self.changed = trio.Event()
+
+    def news(self, job_id: str) -> trio.Event:
+        """Set at the job's next change. Ask for it before you look where the job is."""
+        return self._news.setdefault(job_id, trio.Event())
+
+    async def until(self, job_id: str, *states: State) -> JobRecord:
+        """Wait until it is in one of these states, or at its end; the record then."""
+        while True:
+            news = self.news(job_id)
+            record = await self.disk(self.store.get, job_id)
+            if record.state in states or record.state.terminal:
+                return record
+            await news.wait()

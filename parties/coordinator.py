@@ -1,0 +1,159 @@
+"""Compute member 0 orders the steps of every job. It decides nothing alone, and nobody believes it: each node checks
+what it is asked, and what is released follows from a majority's promises (decision.py).
+
+1. Propose the job to all participants; all must accept.
+2. Show everybody all acceptances; those who do not compute deal their rows meanwhile.
+3. Wait for a lane; let all compute members run.
+4. With all votes: ballot 0, release. Tell what was decided.
+5. Anything that fails on the way ends the job, with its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import trio
+
+from mpc.errors import AccordError
+from parties.board import Board
+from parties.charter import Member
+from parties.decision import FAST, Proposal, Value
+from parties.job import Job, participants
+from parties.job_signatures import check_acceptance
+from parties.messages import Propose, Reserve, Run
+from parties.participant import Participant
+from parties.session import State
+from parties.settling import Settling
+
+__all__ = ["Coordinator", "Slot"]
+
+_STEP = 10.0  # seconds for a step that computes nothing
+_LONG = 24 * 3600.0
+
+Slot = Callable[[], AbstractAsyncContextManager[Run]]
+"""Gives a lane, when one is free, as the order to run in it; free again at the end."""
+
+T = TypeVar("T")
+
+
+class Coordinator:
+    """Drives jobs, at compute member 0.
+
+    Args:
+        board: its jobs.
+        participant: this node's own part in them.
+        settling: its ballots.
+        slot: gives lanes.
+    """
+
+    def __init__(self, board: Board, participant: Participant, settling: Settling, slot: Slot) -> None:
+        self._board = board
+        self._participant = participant
+        self._settling = settling
+        self._slot = slot
+        self._driven: set[str] = set()
+
+    async def drive(self, job: Job, proposal: bytes) -> None:
+        """All steps, to the job's end here. Twice at once does nothing the second time."""
+        if job.id in self._driven:
+            return
+        self._driven.add(job.id)
+        try:
+            await self._steps(job, proposal)
+        except AccordError as error:
+            await self._participant.give_up(job, f"{type(error).__name__}: {error}")
+        finally:
+            self._driven.discard(job.id)
+        await self._board.until(job.id)
+
+    async def _steps(self, job: Job, proposal: bytes) -> None:
+        await self._propose(job, proposal)
+        async with self._slot() as order:
+            record = await self._board.until(job.id, State.RESERVED)
+            if record.state.terminal:
+                return
+            await self._everywhere(
+                self._board.charter.compute, lambda member: self._ask(member, order, job, self._participant.run)
+            )
+            votes = await self._votes(job)
+            if votes is not None:
+                await self._decide(job, votes)
+            await self._participant.stopped(job.id)
+
+    async def _propose(self, job: Job, proposal: bytes) -> None:
+        """Steps 1 and 2."""
+        board, charter = self._board, self._board.charter
+        message = Propose(job=job.canonical.decode("ascii"), signature=proposal.hex())
+        acceptances: dict[str, bytes] = {}
+
+        async def accepted(member: Member) -> None:
+            if member == board.me:
+                signature = await self._participant.accept(job, proposal)
+            else:
+                answer = await board.network.call(member, message, job.id, within=_STEP)
+                signature = bytes.fromhex(answer.signature)
+                check_acceptance(job, member, signature)
+            acceptances[member.fingerprint] = signature
+
+        taking = participants(job, charter)
+        await self._everywhere(taking, accepted)
+        shown = Reserve(acceptances={signer: signature.hex() for signer, signature in acceptances.items()})
+        await self._everywhere(
+            taking, lambda member: self._ask(member, shown, job, self._participant.reserve, within=_LONG)
+        )
+
+    async def _votes(self, job: Job) -> dict[str, bytes] | None:
+        """All votes, once they are here; None if the job ended before."""
+        board = self._board
+        while True:
+            news = board.news(job.id)
+            votes = self._participant.votes(job.id)
+            if len(votes) == len(board.charter.compute):
+                await board.disk(board.store.keep_votes, job.id, votes)
+                return dict(votes)
+            state = await board.state(job.id)
+            if state is None or state.terminal:
+                return None
+            await news.wait()
+
+    async def _decide(self, job: Job, votes: dict[str, bytes]) -> None:
+        """Step 4; by a ballot like others if the first one fails."""
+        proposal = Proposal(len(self._board.charter.compute), FAST, Value.RELEASE)
+        await self._settling.ask(job, proposal, votes)
+        if proposal.decision is None:
+            await self._participant.settle(job, "Undecided: too few compute members answered")
+            return
+        await self._settling.conclude(job, proposal.decision, "")
+        await self._participant.at_its_end(job)
+
+    async def _ask(
+        self,
+        member: Member,
+        message: Any,
+        job: Job,
+        own: Callable[[Member, str, Any], Awaitable[Any]],
+        within: float = _STEP,
+    ) -> None:
+        if member == self._board.me:
+            await own(member, job.id, message)
+        else:
+            await self._board.network.call(member, message, job.id, within=within)
+
+    async def _everywhere(self, members: tuple[Member, ...], ask: Callable[[Member], Awaitable[Any]]) -> None:
+        """Ask all at once. The first error ends it and is raised."""
+        errors: list[AccordError] = []
+        async with trio.open_nursery() as nursery:
+
+            async def one(member: Member) -> None:
+                try:
+                    await ask(member)
+                except AccordError as error:
+                    errors.append(error)
+                    nursery.cancel_scope.cancel()
+
+            for member in members:
+                nursery.start_soon(one, member)
+        if errors:
+            raise errors[0]

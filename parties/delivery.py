@@ -1,0 +1,117 @@
+"""How an answer reaches those it is for: every compute member gives each result member its share, until it has it.
+
+Shares are on disk before anything is decided, so an answer that was released arrives, whoever was restarted meanwhile.
+Who receives them keeps them until enough are there, and rebuilds the answer. Sends: the share, to each result member.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+import trio
+
+from mpc.errors import AccordError
+from parties.board import Board
+from parties.charter import Member
+from parties.errors import IllegalStep, JobRefused, NotReleased
+from parties.job import Job
+from parties.session import Event, State
+
+__all__ = ["ANSWER", "Delivery"]
+
+ANSWER = "answer"
+"""Purpose and name of these shares in network.Network.send_share."""
+
+_AGAIN = 1.0  # seconds until the next try with a member that is there and did not take it
+
+Rebuild = Callable[[Job, Mapping[str, bytes]], bytes | None]
+"""The answer from shares by member's name; None: too few of them. Raises AccordError for shares that do not fit."""
+
+
+class Delivery:
+    """Shares out of and into one node.
+
+    Args:
+        board: its jobs.
+        rebuild: see Rebuild; called in a thread.
+        nursery: where deliveries live.
+    """
+
+    def __init__(self, board: Board, rebuild: Rebuild, nursery: trio.Nursery) -> None:
+        self._board = board
+        self._rebuild = rebuild
+        self._nursery = nursery
+        self._under_way: set[tuple[str, str]] = set()
+
+    async def begin(self, job: Job) -> None:
+        """Start to deliver a job that is released here."""
+        owed = await self._board.disk(self._board.store.answers.undelivered)
+        self._start(job.id, owed.get(job.id, []))
+
+    async def resume(self) -> None:
+        """Start to deliver all that is still owed: after a restart."""
+        for job_id, members in (await self._board.disk(self._board.store.answers.undelivered)).items():
+            self._start(job_id, members)
+
+    def _start(self, job_id: str, members: list[str]) -> None:
+        named = {member.name: member for member in self._board.charter.members}
+        for name in members:
+            if name in named and (job_id, name) not in self._under_way:
+                self._under_way.add((job_id, name))
+                self._nursery.start_soon(self._deliver, job_id, named[name])
+
+    async def _deliver(self, job_id: str, member: Member) -> None:
+        board = self._board
+        try:
+            share = await board.disk(board.store.answers.share, job_id)
+            while True:
+                try:
+                    if member == board.me:
+                        await self.take(member, job_id, share)
+                    else:
+                        await board.network.await_there(member)
+                        await board.network.send_share(member, job_id, ANSWER, ANSWER, share)
+                    break
+                except AccordError:
+                    await trio.sleep(_AGAIN)
+            await board.disk(board.store.answers.delivered, job_id, member.name, board.clock())
+        finally:
+            self._under_way.discard((job_id, member.name))
+
+    async def take(self, peer: Member, job_id: str, share: bytes) -> None:
+        """A compute member's share of an answer for this node. It is kept when this returns.
+
+        That it comes at all says that the job was released. JobRefused if it is not for this node, or from nobody who
+        computes.
+        """
+        board = self._board
+        record = await board.find(job_id)
+        if record is None or board.me.name not in record.job.results or board.index_of(peer.fingerprint) is None:
+            raise JobRefused(f"job {job_id}: no share of {peer.name}'s is awaited at this node")
+        if not record.state.terminal:
+            with contextlib.suppress(IllegalStep):
+                await board.step(job_id, Event.DECIDE_RELEASE, f"told by {peer.name}")
+        try:
+            await board.disk(board.store.answers.keep_part, job_id, peer.name, share)
+            await self.rebuild(record.job)
+        except NotReleased as error:
+            raise JobRefused(str(error)) from None
+
+    async def rebuild(self, job: Job) -> None:
+        """The answer, as soon as enough shares are here."""
+        board = self._board
+        if await board.state(job.id) is not State.RELEASED:
+            return
+        if await board.disk(board.store.answers.answer, job.id) is not None:
+            return
+        parts = await board.disk(board.store.answers.parts, job.id)
+        try:
+            answer = await board.aside(self._rebuild, job, parts)
+        except AccordError as error:
+            await board.disk(board.store.keep_facts, job.id, {"answer": f"{type(error).__name__}: {error}"})
+            board.wake(job.id)
+            return
+        if answer is not None:
+            await board.disk(board.store.answers.keep_answer, job.id, answer)
+            board.wake(job.id)

@@ -1,0 +1,117 @@
+"""All of a node that deals with jobs, put together; without sockets, tables or workers, which it is given.
+
+What it does at a start: jobs that were under way before are ended, settled, or gone on with, and shares that are owed
+are delivered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from parties.board import Board
+from parties.charter import Member
+from parties.coordinator import Coordinator, Slot
+from parties.delivery import ANSWER, Delivery, Rebuild
+from parties.errors import JobRefused
+from parties.job import Job
+from parties.job_records import JobRecord
+from parties.job_signatures import sign_proposal
+from parties.messages import Acceptance, Propose
+from parties.participant import Participant, Work
+from parties.session import State
+from parties.settling import Settling
+
+__all__ = ["JobNode"]
+
+_STEP = 10.0
+
+
+class JobNode:
+    """One node's jobs.
+
+    Args:
+        board: who it is, what it keeps, whom it reaches.
+        work: what is done in a job.
+        rebuild: makes an answer of shares.
+        slot: gives lanes; None where this node does not compute.
+        nursery: where all of it lives.
+
+    Attributes:
+        participant: answers the others' messages.
+        delivery: takes shares.
+    """
+
+    def __init__(
+        self, board: Board, work: Work, rebuild: Rebuild, slot: Slot | None, nursery: trio.Nursery, **options: Any
+    ) -> None:
+        self._board = board
+        self._nursery = nursery
+        settling = Settling(board, **options)
+        self.delivery = Delivery(board, rebuild, nursery)
+        self.participant = Participant(board, settling, work, nursery, self.delivery.begin)
+        self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot)
+
+    async def recover(self) -> None:
+        """At a start: every job that is not over is taken up where its state says."""
+        board = self._board
+        for record in await board.disk(board.store.open_jobs):
+            if record.standing.bound:
+                self._nursery.start_soon(self.participant.settle, record.job, "Restarted: during the decision")
+            else:
+                cause = f"Restarted: {board.me.name}'s node was started anew while the job was {record.state.value}"
+                await self.participant.give_up(record.job, cause)
+        for record in await board.disk(board.store.open_jobs):
+            self._nursery.start_soon(self.participant.expire, record.job)
+        await self.delivery.resume()
+
+    async def submit(self, job: Job) -> JobRecord:
+        """A job of this node's own people: kept, signed, proposed. The same request again gives the one that is kept.
+
+        Raises JobRefused and what the rules of this node raise, JobConflict, PeerCallFailed; the job is ABORTED then.
+        """
+        board = self._board
+        proposal = sign_proposal(job, board.identity)
+        record = await board.disk(board.store.submit, job, proposal, board.index is not None, board.clock())
+        if record.state is not State.PROPOSED:
+            return record
+        kept = record.job
+        await self.participant.accept(kept, record.proposal)
+        if board.coordinates:
+            self._drive(kept, record.proposal)
+        else:
+            message = Propose(job=kept.canonical.decode("ascii"), signature=record.proposal.hex())
+            try:
+                await board.network.call(board.coordinator(), message, kept.id, within=_STEP)
+            except Exception as error:
+                await self.participant.give_up(kept, f"{type(error).__name__}: {error}")
+                raise
+        return await board.disk(board.store.get, kept.id)
+
+    async def propose(self, peer: Member, job_id: str, body: Propose) -> Acceptance:
+        """participant.propose; the coordinator begins to drive the job."""
+        answer = await self.participant.propose(peer, job_id, body)
+        record = await self._board.disk(self._board.store.get, job_id)
+        if self._board.coordinates and record.state is State.ACCEPTED:
+            self._drive(record.job, record.proposal)
+        return answer
+
+    async def cancel(self, job_id: str, who: str) -> JobRecord:
+        """One of this node's people wants a job ended; where it is then."""
+        board = self._board
+        record = await board.disk(board.store.get, job_id)
+        if record.job.proposer != board.identity.fingerprint:
+            raise JobRefused(f"job {job_id} was proposed by another member: only its proposer's people cancel it")
+        await self.participant.give_up(record.job, f"Cancelled: by {who} of {board.me.name}")
+        return await board.until(job_id)
+
+    async def take_share(self, peer: Member, job_id: str, purpose: str, name: str, share: bytes) -> None:
+        """A whole share came in."""
+        if purpose != ANSWER:
+            raise JobRefused(f"job {job_id}: shares for {purpose!r} are not taken here")
+        await self.delivery.take(peer, job_id, share)
+
+    def _drive(self, job: Job, proposal: bytes) -> None:
+        assert self._coordinator is not None
+        self._nursery.start_soon(self._coordinator.drive, job, proposal)

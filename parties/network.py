@@ -1,0 +1,38 @@
+"""How a node's jobs reach other members: calls, pieces of shares, and who is there. The interface only.
+
+Production: members.py. Tests: the same jobs over a network in memory, whose every message can be lost or kill a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from parties.charter import Member
+from parties.messages import Message, Strict
+
+__all__ = ["Lost", "Network"]
+
+A = TypeVar("A", bound=Strict)
+Lost = Callable[[Member, str], None]
+"""Called when a member is lost, with the reason in words."""
+
+
+class Network(Protocol):
+    """Calls from this node. Errors are PeerCallFailed, which name the member."""
+
+    async def call(self, member: Member, message: Message[A], job: str = "", *, within: float | None = None) -> A:
+        """Send a message, give the answer; ``within`` seconds."""
+        ...
+
+    async def send_share(self, member: Member, job: str, purpose: str, name: str, content: bytes) -> None:
+        """Send shares, however large; returns when the member has kept them."""
+        ...
+
+    def is_there(self, member: Member) -> bool:
+        """Whether its node was heard within the last moments."""
+        ...
+
+    async def await_there(self, member: Member) -> None:
+        """Until it is there."""
+        ...

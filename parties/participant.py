@@ -1,0 +1,407 @@
+"""One node's part in every job: what it answers the others, what it runs, when it gives up. session.py has the rules.
+
+ 1. propose: the job is checked and, if this node's rules allow it, accepted: kept on disk, then signed.
+ 2. reserve: everybody's acceptances are checked and kept; a member that does not compute deals its rows now.
+ 3. run: the worker runs the kind's program in the lane named.
+ 4. The worker's answer is this node's share of the sealed figures. Share and vote are kept on disk together, then the
+    vote goes to the coordinator.
+ 5. What is decided is kept, then the share is given to the result members (delivery.py).
+
+A node that has not voted may give up at any moment: it keeps ABORTED, then tells the others why. One that voted is
+bound, and finds out what was decided (settling.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import trio
+
+from mpc.errors import AccordError
+from parties.board import Board
+from parties.charter import Member
+from parties.decision import Accepted, Nack, Promise, Value
+from parties.errors import IllegalStep, JobInvalid, JobRefused, JobUnknown, MemberLost
+from parties.job import Job, check_job, participants, read_job
+from parties.job_records import JobRecord
+from parties.job_signatures import (
+    check_acceptances,
+    check_proposal,
+    check_vote,
+    check_votes,
+    sign_job,
+    sign_vote,
+)
+from parties.messages import (
+    Abort,
+    Accept,
+    Acceptance,
+    Decided,
+    Done,
+    Prepare,
+    Propose,
+    Ready,
+    Reserve,
+    Run,
+    StateAnswer,
+    StateQuery,
+)
+from parties.messages import Accepted as AcceptedAnswer
+from parties.messages import Promise as PromiseAnswer
+from parties.session import Event, State
+from parties.settling import Settling, ballot_message, read_ballot
+
+__all__ = ["Outcome", "Participant", "Work"]
+
+_UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run gave at one compute member. ``share`` is secret; ``facts`` are public, for JSON."""
+
+    share: bytes
+    facts: Mapping[str, Any]
+
+
+class Work(Protocol):
+    """What is done in a job, apart from its order. All of it may raise AccordErrors, which end the job."""
+
+    async def consent(self, job: Job) -> None:
+        """Whether this node's rules allow the job; raises why not, and the way out."""
+        ...
+
+    async def deal(self, job: Job) -> None:
+        """Give the compute members this member's rows, where it does not compute itself."""
+        ...
+
+    async def compute(self, job: Job, order: Run) -> Outcome:
+        """Run it in this lane. Cancelled, the lane is free again, or gone, when it returns."""
+        ...
+
+
+class Participant:
+    """The jobs of one node.
+
+    Args:
+        board: what is kept, and whom it can reach.
+        settling: its ballots.
+        work: what is done.
+        nursery: where runs live.
+        released: called when a job is released here.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        settling: Settling,
+        work: Work,
+        nursery: trio.Nursery,
+        released: Callable[[Job], Awaitable[None]],
+    ) -> None:
+        self._board = board
+        self._settling = settling
+        self._work = work
+        self._nursery = nursery
+        self._released = released
+        self._running: dict[str, trio.CancelScope] = {}
+        self._stopped: dict[str, trio.Event] = {}
+        self._votes: dict[str, dict[str, bytes]] = {}
+
+    # -- what others ask ---------------------------------------------------------------------------
+
+    async def propose(self, peer: Member, job_id: str, body: Propose) -> Acceptance:
+        """Step 1."""
+        board, charter = self._board, self._board.charter
+        job = read_job(body.job.encode("utf-8"))
+        _check_id(job, job_id)
+        check_job(job, charter, board.clock())
+        proposal = bytes.fromhex(body.signature)
+        proposer = check_proposal(job, charter, proposal)
+        if peer.fingerprint not in (proposer.fingerprint, board.coordinator().fingerprint):
+            raise JobRefused(f"job {job.id}: {peer.name} neither proposed it nor coordinates")
+        if board.me not in participants(job, charter):
+            raise JobRefused(f"job {job.id}: {board.me.name} has no part in it")
+        for member in participants(job, charter):
+            if member.address is None:
+                raise JobRefused(f"job {job.id}: {member.name} has no address in the charter, so nobody can ask it")
+        return Acceptance(signature=(await self.accept(job, proposal)).hex())
+
+    async def accept(self, job: Job, proposal: bytes) -> bytes:
+        """This node's own part of step 1, for a job that was checked; its signature. Again: the same again."""
+        board = self._board
+        record = await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
+        name = board.me.name
+        if record.state is State.PROPOSED:
+            try:
+                await self._work.consent(job)
+            except AccordError as error:
+                refusal = f"{name} refuses: {type(error).__name__}: {error}"
+                with contextlib.suppress(IllegalStep):
+                    await board.step(job.id, Event.REFUSE, refusal)
+                raise JobRefused(refusal) from None
+            signature = sign_job(job, board.identity)
+            with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
+                await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature})
+                self._nursery.start_soon(self.expire, job)
+            record = await board.disk(board.store.get, job.id)
+        if record.state is State.ABORTED:
+            raise JobRefused(record.cause)
+        kept = await board.disk(board.store.acceptances, job.id)
+        if name not in kept:
+            raise JobRefused(f"job {job.id}: {name} has not accepted it")
+        return kept[name]
+
+    async def reserve(self, peer: Member, job_id: str, body: Reserve) -> Done:
+        """Step 2."""
+        self._check_coordinator(peer)
+        board, charter = self._board, self._board.charter
+        record = await self._get(job_id)
+        acceptances = {
+            charter.by_fingerprint[signer].name: bytes.fromhex(signature)
+            for signer, signature in body.acceptances.items()
+            if signer in charter.by_fingerprint
+        }
+        check_acceptances(record.job, charter, acceptances)
+        if record.state is State.ACCEPTED:
+            await board.step(job_id, Event.RESERVE, "", acceptances=acceptances)
+            try:
+                await self._work.deal(record.job)
+            except AccordError as error:
+                await self.give_up(record.job, f"{type(error).__name__}: {error}")
+                raise
+        elif record.state is not State.RESERVED:
+            raise JobRefused(f"job {job_id} is {record.state.value} at {board.me.name}: {record.cause}")
+        return Done()
+
+    async def run(self, peer: Member, job_id: str, body: Run) -> Done:
+        """Step 3."""
+        self._check_coordinator(peer)
+        record = await self._get(job_id)
+        if record.state is State.RUNNING and job_id in self._running:
+            return Done()
+        await self._board.step(job_id, Event.RUN, f"lane {body.lane}")
+        scope, stopped = trio.CancelScope(), trio.Event()
+        self._running[job_id], self._stopped[job_id] = scope, stopped
+        self._nursery.start_soon(self._run, record.job, body, scope, stopped)
+        return Done()
+
+    async def ready(self, peer: Member, job_id: str, body: Ready) -> Done:
+        """A vote, for the coordinator."""
+        record = await self._get(job_id)
+        if not self._board.coordinates or self._board.index_of(peer.fingerprint) is None:
+            raise JobRefused(f"job {job_id}: votes go from compute members to the coordinator")
+        vote = bytes.fromhex(body.signature)
+        check_vote(record.job, peer, vote)
+        if record.state.terminal:
+            return Done()
+        self._votes.setdefault(job_id, {})[peer.name] = vote
+        self._board.wake(job_id)
+        return Done()
+
+    async def prepare(self, peer: Member, job_id: str, body: Prepare) -> PromiseAnswer:
+        """Phase 1 of somebody's ballot."""
+        await self._get(job_id)
+        self._check_caster(peer, body)
+        board = self._board
+        match await board.disk(board.store.prepare, job_id, read_ballot(body.ballot)):
+            case Nack(promised=promised):
+                return PromiseAnswer(promised=ballot_message(promised))
+            case Promise(ballot=ballot, accepted=accepted, value=value):
+                return PromiseAnswer(
+                    promised=ballot_message(ballot),
+                    ballot=None if accepted is None else ballot_message(accepted),
+                    value=None if value is None else value.value,
+                )
+
+    async def accept_ballot(self, peer: Member, job_id: str, body: Accept) -> AcceptedAnswer:
+        """Phase 2."""
+        record = await self._get(job_id)
+        self._check_caster(peer, body)
+        board, charter = self._board, self._board.charter
+        votes: dict[str, bytes] = {}
+        if body.value == "release":
+            votes = {
+                charter.by_fingerprint[signer].name: bytes.fromhex(signature)
+                for signer, signature in body.votes.items()
+                if signer in charter.by_fingerprint
+            }
+            check_votes(record.job, charter, votes)
+        answer = await board.disk(board.store.accept, job_id, read_ballot(body.ballot), Value(body.value), votes)
+        match answer:
+            case Nack(promised=promised):
+                return AcceptedAnswer(promised=ballot_message(promised))
+            case Accepted(ballot=ballot):
+                return AcceptedAnswer(promised=ballot_message(ballot))
+
+    async def decided(self, peer: Member, job_id: str, body: Decided) -> Done:
+        """A compute member says what was decided."""
+        record = await self._get(job_id)
+        if self._board.index_of(peer.fingerprint) is None:
+            raise JobRefused(f"job {job_id}: {peer.name} does not compute, so it decides nothing")
+        if not record.state.terminal:
+            event = Event.DECIDE_RELEASE if body.value == "release" else Event.DECIDE_ABORT
+            await self._board.step(job_id, event, body.text)
+            await self.at_its_end(record.job)
+        return Done()
+
+    async def state(self, peer: Member, job_id: str, body: StateQuery) -> StateAnswer:
+        """How far this node is."""
+        record = await self._board.find(job_id)
+        if record is None:
+            return StateAnswer(state=None)
+        return StateAnswer(state=record.state.value, cause=record.cause, voted=record.standing.voted)
+
+    async def abort(self, peer: Member, job_id: str, body: Abort) -> Done:
+        """Somebody wants it ended. The answer comes when nothing of it runs here any more."""
+        record = await self._get(job_id)
+        if peer not in participants(record.job, self._board.charter):
+            raise JobRefused(f"job {job_id}: {peer.name} has no part in it")
+        computes = self._board.index_of(peer.fingerprint) is not None
+        await self._end(record, body.text, decisive=computes, tell=False)
+        await self.stopped(job_id)
+        return Done()
+
+    # -- giving up ---------------------------------------------------------------------------------
+
+    async def give_up(self, job: Job, cause: str) -> None:
+        """This node wants the job ended, and says so to the others."""
+        record = await self._board.find(job.id)
+        if record is not None:
+            await self._end(record, cause, decisive=False, tell=True)
+
+    async def lost(self, member: Member, reason: str) -> None:
+        """A member's node is gone: jobs that need it end, those that may have been decided are settled."""
+        board = self._board
+        computes = board.index_of(member.fingerprint) is not None
+        for record in await board.disk(board.store.open_jobs):
+            if member not in participants(record.job, board.charter):
+                continue
+            inputs = {owner for owner, _ in record.job.tables}
+            if computes or (member.name in inputs and record.state is not State.RUNNING):
+                error = MemberLost(f"{member.name} was lost: {reason}")
+                self._nursery.start_soon(self.give_up, record.job, f"MemberLost: {error}")
+
+    async def stopped(self, job_id: str) -> None:
+        """Until the run of this job, if there is one, is over here."""
+        event = self._stopped.get(job_id)
+        if event is not None:
+            await event.wait()
+
+    def votes(self, job_id: str) -> dict[str, bytes]:
+        """The votes the coordinator has, by member."""
+        return self._votes.get(job_id, {})
+
+    async def at_its_end(self, job: Job) -> None:
+        """What follows a terminal state: the run stops, a released share goes out."""
+        scope = self._running.get(job.id)
+        if scope is not None:
+            scope.cancel()
+        self._votes.pop(job.id, None)
+        if await self._board.state(job.id) is State.RELEASED:
+            await self._released(job)
+
+    async def settle(self, job: Job, cause: str) -> None:
+        """settling.Settling.settle, and what follows."""
+        await self._settling.settle(job, cause)
+        await self.at_its_end(job)
+
+    async def _end(self, record: JobRecord, cause: str, *, decisive: bool, tell: bool) -> None:
+        job, board = record.job, self._board
+        if record.state.terminal:
+            return
+        try:
+            await board.step(job.id, Event.DECIDE_ABORT if decisive else Event.ABORT, cause)
+        except IllegalStep:  # bound, or at its end meanwhile
+            self._nursery.start_soon(self.settle, job, cause)
+            return
+        await self.at_its_end(job)
+        if tell:
+            self._nursery.start_soon(self._tell, job, cause)
+
+    async def _tell(self, job: Job, cause: str) -> None:
+        error, _, text = cause.partition(": ")
+        message = Abort(
+            error=error if error.isidentifier() else "JobAborted", text=f"{cause}"[:2000] if text else cause
+        )
+
+        async def one(member: Member) -> None:
+            with contextlib.suppress(AccordError):
+                await self._board.network.call(member, message, job.id, within=5.0)
+
+        async with trio.open_nursery() as nursery:
+            for member in self._board.others(job):
+                nursery.start_soon(one, member)
+
+    async def expire(self, job: Job) -> None:
+        """End it when its deadline passes."""
+        board = self._board
+        with trio.move_on_after(max(0.0, job.expires - board.clock())):
+            await board.until(job.id)
+            return
+        await self.give_up(job, f"Expired: its deadline of {job.deadline} s passed")
+
+    # -- a run -------------------------------------------------------------------------------------
+
+    async def _run(self, job: Job, order: Run, scope: trio.CancelScope, stopped: trio.Event) -> None:
+        board = self._board
+        outcome: Outcome | None = None
+        failure: AccordError | None = None
+        try:
+            with scope:
+                try:
+                    outcome = await self._work.compute(job, order)
+                except AccordError as error:
+                    failure = error
+        finally:
+            stopped.set()
+            self._running.pop(job.id, None)
+        if failure is not None:
+            await self.give_up(job, f"{type(failure).__name__}: {failure}")
+        if outcome is None:
+            return
+        vote = sign_vote(job, board.identity)
+        try:
+            await board.step(job.id, Event.READY, "", votes={board.me.name: vote}, share=outcome.share)
+        except IllegalStep:  # it was ended meanwhile
+            return
+        await board.disk(board.store.keep_facts, job.id, outcome.facts)
+        await self._vote(job, vote, order.epoch)
+        with trio.move_on_after(_UNDECIDED):
+            await board.until(job.id)
+            return
+        await self.settle(job, "Undecided: the coordinator told no decision in time")
+
+    async def _vote(self, job: Job, vote: bytes, epoch: int) -> None:
+        board = self._board
+        if board.coordinates:
+            self._votes.setdefault(job.id, {})[board.me.name] = vote
+            board.wake(job.id)
+            return
+        message = Ready(epoch=epoch, signature=vote.hex())
+        with contextlib.suppress(AccordError):
+            await board.network.call(board.coordinator(), message, job.id, within=_UNDECIDED)
+
+    # -- checks ------------------------------------------------------------------------------------
+
+    async def _get(self, job_id: str) -> JobRecord:
+        record = await self._board.find(job_id)
+        if record is None:
+            raise JobUnknown(f"there is no job {job_id} at {self._board.me.name}")
+        return record
+
+    def _check_coordinator(self, peer: Member) -> None:
+        if peer.fingerprint != self._board.coordinator().fingerprint:
+            raise JobRefused(f"{peer.name} does not coordinate: {self._board.coordinator().name} does")
+
+    def _check_caster(self, peer: Member, body: Prepare | Accept) -> None:
+        if self._board.index_of(peer.fingerprint) != body.ballot.member:
+            raise JobRefused(f"{peer.name} casts a ballot that is not its own")
+
+
+def _check_id(job: Job, job_id: str) -> None:
+    if job.id != job_id:
+        raise JobInvalid(f"job {job.id} came under the id {job_id}")

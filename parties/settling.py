@@ -1,0 +1,187 @@
+"""How a node that voted finds out what was decided, whoever is gone: by a ballot of its own (decision.py).
+
+1. Ask the other compute members where the job is with them. RELEASED or ABORTED at any one is what was decided.
+2. Else begin a ballot above all that are known: for release if all votes are here, for abort if not.
+3. Ask for promises, then for acceptance; a majority decides.
+4. Outbid, or too few there: wait a random time, and again from 1. It ends as soon as a majority is there.
+
+A member that does not compute only asks (1), until it is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable
+
+import trio
+
+from mpc.errors import AccordError
+from parties.board import Board
+from parties.charter import Member
+from parties.decision import Accept, Accepted, Ballot, Nack, Prepare, Promise, Proposal, Value
+from parties.errors import IllegalStep, JobUnknown
+from parties.job import Job
+from parties.messages import Accept as AcceptMessage
+from parties.messages import Ballot as BallotMessage
+from parties.messages import Decided, StateQuery
+from parties.messages import Prepare as PrepareMessage
+from parties.session import Event
+
+__all__ = ["Settling", "ballot_message", "read_ballot"]
+
+_WITHIN = 1.0  # seconds for one call
+_PAUSE = (0.05, 0.3)  # seconds between two tries, drawn anew each time
+
+
+class Settling:
+    """The ballots of one node.
+
+    Args:
+        board: its jobs.
+        pause: how long to wait after a try that failed; tests give their own.
+    """
+
+    def __init__(self, board: Board, pause: Callable[[], float] | None = None) -> None:
+        self._board = board
+        self._pause = pause or (lambda: random.uniform(*_PAUSE))
+        self._under_way: set[str] = set()
+
+    async def settle(self, job: Job, cause: str) -> None:
+        """Until the job is at its end here. Twice at once does nothing the second time.
+
+        Args:
+            cause: why it would be aborted, for people.
+        """
+        if job.id in self._under_way:
+            return
+        self._under_way.add(job.id)
+        try:
+            above: Ballot | None = None
+            while True:
+                record = await self._board.find(job.id)
+                if record is None or record.state.terminal:
+                    return
+                decided, why = await self._asked(job)
+                if decided is None and record.standing.computes:
+                    decided, above = await self._ballot(job, above)
+                    why = cause
+                if decided is not None:
+                    await self.conclude(job, decided, why or cause)
+                    return
+                news = self._board.news(job.id)
+                with trio.move_on_after(self._pause()):
+                    await news.wait()
+        finally:
+            self._under_way.discard(job.id)
+
+    async def conclude(self, job: Job, decided: Value, cause: str) -> None:
+        """Keep a decision here, and tell the other participants, as far as they are there."""
+        event = Event.DECIDE_RELEASE if decided is Value.RELEASE else Event.DECIDE_ABORT
+        try:
+            await self._board.step(job.id, event, cause)
+        except (IllegalStep, JobUnknown):
+            return
+        if self._board.index is not None:
+            await self.tell(job, decided, cause)
+
+    async def tell(self, job: Job, decided: Value, cause: str) -> None:
+        """Tell the other participants what was decided. Who is not there asks when it is back."""
+        message = Decided(value=decided.value, text=cause[:500])
+
+        async def one(member: Member) -> None:
+            with contextlib.suppress(AccordError):
+                await self._board.network.call(member, message, job.id, within=_WITHIN)
+
+        async with trio.open_nursery() as nursery:
+            for member in self._board.others(job):
+                nursery.start_soon(one, member)
+
+    async def _asked(self, job: Job) -> tuple[Value | None, str]:
+        """Step 1."""
+        found: list[tuple[Value, str]] = []
+
+        async def one(member: Member, scope: trio.CancelScope) -> None:
+            try:
+                answer = await self._board.network.call(member, StateQuery(), job.id, within=_WITHIN)
+            except AccordError:
+                return
+            if answer.state == "RELEASED":
+                found.append((Value.RELEASE, f"told by {member.name}"))
+            elif answer.state == "ABORTED":
+                found.append((Value.ABORT, answer.cause))
+            if found:
+                scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            for member in self._board.other_computers():
+                nursery.start_soon(one, member, nursery.cancel_scope)
+        return found[0] if found else (None, "")
+
+    async def _ballot(self, job: Job, above: Ballot | None) -> tuple[Value | None, Ballot | None]:
+        """Steps 2 and 3: what was decided, and the highest ballot heard of."""
+        board, me, m = self._board, self._board.index, len(self._board.charter.compute)
+        assert me is not None
+        votes = await board.disk(board.store.votes, job.id)
+        wish = Value.RELEASE if len(votes) == m else Value.ABORT
+        proposal = await board.disk(board.store.propose, job.id, me, m, wish, above)
+        while proposal.message is not None:
+            asked = proposal.message
+            await self.ask(job, proposal, votes)
+            if proposal.message is asked:
+                break
+        return proposal.decision, proposal.outbid
+
+    async def ask(self, job: Job, proposal: Proposal, votes: dict[str, bytes]) -> None:
+        """A proposal's message of now to all acceptors, this node's own too; until it has another, or all answered."""
+        asked = proposal.message
+        assert asked is not None
+        async with trio.open_nursery() as nursery:
+
+            async def one(i: int, member: Member) -> None:
+                try:
+                    answer = await self._answer(job, member, asked, votes)
+                except AccordError:
+                    return
+                proposal.take(i, answer)
+                if proposal.message is not asked:
+                    nursery.cancel_scope.cancel()
+
+            for i, member in enumerate(self._board.charter.compute):
+                nursery.start_soon(one, i, member)
+
+    async def _answer(
+        self, job: Job, member: Member, asked: Prepare | Accept, votes: dict[str, bytes]
+    ) -> Promise | Accepted | Nack:
+        board = self._board
+        if member.fingerprint == board.identity.fingerprint:
+            if isinstance(asked, Prepare):
+                return await board.disk(board.store.prepare, job.id, asked.ballot)
+            return await board.disk(board.store.accept, job.id, asked.ballot, asked.value, votes)
+        ballot = ballot_message(asked.ballot)
+        if isinstance(asked, Prepare):
+            promise = await board.network.call(member, PrepareMessage(ballot=ballot), job.id, within=_WITHIN)
+            promised = read_ballot(promise.promised)
+            if promised != asked.ballot:
+                return Nack(asked.ballot, promised)
+            accepted = None if promise.ballot is None else read_ballot(promise.ballot)
+            return Promise(promised, accepted, None if promise.value is None else Value(promise.value))
+        shown = {board_key: votes[name].hex() for board_key, name in self._names().items() if name in votes}
+        message = AcceptMessage(
+            ballot=ballot, value=asked.value.value, votes=shown if asked.value is Value.RELEASE else {}
+        )
+        accepted_there = read_ballot((await board.network.call(member, message, job.id, within=_WITHIN)).promised)
+        return Accepted(asked.ballot) if accepted_there == asked.ballot else Nack(asked.ballot, accepted_there)
+
+    def _names(self) -> dict[str, str]:
+        return {member.fingerprint: member.name for member in self._board.charter.compute}
+
+
+def ballot_message(ballot: Ballot) -> BallotMessage:
+    """As it travels."""
+    return BallotMessage(n=ballot.round, member=ballot.member)
+
+
+def read_ballot(message: BallotMessage) -> Ballot:
+    """The other way round. BallotInvalid."""
+    return Ballot(message.n, message.member)
