@@ -295,11 +295,17 @@ class Run(Message[Done]):
 
 
 class Abort(Message[Done]):
-    """The sender wants it ended, and why."""
+    """The sender wants it ended, and why.
+
+    Attributes:
+        job, signature: as in Propose, for a member that was never told of the job: it must never take it up.
+    """
 
     path = "/v1/job/abort"
-    error: Word
+    most = 2 * _MOST_JOB + 4096
     text: Text
+    job: Annotated[str, StringConstraints(min_length=2, max_length=_MOST_JOB)] | None = None
+    signature: Signature | None = None
 
 
 class StateAnswer(Strict):

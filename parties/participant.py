@@ -24,7 +24,7 @@ from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import Accepted, Nack, Promise, Value
-from parties.errors import IllegalStep, JobInvalid, JobRefused, JobUnknown, MemberLost
+from parties.errors import IllegalStep, JobInvalid, JobRefused, JobUnknown, MemberLost, PeerRefusedUs
 from parties.job import Job, check_job, participants, read_job
 from parties.job_records import JobRecord
 from parties.job_signatures import (
@@ -257,6 +257,8 @@ class Participant:
 
     async def abort(self, peer: Member, job_id: str, body: Abort) -> Done:
         """Somebody wants it ended. The answer comes when nothing of it runs here any more."""
+        if body.job is not None and body.signature is not None and await self._board.find(job_id) is None:
+            await self._keep(job_id, body.job, bytes.fromhex(body.signature))
         record = await self._get(job_id)
         if peer not in participants(record.job, self._board.charter):
             raise JobRefused(f"job {job_id}: {peer.name} has no part in it")
@@ -316,6 +318,8 @@ class Participant:
         try:
             await board.step(job.id, Event.DECIDE_ABORT if decisive else Event.ABORT, cause)
         except IllegalStep:  # bound, or at its end meanwhile
+            if tell and not record.standing.computes:  # those who compute may be free to end it
+                self._nursery.start_soon(self._tell, job, cause)
             self._nursery.start_soon(self.settle, job, cause)
             return
         await self.at_its_end(job)
@@ -323,14 +327,18 @@ class Participant:
             self._nursery.start_soon(self._tell, job, cause)
 
     async def _tell(self, job: Job, cause: str) -> None:
-        error, _, text = cause.partition(": ")
-        message = Abort(
-            error=error if error.isidentifier() else "JobAborted", text=f"{cause}"[:2000] if text else cause
-        )
+        board = self._board
+        record = await board.disk(board.store.get, job.id)
+        short = Abort(text=cause[:2000])
+        whole = Abort(text=cause[:2000], job=job.canonical.decode("ascii"), signature=record.proposal.hex())
 
         async def one(member: Member) -> None:
             with contextlib.suppress(AccordError):
-                await self._board.network.call(member, message, job.id, within=5.0)
+                try:
+                    await board.network.call(member, short, job.id, within=5.0)
+                except PeerRefusedUs as error:
+                    if error.error == "JobUnknown":
+                        await board.network.call(member, whole, job.id, within=5.0)
 
         async with trio.open_nursery() as nursery:
             for member in self._board.others(job):
@@ -386,6 +394,13 @@ class Participant:
             await board.network.call(board.coordinator(), message, job.id, within=_UNDECIDED)
 
     # -- checks ------------------------------------------------------------------------------------
+
+    async def _keep(self, job_id: str, text: str, proposal: bytes) -> None:
+        """A job that is ended before this node was asked: known from now on, so never taken up."""
+        board, job = self._board, read_job(text.encode("utf-8"))
+        _check_id(job, job_id)
+        check_proposal(job, board.charter, proposal)
+        await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
 
     async def _get(self, job_id: str) -> JobRecord:
         record = await self._board.find(job_id)

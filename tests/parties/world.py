@@ -1,7 +1,7 @@
 """A consortium's jobs over a network in memory, in one trio loop under a clock that jumps: every message a boundary.
 
-Real: stores on disk, signatures, all of the jobs' code. Not: sockets, workers. A node can be killed and started anew, or
-cut off and joined again, at any message.
+Real: stores on disk, signatures, all of the jobs' code. Not: sockets, workers. A node can be killed and started anew,
+or cut off and joined again, at any message.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class MemoryNetwork:
         return self.world.reaches(self.node, self.world.nodes[member.name])
 
     async def await_there(self, member: Member) -> None:
-        while not self.is_there(member):
+        while not self.is_there(member):  # noqa: ASYNC110 - a world's clock jumps
             await trio.sleep(0.2)
 
 
@@ -281,7 +281,7 @@ class World:
             if self.at is not None:
                 await self.at(number, "after")
             await trio.lowlevel.checkpoint()
-            while sender.cut or receiver.cut:
+            while sender.cut or receiver.cut:  # noqa: ASYNC110 - a world's clock jumps
                 await trio.sleep(0.2)
             if not answers:
                 raise PeerUnreachable(member.name, "its node ended, or broke the connection")

@@ -1,0 +1,274 @@
+"""Jobs from their proposal to their answer at every member; at every message somebody dies or is cut off.
+
+What has to hold whatever happens: every survivor comes to an end in time and knows why; nothing is released at one node
+and aborted at another; an answer that is released arrives where it is owed; a restart finds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from mpc.errors import OutOfRange
+from parties.errors import JobConflict, JobInvalid, JobRefused, SignatureInvalid
+from parties.job import Job
+from parties.job_signatures import sign_proposal
+from parties.messages import Propose
+from parties.session import State
+from tests.parties.world import NOTICED, World
+
+MEMBERS = ("alfa", "bravo", "charlie", "delta")
+
+
+def play(tmp_path: Path, scenario: Callable[[World], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        with trio.fail_after(10_000):
+            async with World(tmp_path).running() as world:
+                return await scenario(world)
+
+    return trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+async def submitted(world: World, job: Job, at: str = "delta") -> None:
+    """Submit as a client would, whose node may die under it."""
+    node = world.nodes[at]
+
+    async def submit() -> None:
+        try:
+            await node.jobs.submit(job)
+        except Exception as error:
+            world.log.append((at, "client", type(error).__name__))
+
+    node.nursery.start_soon(submit)
+
+
+# -- without faults ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proposer", MEMBERS)
+def test_a_job_is_released_everywhere_and_its_answer_arrives(tmp_path: Path, proposer: str) -> None:
+    async def scenario(world: World) -> None:
+        job = world.job(proposer)
+        await world.nodes[proposer].jobs.submit(job)
+        await world.at_their_end(job.id, 1.0)
+        assert world.states(job.id) == dict.fromkeys(MEMBERS, State.RELEASED)
+        await trio.sleep(1)
+        assert world.answers(job.id) == {"alfa": b"the answer", "delta": b"the answer"}
+        assert world.dealt == set(MEMBERS)
+        for name in ("alfa", "bravo", "charlie"):
+            store = world.nodes[name].store
+            assert set(store.acceptances(job.id)) == set(MEMBERS)
+            assert store.facts(job.id) == {"rounds": 7} and not store.answers.undelivered()
+
+    play(tmp_path, scenario)
+
+
+def test_jobs_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        jobs = [world.job(name, key=f"{i}") for i, name in enumerate(MEMBERS * 3)]
+        for name, job in zip(MEMBERS * 3, jobs, strict=True):
+            await submitted(world, job, name)
+        await trio.sleep(5)
+        for job in jobs:
+            assert set(world.states(job.id).values()) == {State.RELEASED} and len(world.answers(job.id)) == 2
+
+    play(tmp_path, scenario)
+
+
+def test_the_same_request_again_is_the_same_job_and_another_under_its_key_is_refused(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        job = world.job()
+        jobs = world.nodes["delta"].jobs
+        await jobs.submit(job)
+        await trio.sleep(3)
+        messages = world.count
+        again = await jobs.submit(world.job())
+        assert again.state is State.RELEASED and world.count == messages
+        with pytest.raises(JobConflict):
+            await jobs.submit(world.job(kind="sum"))
+
+    play(tmp_path, scenario)
+
+
+# -- refusals and failures ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refuser", MEMBERS)
+def test_one_refusal_ends_the_job_everywhere_with_its_reason(tmp_path: Path, refuser: str) -> None:
+    async def scenario(world: World) -> None:
+        world.refusals[refuser] = OutOfRange("epsilon 9: at most 1")
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(0.5)
+        await world.at_their_end(job.id, 1.0)
+        assert set(world.states(job.id).values()) == {State.ABORTED}
+        assert all(refuser in cause and "epsilon 9" in cause for cause in world.causes(job.id).values())
+        assert world.answers(job.id) == {}
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("failing", ("alfa", "bravo", "charlie"))
+def test_a_run_that_fails_anywhere_ends_the_job_everywhere(tmp_path: Path, failing: str) -> None:
+    async def scenario(world: World) -> None:
+        world.failing[failing] = OutOfRange("column age")
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(0.5)
+        await world.at_their_end(job.id, 1.0)
+        assert set(world.states(job.id).values()) == {State.ABORTED} and len(world.states(job.id)) == 4
+        assert "column age" in world.causes(job.id)[failing]
+        world.failing.clear()
+        after = world.job(key="after")
+        await submitted(world, after)
+        await trio.sleep(2)
+        assert set(world.states(after.id).values()) == {State.RELEASED}
+
+    play(tmp_path, scenario)
+
+
+def test_a_deadline_ends_a_job_that_waits_for_a_lane(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.slots.total_tokens = 1
+        async with world._slot():
+            job = world.job(deadline=30)
+            await submitted(world, job)
+            await trio.sleep(29)
+            assert State.RESERVED in world.states(job.id).values()
+            await world.at_their_end(job.id, 3.0)
+        assert set(world.states(job.id).values()) == {State.ABORTED}
+        assert all("Expired" in cause for cause in world.causes(job.id).values())
+
+    play(tmp_path, scenario)
+
+
+def test_who_proposed_a_job_cancels_it_and_nobody_else(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.slots.total_tokens = 1
+        async with world._slot():
+            job = world.job()
+            await submitted(world, job)
+            await trio.sleep(1)
+            with pytest.raises(JobRefused, match="proposed by another"):
+                await world.nodes["bravo"].jobs.cancel(job.id, "ann")
+            record = await world.nodes["delta"].jobs.cancel(job.id, "ann")
+            assert record.state is State.ABORTED and "ann of delta" in record.cause
+            await world.at_their_end(job.id, 1.0)
+        assert set(world.states(job.id).values()) == {State.ABORTED}
+
+    play(tmp_path, scenario)
+
+
+def test_a_job_whose_proposer_forged_it_or_is_none_is_refused(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        bravo, alfa = world.nodes["bravo"], world._member(world.nodes["alfa"])
+        job = world.job("delta")
+        other = world.job("delta", key="other")
+        good = sign_proposal(job, world.nodes["delta"].identity).hex()
+        for text, signature, id_ in (
+            (job.canonical.decode(), sign_proposal(other, world.nodes["delta"].identity).hex(), job.id),
+            (other.canonical.decode(), good, other.id),
+            (job.canonical.decode(), good, other.id),
+            (job.canonical.decode() + " ", good, job.id),
+        ):
+            with pytest.raises((SignatureInvalid, JobInvalid)):
+                await bravo.jobs.propose(alfa, id_, Propose(job=text, signature=signature))
+        with pytest.raises(JobRefused, match="neither proposed"):
+            body = Propose(job=job.canonical.decode(), signature=good)
+            await bravo.jobs.propose(world._member(world.nodes["charlie"]), job.id, body)
+        assert world.states(job.id) == {}
+
+    play(tmp_path, scenario)
+
+
+# -- the crash matrix --------------------------------------------------------------------------
+
+
+def messages(tmp_path: Path) -> int:
+    """How many a job takes without faults."""
+
+    async def scenario(world: World) -> int:
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(3)
+        assert set(world.states(job.id).values()) == {State.RELEASED}
+        return world.count
+
+    return int(play(tmp_path, scenario))
+
+
+async def agrees(world: World, job: Job) -> State | None:
+    """After all came back: one end everywhere; an answer only of a released job, and then at all it is for."""
+    await trio.sleep(30)
+    states = world.states(job.id)
+    ends = set(states.values())
+    assert len(ends) <= 1 and all(state.terminal for state in ends), (states, world.causes(job.id), world.log)
+    end = next(iter(ends), None)
+    expected = {"alfa": b"the answer", "delta": b"the answer"} if end is State.RELEASED else {}
+    assert world.answers(job.id) == expected, (states, world.answers(job.id))
+    return end
+
+
+def crash(tmp_path: Path, victim: str, number: int, when: str) -> State | None:
+    async def scenario(world: World) -> State | None:
+        job = world.job()
+
+        async def at(n: int, place: str) -> None:
+            if (n, place) == (number, when):
+                await world.kill(victim)
+
+        world.at = at
+        await submitted(world, job)
+        await trio.sleep(1)
+        if victim in world.died:
+            ended = await world.at_their_end(job.id, 10)
+            assert ended - world.died[victim] < NOTICED + 2.0 or ended <= 1.1
+            answers = world.answers(job.id)
+            released = [name for name, state in world.states(job.id).items() if state is State.RELEASED]
+            assert not answers or len(released) == len(world.states(job.id))
+            causes = [c for c in world.causes(job.id).values() if c]
+            if set(world.states(job.id).values()) == {State.ABORTED}:
+                assert all(victim in cause for cause in causes), causes
+            await world.start(victim)
+        return await agrees(world, job)
+
+    return play(tmp_path, scenario)
+
+
+def cut_off(tmp_path: Path, victim: str, number: int, when: str) -> State | None:
+    async def scenario(world: World) -> State | None:
+        job = world.job()
+
+        async def at(n: int, place: str) -> None:
+            if (n, place) == (number, when):
+                world.sever(victim)
+
+        world.at = at
+        await submitted(world, job)
+        await trio.sleep(8)
+        survivors = {name: state for name, state in world.states(job.id).items() if name != victim}
+        if victim in world.died and victim != "delta":
+            assert all(state.terminal for state in survivors.values()), (survivors, world.causes(job.id))
+        world.join(victim)
+        return await agrees(world, job)
+
+    return play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("victim", MEMBERS)
+@pytest.mark.parametrize("fault", [crash, cut_off])
+def test_somebody_is_lost_at_every_message(tmp_path: Path, victim: str, fault: Callable[..., State | None]) -> None:
+    ends = set()
+    total = messages(tmp_path / "none" if (tmp_path / "none").mkdir() is None else tmp_path)
+    assert total > 20
+    for number in range(1, total + 1):
+        for when in ("before", "after"):
+            directory = tmp_path / f"{number}-{when}"
+            directory.mkdir()
+            ends.add(fault(directory, victim, number, when))
+    assert {State.RELEASED, State.ABORTED} <= ends  # both happen: the matrix goes through the decision
