@@ -58,7 +58,7 @@ class JobNode:
         board = self._board
         for record in await board.disk(board.store.open_jobs):
             if record.standing.bound:
-                self._nursery.start_soon(self.participant.settle, record.job, "Restarted: during the decision")
+                self._nursery.start_soon(self.participant.settle, record.job, f"Restarted: {board.me.name}'s node")
             else:
                 cause = f"Restarted: {board.me.name}'s node was started anew while the job was {record.state.value}"
                 await self.participant.give_up(record.job, cause)

@@ -5,7 +5,8 @@
 3. Ask for promises, then for acceptance; a majority decides.
 4. Outbid, or too few there: wait a random time, and again from 1. It ends as soon as a majority is there.
 
-A member that does not compute only asks (1), until it is told.
+A member that does not compute only asks (1), until it is told. A compute member that does not know the job has not
+accepted it, and is asked never to.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from parties.charter import Member
 from parties.decision import Accept, Accepted, Ballot, Nack, Prepare, Promise, Proposal, Value
 from parties.errors import IllegalStep, JobUnknown
 from parties.job import Job
+from parties.messages import Abort, Decided, StateQuery
 from parties.messages import Accept as AcceptMessage
 from parties.messages import Ballot as BallotMessage
-from parties.messages import Decided, StateQuery
 from parties.messages import Prepare as PrepareMessage
 from parties.session import Event
 
@@ -62,7 +63,7 @@ class Settling:
                 record = await self._board.find(job.id)
                 if record is None or record.state.terminal:
                     return
-                decided, why = await self._asked(job)
+                decided, why = await self._asked(job, cause)
                 if decided is None and record.standing.computes:
                     decided, above = await self._ballot(job, above)
                     why = cause
@@ -97,7 +98,7 @@ class Settling:
             for member in self._board.others(job):
                 nursery.start_soon(one, member)
 
-    async def _asked(self, job: Job) -> tuple[Value | None, str]:
+    async def _asked(self, job: Job, cause: str) -> tuple[Value | None, str]:
         """Step 1."""
         found: list[tuple[Value, str]] = []
 
@@ -106,7 +107,10 @@ class Settling:
                 answer = await self._board.network.call(member, StateQuery(), job.id, within=_WITHIN)
             except AccordError:
                 return
-            if answer.state == "RELEASED":
+            if answer.state is None and self._board.index is None:
+                with contextlib.suppress(AccordError):
+                    await self._never(job, member, cause)
+            elif answer.state == "RELEASED":
                 found.append((Value.RELEASE, f"told by {member.name}"))
             elif answer.state == "ABORTED":
                 found.append((Value.ABORT, answer.cause))
@@ -117,6 +121,12 @@ class Settling:
             for member in self._board.other_computers():
                 nursery.start_soon(one, member, nursery.cancel_scope)
         return found[0] if found else (None, "")
+
+    async def _never(self, job: Job, member: Member, cause: str) -> None:
+        """A compute member that was not told of the job is, as of one that ended: so it never accepts it."""
+        record = await self._board.disk(self._board.store.get, job.id)
+        ended = Abort(text=cause[:2000], job=job.canonical.decode("ascii"), signature=record.proposal.hex())
+        await self._board.network.call(member, ended, job.id, within=_WITHIN)
 
     async def _ballot(self, job: Job, above: Ballot | None) -> tuple[Value | None, Ballot | None]:
         """Steps 2 and 3: what was decided, and the highest ballot heard of."""
