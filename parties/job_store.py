@@ -210,7 +210,8 @@ class JobStore:
         Raises BallotInvalid, also for release where this node has not voted.
         """
         with self._file.transaction():
-            if value is Value.RELEASE and not self.get(job_id).standing.voted:
+            kept = self.get(job_id)
+            if value is Value.RELEASE and not kept.standing.voted:
                 raise BallotInvalid(f"job {job_id}: release is proposed, but this node has not voted for it")
             before = self._acceptor(job_id)
             after, answer = before.accept(ballot, value)

@@ -142,5 +142,5 @@ class SqliteFile:
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 way_out = _DAMAGED
             case _:
-                way_out = "see what the system's log says of its disk"
+                way_out = "nothing was meant to bring this about: report it, with what the system's log says"
         return StoreFailed(f"{self.path}: {error}; {way_out}")
