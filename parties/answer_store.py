@@ -62,7 +62,7 @@ class AnswerStore:
         """From now on these members wait for this node's share, if it has one; within a transaction."""
         if self._content(job_id, _SHARE) is not None:
             for member in results:
-                self._file.change("INSERT OR IGNORE INTO delivery VALUES (?, ?, NULL)", job_id, member)
+                self._file.change("INSERT INTO delivery VALUES (?, ?, NULL)", job_id, member)
 
     # -- a compute member's share --------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from mpc.errors import WrongType
 from parties.answer_store import AnswerStore
-from parties.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
+from parties.decision import FAST, Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
 from parties.errors import BallotInvalid, JobConflict, JobUnknown
 from parties.job import Job
 from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
@@ -226,12 +226,18 @@ class JobStore:
         """
         with self._file.transaction():
             self.get(job_id)
-            if wish is Value.RELEASE and len(self.votes(job_id)) != m:
-                raise BallotInvalid(f"job {job_id}: release needs the votes of all {m} compute members")
+            if wish is Value.RELEASE:
+                self._check_votes(job_id, m)
             before = self._acceptor(job_id)
             after, proposal = begin(before, me, m, wish, above)
             self._keep_acceptor(job_id, before, after)
         return proposal
+
+    def propose_fast(self, job_id: str, m: int) -> Proposal:
+        """The coordinator's ballot for release, with no first phase. BallotInvalid unless all m votes are kept here."""
+        self.get(job_id)
+        self._check_votes(job_id, m)
+        return Proposal(m, FAST, Value.RELEASE)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -263,6 +269,10 @@ class JobStore:
     def _signatures(self, job_id: str, what: str) -> dict[str, bytes]:
         question = "SELECT member, signature FROM signature WHERE id = ? AND what = ? ORDER BY member"
         return dict(self._file.read(question, job_id, what))
+
+    def _check_votes(self, job_id: str, m: int) -> None:
+        if len(self.votes(job_id)) != m:
+            raise BallotInvalid(f"job {job_id}: release needs the votes of all {m} compute members")
 
     def _acceptor(self, job_id: str) -> Acceptor:
         columns = "promised_round, promised_member, accepted_round, accepted_member, value"

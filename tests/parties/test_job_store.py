@@ -155,7 +155,10 @@ def test_release_needs_the_votes(tmp_path: Path) -> None:
         store.step(JOB.id, Event.READY, "", 7, votes={"alfa": votes(JOB)["alfa"]}, share=SHARE)
         with pytest.raises(BallotInvalid, match="votes of all 3"):
             store.propose(JOB.id, 0, 3, Value.RELEASE)
+        with pytest.raises(BallotInvalid, match="votes of all 3"):
+            store.propose_fast(JOB.id, 3)
         store.keep_votes(JOB.id, votes(JOB))
+        assert store.propose_fast(JOB.id, 3).message == Accept(FAST, Value.RELEASE)
         assert store.propose(JOB.id, 0, 3, Value.RELEASE).ballot == Ballot(1, 0)
 
 
@@ -173,6 +176,7 @@ def test_a_job_that_is_not_here(tmp_path: Path) -> None:
             lambda: store.prepare(JOB.id, Ballot(1, 1)),
             lambda: store.accept(JOB.id, Ballot(1, 1), Value.ABORT),
             lambda: store.propose(JOB.id, 0, 3, Value.ABORT),
+            lambda: store.propose_fast(JOB.id, 3),
             lambda: store.answers.share(JOB.id),
             lambda: store.answers.answer(JOB.id),
             lambda: store.answers.parts(JOB.id),
