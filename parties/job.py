@@ -29,7 +29,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _MEMBER = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-_TABLE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_TABLE = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")  # as tables are published
 _MOST_NAMES = 1000
 _MOST_DEPTH = 32
 _LONGEST = 30 * 24 * 3600  # seconds
@@ -231,7 +231,7 @@ def _check_names(tables: Any, results: Any) -> None:
     _check(isinstance(tables, tuple) and len(tables) <= _MOST_NAMES, f"tables: {_MOST_NAMES} (member, table) at most")
     for pair in tables:
         good = isinstance(pair, tuple) and len(pair) == 2 and _is(_MEMBER, pair[0]) and _is(_TABLE, pair[1])
-        _check(good, "tables: pairs of a member's name and a table's (1 to 64 of a-z, 0-9, _ -, a letter first)")
+        _check(good, "tables: pairs of a member's name and a table's (1 to 32 of a-z, 0-9 and, within, _ and -)")
     _check(len(set(tables)) == len(tables), "tables: each one once")
     _check(
         isinstance(results, tuple) and 1 <= len(results) <= _MOST_NAMES, f"results: 1 to {_MOST_NAMES} members' names"
