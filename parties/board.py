@@ -12,11 +12,12 @@ from typing import Any, ParamSpec, TypeVar
 import trio
 
 from parties.charter import Charter, Member
-from parties.errors import JobRefused, StoreFailed
+from parties.errors import JobRefused, PeerCallFailed, PeerRefusedUs, StoreFailed
 from parties.identity import Identity
 from parties.job import Job, coordinator, participants
 from parties.job_records import JobRecord
 from parties.job_store import JobStore
+from parties.messages import Message
 from parties.network import Network
 from parties.session import Event, Standing, State
 
@@ -24,6 +25,8 @@ __all__ = ["Board"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_WITHIN = 5.0  # seconds for one try to tell somebody something
+_AGAIN = 0.5  # seconds until the next
 
 
 class Board:
@@ -136,6 +139,23 @@ class Board:
         """Where it is; None if it is not here."""
         record = await self.find(job_id)
         return None if record is None else record.state
+
+    async def tell(self, member: Member, job: Job, message: Message[Any]) -> None:
+        """Tell a member something that it has to know, whenever it is there, until the job's deadline.
+
+        Raises PeerRefusedUs, what it answers if it does not take it.
+        """
+        while True:
+            try:
+                await self.network.call(member, message, job.id, within=_WITHIN)
+                return
+            except PeerRefusedUs:
+                raise
+            except PeerCallFailed:
+                if self.clock() > job.expires:
+                    return
+                await trio.sleep(_AGAIN)
+                await self.network.await_there(member)
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class JobNode:
     ) -> None:
         self._board = board
         self._nursery = nursery
-        settling = Settling(board, **options)
+        settling = Settling(board, nursery, **options)
         self.delivery = Delivery(board, rebuild, nursery)
         self.participant = Participant(board, settling, work, nursery, self.delivery.begin)
         self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot)

@@ -335,10 +335,10 @@ class Participant:
         async def one(member: Member) -> None:
             with contextlib.suppress(AccordError):
                 try:
-                    await board.network.call(member, short, job.id, within=5.0)
+                    await board.tell(member, job, short)
                 except PeerRefusedUs as error:
                     if error.error == "JobUnknown":
-                        await board.network.call(member, whole, job.id, within=5.0)
+                        await board.tell(member, job, whole)
 
         async with trio.open_nursery() as nursery:
             for member in self._board.others(job):

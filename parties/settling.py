@@ -40,11 +40,13 @@ class Settling:
 
     Args:
         board: its jobs.
+        nursery: where what is told lives.
         pause: how long to wait after a try that failed; tests give their own.
     """
 
-    def __init__(self, board: Board, pause: Callable[[], float] | None = None) -> None:
+    def __init__(self, board: Board, nursery: trio.Nursery, pause: Callable[[], float] | None = None) -> None:
         self._board = board
+        self._nursery = nursery
         self._pause = pause or (lambda: random.uniform(*_PAUSE))
         self._under_way: set[str] = set()
 
@@ -77,26 +79,20 @@ class Settling:
             self._under_way.discard(job.id)
 
     async def conclude(self, job: Job, decided: Value, cause: str) -> None:
-        """Keep a decision here, and tell the other participants, as far as they are there."""
+        """Keep a decision here; a compute member tells the others, whenever they are there."""
         event = Event.DECIDE_RELEASE if decided is Value.RELEASE else Event.DECIDE_ABORT
         try:
             await self._board.step(job.id, event, cause)
         except (IllegalStep, JobUnknown):
             return
         if self._board.index is not None:
-            await self.tell(job, decided, cause)
-
-    async def tell(self, job: Job, decided: Value, cause: str) -> None:
-        """Tell the other participants what was decided. Who is not there asks when it is back."""
-        message = Decided(value=decided.value, text=cause[:500])
-
-        async def one(member: Member) -> None:
-            with contextlib.suppress(AccordError):
-                await self._board.network.call(member, message, job.id, within=_WITHIN)
-
-        async with trio.open_nursery() as nursery:
+            message = Decided(value=decided.value, text=cause[:2000])
             for member in self._board.others(job):
-                nursery.start_soon(one, member)
+                self._nursery.start_soon(self._tell, member, job, message)
+
+    async def _tell(self, member: Member, job: Job, message: Decided) -> None:
+        with contextlib.suppress(AccordError):
+            await self._board.tell(member, job, message)
 
     async def _asked(self, job: Job, cause: str) -> tuple[Value | None, str]:
         """Step 1."""
