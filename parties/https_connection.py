@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +23,8 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
@@ -34,7 +36,7 @@ __all__ = ["Allowance", "Caller", "Connection", "Limits"]
 
 _PIECE = 1 << 16
 _QUEUE = 4  # pieces of a body that wait for the application
-_LINGER = 1.0  # seconds a peer has to read an answer that came before its request was whole
+_LINGER = 2.0  # seconds a peer has to read an answer that came before its request was whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Connection:
             self._rest(True)
             async with self._requests:
                 await self._read()
-                if self._reading.cancelled_caught and not self._gone:
+                if self._protocol.unread and not self._gone:
                     await self._linger()
                 self._gone = True
 
@@ -209,17 +211,11 @@ class Connection:
 
     async def _linger(self) -> None:
         """Let the peer read the last answer before its unread bytes make the system break the connection."""
-        taken = 0
-        with trio.move_on_after(_LINGER):
-            try:
-                await self._stream.transport_stream.send_eof()
-                while taken < self._limits.body_bytes:
-                    data = await self._stream.transport_stream.receive_some(_PIECE)
-                    if not data:
-                        return
-                    taken += len(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
+        socket = self._stream.transport_stream
+        with trio.move_on_after(_LINGER), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await socket.send_eof()
+            while await socket.receive_some(_PIECE):
+                pass
 
 
 class _Http1(H11Protocol):
@@ -227,19 +223,34 @@ class _Http1(H11Protocol):
 
     limits: Limits
 
+    @property
+    def unread(self) -> bool:
+        """Whether more of a request may be on its way than was read."""
+        return self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Say so in an answer after which the connection ends: the caller must not use it again."""
+        if isinstance(event, Response) and (self.unread or self.context.terminated.is_set()):
+            event = replace(event, headers=[*event.headers, (b"connection", b"close")])
+        await super().stream_send(event)
+
     async def _check_protocol(self, event: h11.Request) -> None:
         """Neither h2c nor HTTP/2 by prior knowledge."""
 
     async def _create_stream(self, request: h11.Request) -> None:
         size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
-        if size > self.limits.head_bytes or len(request.headers) > self.limits.headers:
-            await self._send_error_response(431)
-            await self.send(Closed())
+        if request.http_version not in (b"1.0", b"1.1"):
+            await self._refuse(505)
+        elif size > self.limits.head_bytes or len(request.headers) > self.limits.headers:
+            await self._refuse(431)
         elif any(name == b"upgrade" for name, _ in request.headers):
-            await self._send_error_response(400)
-            await self.send(Closed())
+            await self._refuse(400)
         else:
             await super()._create_stream(request)
+
+    async def _refuse(self, status: int) -> None:
+        await self._send_error_response(status)
+        await self.send(Closed())
 
 
 class _Requests:

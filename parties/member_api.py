@@ -6,8 +6,8 @@
 4. The message is new.                                                     (envelope.ReplayGuard)
 5. The node's handler is called with the member, the job and the body.
 
-``hello``, ``charter`` and ``watch`` change nothing, so they come without an envelope; ``charter`` is also how a member
-that is behind gets the newer versions, so 3 is not asked there.
+``hello``, ``charter``, ``tables`` and ``watch`` change nothing, so they come without an envelope; ``charter`` is how a
+member that is behind gets the newer versions, so 3 is not asked there.
 
 ``python -m parties.member_api`` prints the OpenAPI document.
 """
@@ -56,6 +56,7 @@ from parties.messages import (
     StateAnswer,
     StateQuery,
     Strict,
+    Tables,
     read_json,
 )
 from parties.peers import Peers
@@ -94,6 +95,10 @@ class Handlers(Protocol):
 
     async def charter(self, peer: Member, version: int) -> CharterAnswer:
         """This version, 0 for the one in force."""
+        ...
+
+    async def tables(self, peer: Member) -> Tables:
+        """What this member publishes to that one."""
         ...
 
     async def lane_prepare(self, peer: Member, job: str, body: LanePrepare) -> Prepared: ...
@@ -182,6 +187,9 @@ def member_api(
     async def charter(request: Request, version: _Version = 0) -> Response:
         return reply(await handlers.charter(caller(request), version))
 
+    async def tables(request: Request) -> Response:
+        return reply(await handlers.tables(caller(request)))
+
     async def piece(request: Request, accord_envelope: _Header) -> Response:
         peer = caller(request)
         if len(accord_envelope) > _MOST_HEADER:
@@ -199,6 +207,7 @@ def member_api(
     api.route_to("GET", "/v1/hello", hello, answers=HelloAnswer, summary="Who is there.")
     api.route_to("GET", "/v1/charter", charter, answers=CharterAnswer, summary="A version of the charter.")
     api.route_to("GET", "/v1/watch", watch, answers=Beat, media=Lines.media_type, summary="That it lives.")
+    api.route_to("GET", "/v1/tables", tables, answers=Tables, summary="The tables this member publishes.")
     add(LanePrepare, handlers.lane_prepare)
     add(LaneConnect, handlers.lane_connect)
     add(Propose, handlers.propose)

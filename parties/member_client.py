@@ -42,6 +42,7 @@ from parties.messages import (
     Piece,
     Problem,
     Strict,
+    Tables,
     read_json,
 )
 from parties.peers import Peers
@@ -52,7 +53,7 @@ SILENCE = 1.0
 """Seconds without a line of ``watch`` after which a peer counts as stopped."""
 
 _MOST_ANSWER = 64 * 1024
-_MOST_CHARTER = 8 << 20
+_MOST_LARGE = 8 << 20
 _MOST_LINE = 4096
 _PIECE = 1 << 18
 _KEPT = 60.0  # seconds an idle connection is kept: fewer than the server's
@@ -136,7 +137,12 @@ class MemberClient:
     async def charter(self, version: int = 0, *, within: float | None = None) -> CharterAnswer:
         """A version of the charter as the peer has it; 0: the one in force there."""
         with self._limited(within):
-            return await self._ask("GET", f"/v1/charter?version={version}", CharterAnswer, most=_MOST_CHARTER)
+            return await self._ask("GET", f"/v1/charter?version={version}", CharterAnswer, most=_MOST_LARGE)
+
+    async def tables(self, *, within: float | None = None) -> Tables:
+        """What the member publishes."""
+        with self._limited(within):
+            return await self._ask("GET", "/v1/tables", Tables, most=_MOST_LARGE)
 
     async def send_piece(
         self,
@@ -168,6 +174,7 @@ class MemberClient:
             return await self._ask("POST", "/v1/job/piece", Done, headers=headers, content=_pieces(content))
 
         with self._limited(within):
+            await self._hello()  # so that megabytes are not sent in vain to a peer that started anew
             return await self._stamped(once)
 
     @contextlib.asynccontextmanager
@@ -183,12 +190,13 @@ class MemberClient:
         try:
             with self._named(self._connect):
                 await self._refused(response)
-            yield self._beats(response, silence)
+            async with contextlib.aclosing(self._beats(response, silence)) as beats:
+                yield beats
         finally:
             with trio.move_on_after(1, shield=True):
                 await response.aclose()
 
-    async def _beats(self, response: httpx.Response, silence: float) -> AsyncIterator[Beat]:
+    async def _beats(self, response: httpx.Response, silence: float) -> AsyncGenerator[Beat, None]:
         stream = aiter(response.stream)  # type: ignore[arg-type]
         rest = b""
         while True:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from parties.envelope import LAST_NONCE
 from parties.errors import MessageInvalid
@@ -71,10 +71,17 @@ Count = Annotated[int, Field(ge=0, le=LAST_NONCE)]
 Lane = Annotated[int, Field(ge=0, le=255)]
 Value = Literal["release", "abort"]
 State = Literal["PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", "RELEASED", "ABORTED"]
-Signatures = Annotated[dict[Fingerprint, Signature], Field(max_length=1000)]
-"""By the signer's fingerprint."""
+MemberName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$", min_length=1, max_length=32)
+]
+Signatures = Annotated[dict[MemberName, Signature], Field(max_length=1000)]
+"""By the signer's name in the charter the envelope states."""
 
-_MOST_JOB = 256 * 1024
+Object = dict[Annotated[str, StringConstraints(max_length=256)], JsonValue]
+"""Any JSON object; what is in it, who reads it checks."""
+
+_MOST_FAULTS = 100
+_MOST_JOB = 1 << 19
 _MOST_CHARTER = 1 << 20
 
 
@@ -176,6 +183,19 @@ class CharterAnswer(Strict):
     signatures: Annotated[str, StringConstraints(max_length=_MOST_CHARTER)]
 
 
+class Table(Strict):
+    """A table as its member publishes it, without what is private of it."""
+
+    name: Name
+    description: Object
+
+
+class Tables(Strict):
+    """All that a member publishes."""
+
+    tables: Annotated[list[Table], Field(max_length=1000)]
+
+
 class Beat(Strict):
     """A line of ``watch``.
 
@@ -205,7 +225,7 @@ class Prepared(Strict):
     """
 
     port: Annotated[int, Field(ge=1, le=65535)]
-    certificate: Annotated[str, StringConstraints(max_length=4096)]
+    certificate: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/=\n -]*$", max_length=4096)]
     contribution: Annotated[str, _hex(64)]
 
 
@@ -239,7 +259,7 @@ class LaneConnect(Message[Connected]):
     """Connect the lane's workers: everybody's part, in the order of the compute members' indexes."""
 
     path = "/v1/lane/connect"
-    most = 256 * 1024
+    most = 512 * 1024
     answers = Connected
     about_job = False
     lane: Lane
@@ -267,7 +287,7 @@ class Propose(Message[Acceptance]):
     path = "/v1/job/propose"
     most = 2 * _MOST_JOB + 4096
     answers = Acceptance
-    job: Annotated[str, StringConstraints(min_length=2, max_length=_MOST_JOB)]
+    job: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=_MOST_JOB)]
     signature: Signature
 
 
@@ -365,22 +385,24 @@ class Ready(Message[Done]):
 
 
 class Ballot(Strict):
-    """A ballot's number: by ``n``, then by the index of the member who runs it."""
+    """A ballot's number: by round, then by the index of the member who runs it."""
 
-    n: Count
-    member: Annotated[int, Field(ge=0, le=31)]
+    round: Annotated[int, Field(ge=0, le=10**9)]
+    member: Annotated[int, Field(ge=0, le=999)]
 
 
 class Promise(Strict):
     """An acceptor's answer to Prepare.
 
     Attributes:
-        promised: the highest ballot promised. It is the one asked for, or the answer is no.
-        ballot, value: the last accepted, if any.
+        ballot: the one asked for.
+        outbid: a higher one it has promised: the answer is no. None: it promises.
+        accepted, value: what it accepted last, if anything.
     """
 
-    promised: Ballot
-    ballot: Ballot | None = None
+    ballot: Ballot
+    outbid: Ballot | None = None
+    accepted: Ballot | None = None
     value: Value | None = None
 
 
@@ -393,9 +415,15 @@ class Prepare(Message[Promise]):
 
 
 class Accepted(Strict):
-    """An acceptor's answer to Accept: the highest ballot promised. It is the one asked for, or the answer is no."""
+    """An acceptor's answer to Accept.
 
-    promised: Ballot
+    Attributes:
+        ballot: the one asked for.
+        outbid: a higher one it has promised: the answer is no. None: it accepts.
+    """
+
+    ballot: Ballot
+    outbid: Ballot | None = None
 
 
 class Accept(Message[Accepted]):
@@ -458,6 +486,10 @@ def read_json(model: type[S], content: bytes | str) -> S:
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
+        if error.error_count() > _MOST_FAULTS:  # to tell them all would take longer than to read them
+            raise MessageInvalid(
+                f"the body: it differs from what its route takes in {error.error_count()} places"
+            ) from None
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part)[:64] for part in first["loc"][:8]) or "the body"
         raise MessageInvalid(f"{where}: {first['msg'][:200]}") from None

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from mpc.errors import AccordError, UsageError
@@ -96,7 +96,9 @@ class Api(FastAPI):
         )
         self._log = QuietLog(log, trio.current_time)
         self._bodies: dict[tuple[str, str], type[BaseModel]] = {}
+        self._lines: list[type[BaseModel]] = []
         self.add_exception_handler(HTTPException, _no_route)
+        self.add_exception_handler(Exception, _fault)
         self.add_exception_handler(RequestValidationError, _bad_parameter)
 
     def route_to(
@@ -107,24 +109,31 @@ class Api(FastAPI):
         *,
         answers: type[BaseModel] | None = None,
         takes: type[BaseModel] | None = None,
-        media: str = "application/json",
+        media: str | None = None,
+        good: dict[int | str, dict[str, Any]] | None = None,
         **more: Any,
     ) -> None:
-        """Add a route. ``answers`` is the answer's model; ``takes`` the body's, which the endpoint reads by itself."""
+        """Add a route.
+
+        Args:
+            answers: the answer's model; with ``media``, that of each line.
+            takes: the body's model; the endpoint reads it by itself.
+            good: what the document says of good answers, where no model does.
+            more: see FastAPI.add_api_route.
+        """
         if takes is not None:
             self._bodies[path, method.lower()] = takes
-        good: dict[int | str, dict[str, Any]] = {}
-        if media != "application/json":
-            good = {200: {"content": {media: {}}, "description": "A stream."}}
-        if answers is not None and good:
-            good[200]["description"] = f"Lines of JSON, each a {answers.__name__}; the last may be a Problem."
+        if answers is not None and media is not None:
+            said = f"Lines of JSON, each a {answers.__name__}; the last may be a Problem."
+            good = {200: {"content": {media: {}}, "description": said}}
+            self._lines.append(answers)
         self.add_api_route(
             path,
             self._guarded(endpoint),
             methods=[method],
-            response_model=answers if not good else None,
-            response_class=Response,
-            responses={**_PROBLEMS, **good},
+            response_model=answers if media is None else None,
+            response_class=Response if media else JSONResponse,
+            responses={**_PROBLEMS, **(good or {})},
             **more,
         )
 
@@ -133,7 +142,7 @@ class Api(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             names, definitions = models_json_schema(
-                [(model, "validation") for model in dict.fromkeys(self._bodies.values())],
+                [(model, "validation") for model in dict.fromkeys([*self._bodies.values(), *self._lines])],
                 ref_template="#/components/schemas/{model}",
             )
             for (path, method), model in self._bodies.items():
@@ -158,7 +167,7 @@ class Api(FastAPI):
                 return reply(problem_of(error), status_of(error))
             except Exception as error:
                 self._log.note("a request failed for a fault of this node's own", place_of(error), logging.ERROR)
-                return reply(Problem(error="InternalFault", text="a fault of this node's own: see its log"), 500)
+                return await _fault(None, error)
 
         return guarded
 
@@ -175,22 +184,29 @@ class Lines(Response):
         self.init_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with contextlib.suppress(OSError):  # the caller is gone
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_until_gone, receive, nursery.cancel_scope)
-                await self._write(send)
-                nursery.cancel_scope.cancel()
-            await send({"type": "http.response.body", "body": b""})
-
-    async def _write(self, send: Send) -> None:
         async with contextlib.aclosing(self._lines) as lines:
-            with contextlib.suppress(OSError):
-                try:
-                    async for line in lines:
-                        await _send_line(send, line)
-                except AccordError as error:
-                    await _send_line(send, problem_of(error))
+            try:
+                first = await anext(lines)
+            except AccordError as error:  # before the first line an answer can still say it by its status
+                await reply(problem_of(error), status_of(error))(scope, receive, send)
+                return
+            with contextlib.suppress(OSError):  # the caller is gone
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await _send_line(send, first)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_until_gone, receive, nursery.cancel_scope)
+                    await _write(lines, send)
+                    nursery.cancel_scope.cancel()
+                await send({"type": "http.response.body", "body": b""})
+
+
+async def _write(lines: AsyncGenerator[BaseModel, None], send: Send) -> None:
+    with contextlib.suppress(OSError):
+        try:
+            async for line in lines:
+                await _send_line(send, line)
+        except AccordError as error:
+            await _send_line(send, problem_of(error))
 
 
 async def _send_line(send: Send, line: BaseModel) -> None:
@@ -213,6 +229,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
     path = request.url.path[:100]
     unknown = RouteUnknown(f"there is no {request.method[:10]} {path!r}: is it a node of this release?")
     return reply(problem_of(unknown), 404)
+
+
+async def _fault(request: Request | None, error: Exception) -> Response:
+    return reply(Problem(error="InternalFault", text="a fault of this node's own: see its log"), 500)
 
 
 async def _bad_parameter(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Members in one process whose nodes talk over real TLS on loopback, with handlers that take note of what they were told."""
+"""Members in one process, whose nodes talk over real TLS on loopback; their handlers take note of what they hear."""
 
 from __future__ import annotations
 
@@ -18,9 +18,30 @@ from parties.leaf import Leaf, contexts
 from parties.member_api import member_api
 from parties.member_client import MemberClient
 from parties.messages import (
-    Abort, Accept, Acceptance, Accepted, CharterAnswer, Connected, Decided, Done, LaneConnect, LanePrepare, Piece, Prepare,
-    Prepared, ProgressReport, Promise, Propose, Ready, Reserve, Run, StateAnswer, StateQuery,
-)  # fmt: skip
+    Abort,
+    Accept,
+    Acceptance,
+    Accepted,
+    CharterAnswer,
+    Connected,
+    Decided,
+    Done,
+    LaneConnect,
+    LanePrepare,
+    Piece,
+    Prepare,
+    Prepared,
+    ProgressReport,
+    Promise,
+    Propose,
+    Ready,
+    Reserve,
+    Run,
+    StateAnswer,
+    StateQuery,
+    Table,
+    Tables,
+)
 from parties.peers import Peers
 from tests.parties.consortium import charter, identity, member
 
@@ -59,6 +80,10 @@ class Noting:
         await self._note("charter", peer, "", version)
         return CharterAnswer(latest=2, charter="# a charter", signatures="{}")
 
+    async def tables(self, peer: Member) -> Tables:
+        await self._note("tables", peer, "", None)
+        return Tables(tables=[Table(name="patients", description={"columns": []})])
+
     async def lane_prepare(self, peer: Member, job: str, body: LanePrepare) -> Prepared:
         await self._note("lane_prepare", peer, job, body)
         return Prepared(port=7700, certificate="-----", contribution="0" * 64)
@@ -85,11 +110,11 @@ class Noting:
 
     async def prepare(self, peer: Member, job: str, body: Prepare) -> Promise:
         await self._note("prepare", peer, job, body)
-        return Promise(promised=body.ballot)
+        return Promise(ballot=body.ballot)
 
     async def accept(self, peer: Member, job: str, body: Accept) -> Accepted:
         await self._note("accept", peer, job, body)
-        return Accepted(promised=body.ballot)
+        return Accepted(ballot=body.ballot)
 
     async def decided(self, peer: Member, job: str, body: Decided) -> Done:
         await self._note("decided", peer, job, body)

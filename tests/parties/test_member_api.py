@@ -1,0 +1,260 @@
+"""What a node's routes refuse before its handlers hear of it: replays, bodies out of bounds, unknown routes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+import httpx
+import pytest
+import trio
+
+from mpc.errors import OutOfRange
+from parties.envelope import ReplayGuard
+from parties.errors import (
+    BodyTooLarge,
+    BootStale,
+    CertificateInvalid,
+    CharterNotInForce,
+    CharterOutdated,
+    MessageInvalid,
+    NotAMember,
+    RouteUnknown,
+)
+from parties.leaf import contexts
+from parties.member_api import MOST_PIECE, Handlers, member_api
+from parties.messages import MESSAGES, Abort, Envelope, Piece, Problem, Propose, StateQuery, Strict, read_json
+from parties.peers import Peers
+from parties.replies import status_of
+from tests.parties.control_plane import JOB, SIGNATURE, Node, nodes
+
+
+@contextlib.asynccontextmanager
+async def calling(caller: Node, called: Node) -> AsyncIterator[httpx.AsyncClient]:
+    """A plain HTTP client that shows the caller's certificate: it sends whatever a test wants."""
+    context = contexts(caller.leaf.current, [called.identity.public])[1]
+    host, port = called.listener.getsockname()
+    async with httpx.AsyncClient(verify=context, trust_env=False, base_url=f"https://{host}:{port}") as client:
+        yield client
+
+
+def sealed(node: Node, body: Strict, nonce: int, *, boot: str | None = None, job: str = JOB) -> bytes:
+    envelope = cast(Any, Envelope)[type(body)]
+    made = envelope(charter=node.chain[-1].digest, job=job, boot=boot or node.guard.boot, nonce=nonce, body=body)
+    return cast(str, made.model_dump_json()).encode()
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, read_json(Problem, answer.content).error
+
+
+def run(test: Callable[[Node, Node, httpx.AsyncClient], Awaitable[None]]) -> None:
+    async def main() -> None:
+        with trio.fail_after(30):
+            async with nodes() as (alfa, bravo, _), calling(alfa, bravo) as client:
+                await test(alfa, bravo, client)
+
+    trio.run(main)
+
+
+def test_a_recorded_message_is_taken_once_in_one_start_and_never_in_another() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        path = Abort.path
+        recorded = [sealed(bravo, Abort(error="PeerLost", text=""), nonce) for nonce in (1, 5, 3)]
+        for message in recorded:
+            assert (await client.post(path, content=message)).status_code == 200
+        for message in recorded:
+            assert problem(await client.post(path, content=message)) == (409, "MessageReplayed")
+        bravo.guard.boot, bravo.guard._seen = ReplayGuard().boot, {}  # a restart
+        for message in recorded:
+            assert problem(await client.post(path, content=message)) == (409, "BootStale")
+        assert len(bravo.handlers.heard) == 3
+
+    run(test)
+
+
+def test_a_number_is_a_senders_own_and_another_member_cannot_use_its_message() -> None:
+    async def main() -> None:
+        async with nodes() as (alfa, bravo, charlie):
+            message = sealed(bravo, StateQuery(), 1)
+            for caller in (alfa, charlie):  # the same bytes: who sent them, the certificate says
+                async with calling(caller, bravo) as client:
+                    assert (await client.post(StateQuery.path, content=message)).status_code == 200
+            assert [peer for _, peer, _, _ in bravo.handlers.heard] == ["alfa", "charlie"]
+
+    trio.run(main)
+
+
+def test_a_refused_message_uses_no_number_up() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        bad = sealed(bravo, StateQuery(), 1).replace(b'"body":{}', b'"body":{"more":1}')
+        assert problem(await client.post(StateQuery.path, content=bad)) == (400, "MessageInvalid")
+        assert (await client.post(StateQuery.path, content=sealed(bravo, StateQuery(), 1))).status_code == 200
+
+    run(test)
+
+
+def test_bodies_are_bounded_by_their_route_stated_or_not() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        async def unstated(content: bytes) -> AsyncIterator[bytes]:
+            yield content
+
+        for message in MESSAGES:
+            large = b" " * (message.most + 1)
+            assert problem(await client.post(message.path, content=large)) == (413, "BodyTooLarge")
+            assert problem(await client.post(message.path, content=unstated(large))) == (413, "BodyTooLarge")
+            fits = b" " * message.most
+            assert problem(await client.post(message.path, content=fits)) == (400, "MessageInvalid")
+        assert bravo.handlers.heard == []
+
+    run(test)
+
+
+def test_a_body_of_another_message_is_refused_on_every_route() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        content = sealed(bravo, Propose(job="{}", signature=SIGNATURE), 1)
+        for message in MESSAGES:
+            if message is not Propose:
+                assert problem(await client.post(message.path, content=content)) == (400, "MessageInvalid")
+        assert bravo.handlers.heard == []
+
+    run(test)
+
+
+def test_unknown_routes_methods_and_parameters_are_named() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        for method, path in (
+            ("GET", "/"),
+            ("GET", "/v2/hello"),
+            ("GET", Abort.path),
+            ("POST", "/v1/hello"),
+            ("GET", "/docs"),
+            ("GET", "/v1/hello/"),
+            ("GET", "/v1/%ff%00/..%2f"),
+        ):
+            assert problem(await client.request(method, path)) == (404, "RouteUnknown")
+        for path in (
+            "/v1/hello",
+            "/v1/hello?charter=1",
+            "/v1/watch",
+            "/v1/charter?version=x",
+            "/v1/charter?version=-1",
+        ):
+            assert problem(await client.get(path)) == (400, "MessageInvalid")
+        assert problem(await client.post("/v1/job/piece", content=b"")) == (400, "MessageInvalid")
+        assert bravo.handlers.heard == []
+
+    run(test)
+
+
+def piece(content: bytes, **changes: Any) -> Piece:
+    digest = hashlib.sha256(content).hexdigest()
+    said = {"purpose": "answer", "name": "x", "part": 0, "parts": 1, "size": len(content), "sha256": digest, **changes}
+    return Piece(**said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"size": 4}, (413, "BodyTooLarge")),
+        ({"size": 6}, (400, "MessageInvalid")),
+        ({"sha256": "0" * 64}, (400, "MessageInvalid")),
+        ({"part": 1}, (400, "MessageInvalid")),
+        ({"size": MOST_PIECE + 1}, (400, "MessageInvalid")),
+    ],
+)
+def test_a_piece_that_is_not_what_was_announced_is_not_kept(changes: dict[str, Any], expected: tuple[int, str]) -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        header = sealed(bravo, piece(b"12345", **changes), 1).decode()
+        answer = await client.post("/v1/job/piece", content=b"12345", headers={"accord-envelope": header})
+        assert problem(answer) == expected
+        assert bravo.handlers.heard == []
+        header = sealed(bravo, piece(b"12345"), 2).decode()
+        answer = await client.post("/v1/job/piece", content=b"12345", headers={"accord-envelope": header})
+        assert answer.status_code == 200
+        answer = await client.post("/v1/job/piece", content=b"12345", headers={"accord-envelope": header})
+        assert problem(answer) == (409, "MessageReplayed")
+        assert len(bravo.handlers.heard) == 1
+
+    run(test)
+
+
+def test_a_piece_needs_a_job_and_a_header_of_bounded_length() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        for header in (sealed(bravo, piece(b""), 1, job="").decode(), "{}", "x" * 9000):
+            answer = await client.post("/v1/job/piece", content=b"", headers={"accord-envelope": header})
+            assert problem(answer)[0] in (400, 413)
+        assert bravo.handlers.heard == []
+
+    run(test)
+
+
+def test_errors_have_the_status_of_their_class() -> None:
+    for error, status in (
+        (RouteUnknown("x"), 404),
+        (BodyTooLarge("x"), 413),
+        (MessageInvalid("x"), 400),
+        (BootStale("x"), 409),
+        (CharterOutdated("x"), 409),
+        (NotAMember("x"), 403),
+        (CertificateInvalid("x"), 403),
+        (OutOfRange("x"), 400),
+        (CharterNotInForce("x"), 409),
+    ):
+        assert status_of(error) == status
+
+
+def test_the_text_of_an_error_is_cut() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        bravo.handlers.error = NotAMember("\u00e9" * 10_000)
+        answer = await client.post(StateQuery.path, content=sealed(bravo, StateQuery(), 1))
+        assert read_json(Problem, answer.content).text == "\u00e9" * 2000
+
+    run(test)
+
+
+# -- the document ------------------------------------------------------------------------------
+
+
+def references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*(references(inner) for inner in value.values()))
+    return set().union(*(references(inner) for inner in value)) if isinstance(value, list) else set()
+
+
+def check_document(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert {ref.removeprefix("#/components/schemas/") for ref in references(document)} <= schemas.keys()
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert operation["summary"]
+            assert operation["responses"]["200"]["content"]
+            assert operation["responses"]["4XX"]["content"]["application/json"]["schema"] == {
+                "$ref": "#/components/schemas/Problem"
+            }
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_the_document_has_every_message() -> None:
+    document = member_api(cast(Handlers, Handlers), Peers("", tuple), ReplayGuard(), "1").openapi()
+    check_document(document)
+    for message in MESSAGES:
+        operation = document["paths"][message.path]["post"]
+        ref = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        envelope = document["components"]["schemas"][ref.rpartition("/")[2]]
+        assert envelope["additionalProperties"] is False
+        assert envelope["properties"]["body"] == {"$ref": f"#/components/schemas/{message.__name__}"}
+        answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        assert answer == f"#/components/schemas/{message.answers.__name__}"
+
+
+def test_the_command_prints_it() -> None:
+    done = subprocess.run([sys.executable, "-m", "parties.member_api"], capture_output=True, check=True)
+    assert json.loads(done.stdout)["openapi"].startswith("3.")
