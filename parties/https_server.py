@@ -11,6 +11,7 @@ in the log, not written line by line.
 from __future__ import annotations
 
 import functools
+import ipaddress
 import logging
 import socket
 import ssl
@@ -132,11 +133,11 @@ class HttpsServer:
             host, port = stream.socket.getpeername()[:2]
         except OSError:
             return None
-        limits = self._limits
-        if self._strangers.total() >= limits.handshakes or self._strangers[host] >= limits.per_address:
+        limits, place = self._limits, _place(host)
+        if self._strangers.total() >= limits.handshakes or self._strangers[place] >= limits.per_address:
             self._log.note("connections beyond what is borne before a certificate is shown", f"from {host}")
             return None
-        self._strangers[host] += 1
+        self._strangers[place] += 1
         context = self._context
         tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
         try:
@@ -150,9 +151,9 @@ class HttpsServer:
         except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
             self._log.note("connections whose TLS handshake failed", f"from {host}")
         finally:
-            self._strangers[host] -= 1
-            if not self._strangers[host]:
-                del self._strangers[host]
+            self._strangers[place] -= 1
+            if not self._strangers[place]:
+                del self._strangers[place]
         return None
 
     async def _talk(self, tls: trio.SSLStream[trio.SocketStream], caller: Caller) -> None:
@@ -181,6 +182,16 @@ class HttpsServer:
         except Exception as error:
             self._log.note("callers who are refused", place_of(error))
             return None
+
+
+def _place(host: str) -> str:
+    """What counts as one address: of IPv6 the network of 64 bits, which one machine may have whole."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))
 
 
 def _config(limits: Limits) -> Config:

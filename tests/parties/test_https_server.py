@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from parties.errors import NotAMember
 from parties.https_connection import Limits
-from parties.https_server import HttpsServer, listening
+from parties.https_server import HttpsServer, _place, listening
 from parties.leaf import contexts, issue, utc_now
 from parties.trust import peer_of
 from tests.parties.consortium import charter, identity, member
@@ -195,6 +195,24 @@ def test_one_addresss_connections_are_bounded_before_the_handshake() -> None:
         await emptied(made.server)
 
     in_world(test, limits)
+
+
+def test_one_address_does_not_keep_another_out() -> None:
+    limits = replace(QUICK, per_address=2, handshake=5.0)
+
+    async def test(made: World) -> None:
+        streams = [await trio.open_tcp_stream(*made.address, local_address="127.0.0.2") for _ in range(10)]
+        assert await made.ask(GET) != b""
+        for stream in streams:
+            await stream.aclose()
+
+    in_world(test, limits)
+
+
+def test_what_counts_as_one_address() -> None:
+    assert _place("192.0.2.1") == _place("::ffff:192.0.2.1") != _place("192.0.2.2")
+    assert _place("2001:db8::1") == _place("2001:db8::ffff:1") != _place("2001:db8:0:1::1")
+    assert _place("fe80::1%eth0") == _place("fe80::2")
 
 
 def test_thousands_of_connections_leave_nothing_behind() -> None:
