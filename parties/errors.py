@@ -1,7 +1,8 @@
 """What can go wrong between members and their machines, before anything is computed.
 
 Usage errors are this member's own to mend (its files, its charter); a PeerRefused is about somebody who called, or was
-called. No message carries a secret, nor does a ``__cause__`` or ``__context__`` of one.
+called. No message carries a secret, nor does a ``__cause__`` or ``__context__`` of one. One about a table carries no
+value of it, no place and no number of rows: it may be shown to others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __all__ = [
     "BodyTooLarge",
     "BodyTooSlow",
     "BootStale",
+    "BoundsMissing",
     "CertificateInvalid",
     "CharterDamaged",
     "CharterInvalid",
@@ -22,9 +24,13 @@ __all__ = [
     "CharterNotInForce",
     "CharterOutdated",
     "CharterUnknown",
+    "ColumnMissing",
+    "EpsilonTooLarge",
+    "ExtraMissing",
     "FileExposed",
     "FileMissing",
     "FileUnusable",
+    "FilterInvalid",
     "IdentityDamaged",
     "IdentityExists",
     "IdentityMissing",
@@ -40,6 +46,7 @@ __all__ = [
     "MessageReplayed",
     "NotAMember",
     "NotOneOfThePeople",
+    "NotPublished",
     "NotReleased",
     "PassphraseNeeded",
     "PassphraseTooShort",
@@ -51,10 +58,17 @@ __all__ = [
     "PeerTimedOut",
     "PeerUnproven",
     "PeerUnreachable",
+    "ReceiverDenied",
     "RouteUnknown",
     "SettingsInvalid",
     "SignatureInvalid",
+    "SourceUnreachable",
+    "SourceUnreadable",
     "StoreFailed",
+    "TableInvalid",
+    "TableMissing",
+    "UseDenied",
+    "ValueUnfit",
     "WorkerLost",
     "WrongMember",
 ]
@@ -271,3 +285,55 @@ class PeerRefusedUs(PeerCallFailed):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.member, self.error, self.reason)
+
+
+class TableInvalid(UsageError):
+    """What a member publishes about a table breaks a rule; the text names table, column and field."""
+
+
+class ExtraMissing(UsageError):
+    """A table's source needs a library that is not installed here; the text has the command that installs it."""
+
+
+class TableMissing(UsageError):
+    """There is nothing where a published table is said to be."""
+
+
+class ColumnMissing(UsageError):
+    """A published column is not in the source of its table (any more), or a job names one that is not there."""
+
+
+class SourceUnreachable(UsageError):
+    """The file, database or engine that holds a table cannot be reached, or stopped answering."""
+
+
+class SourceUnreadable(UsageError):
+    """A table's source is there, and is not what its name says: a damaged file, mixed kinds of files."""
+
+
+class ValueUnfit(UsageError):
+    """A value does not fit what was published about its column, or is missing and nothing stands for it."""
+
+
+class FilterInvalid(UsageError):
+    """A filter that is malformed, too large, or compares a column with what it cannot hold."""
+
+
+class UseDenied(UsageError):
+    """A job would use a table or a column in a way its member does not allow."""
+
+
+class NotPublished(UseDenied):
+    """A job names a table or a column its member does not publish."""
+
+
+class BoundsMissing(UseDenied):
+    """A job needs the public bounds of a column that was published without any: noise is measured by them."""
+
+
+class EpsilonTooLarge(UseDenied):
+    """A job wants more epsilon than a table's member allows one job."""
+
+
+class ReceiverDenied(UseDenied):
+    """A job would give an answer to a member that a table's member does not give any."""
