@@ -75,9 +75,9 @@ def check_consent(request: Request, published: Mapping[str, PublishedTable]) -> 
 
 
 def _check_columns(use: TableUse, table: PublishedTable) -> None:
-    wanted = {column: set(uses) for column, uses in use.uses.items()}
-    for column in columns_of(use.where):
-        wanted.setdefault(column, set()).add("filter")
+    wanted = {name: set(uses) for name, uses in use.uses.items()}
+    for name in columns_of(use.where):
+        wanted.setdefault(name, set()).add("filter")
     if not wanted and not use.counts:
         raise UseDenied(f"table {table.name}: the job says no use of it; one that needs no column is count")
     if use.counts and not table.counts:

@@ -192,7 +192,7 @@ def _check_scalar(column: PublishedColumn, value: Any, what: str) -> None:
         named = {int: "a whole number", float: "a number", datetime.date: "a date", bool: "true or false"}[kind]
         raise TableInvalid(f"{what}: {named}, not {type(value).__name__}")
     limit = _LIMITS.get(column.kind)
-    if limit is not None and not abs(value) < limit:  # NaN too
+    if limit is not None and not -limit < value < limit:  # NaN too
         raise TableInvalid(f"{what}: between -2^{limit.bit_length() - 1} and 2^{limit.bit_length() - 1}, both excluded")
 
 
@@ -206,6 +206,7 @@ def _check_categories(column: PublishedColumn, what: str) -> None:
         raise TableInvalid(f"{what}, categories: 1 to {_MOST_CATEGORIES}, each once")
     if len({type(name) for name in names}) != 1 or type(names[0]) not in (str, int):
         raise TableInvalid(f"{what}, categories: all texts, or all whole numbers")
+    name: Any
     for name in names:
         if isinstance(name, str):
             _check_text(name, f"{what}, categories")

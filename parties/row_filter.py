@@ -98,16 +98,12 @@ def read_filter(said: Any) -> Filter:
 
 def _read(said: Any, depth: int) -> Filter:
     if depth < 0 or not isinstance(said, dict):
-        raise FilterInvalid(
-            f"a filter is an object with column, is and value, or with all, any or not, {_DEEPEST} deep"
-        )
+        raise FilterInvalid(f"a filter: an object with column, is and value, or with all, any or not, {_DEEPEST} deep")
     names = set(said)
     if names == {"column", "is", "value"}:
         column, op, value = said["column"], said["is"], said["value"]
         if not isinstance(column, str) or not isinstance(op, str) or type(value) not in (int, float, str, bool):
-            raise FilterInvalid(
-                "a comparison in a filter: column and is are texts, value a text, number, true or false"
-            )
+            raise FilterInvalid("a comparison in a filter: column and is are texts, value a text, number or boolean")
         return Compare(column, op, value)
     if names == {"not"}:
         return Not(_read(said["not"], depth - 1))
