@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from parties.identity_commands import add_identity_commands, run_identity_command
+from parties.publish_commands import add_publish_commands, run_publish_command
 
 __all__ = ["main"]
 
@@ -50,11 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("check", help="does this installation compute? three parties over TLS on this machine")
     add_identity_commands(commands)
+    add_publish_commands(commands)
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help()
         return 0
-    return _check() if given.command == "check" else run_identity_command(given)
+    if given.command == "check":
+        return _check()
+    return run_publish_command(given) if given.command in ("publish", "tables") else run_identity_command(given)
 
 
 if __name__ == "__main__":

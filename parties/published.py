@@ -187,7 +187,7 @@ def _check_bounds(column: PublishedColumn, what: str) -> None:
 
 
 def _check_scalar(column: PublishedColumn, value: Any, what: str) -> None:
-    kind = _TYPES[column.kind]
+    kind: Any = _TYPES[column.kind]
     if type(value) is not kind:  # not isinstance: true is no number, a time is no date
         named = {int: "a whole number", float: "a number", datetime.date: "a date", bool: "true or false"}[kind]
         raise TableInvalid(f"{what}: {named}, not {type(value).__name__}")

@@ -3,7 +3,7 @@
 1. One query looks at all rows wanted: do they fit what was published, and how many are kept?  (an aggregation)
 2. Another gives them in batches, of each person so many rows as were published at most.       (a stream)
 So a value that does not fit, or a row too many, is found before anything is shared. A table that was changed between
-the two is TableChanged.
+the two is TableChanged. One reading at a time: a second one of the same Table ends the first.
 
 Which rows of a person are kept, if there are too many: the first by the table's ``order``, and by a hash of person and
 values where that leaves a choice. The same rows of a table as it is give the same; a value that a person has in many
@@ -23,11 +23,11 @@ import numpy.typing as npt
 from mpc.encoding import FRAC, LIMIT
 from mpc.errors import OutOfRange
 from parties.batch_arrays import as_arrays
-from parties.column_pushdown import Pushed, encoded, key_identity, readable
+from parties.column_pushdown import EPOCH
 from parties.errors import ColumnMissing, FilterInvalid, ValueUnfit
-from parties.filter_pushdown import filter_expression
 from parties.published import PublishedColumn, PublishedTable
 from parties.row_filter import Filter, check_filter
+from parties.table_query import kept, selected, survey
 from parties.table_source import OpenSource, open_source
 from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
 
@@ -121,48 +121,34 @@ class Table:
         Raises ColumnMissing, ColumnUnfit, FilterInvalid, BoundsMissing (before any query), ValueUnfit,
         CapacityExceeded, SourceUnreachable, SourceUnreadable.
         """
-        kept, _ = self._check(self._select(reading), reading)
-        return kept
+        return self._check(self._selected(reading), reading)[0]
 
     def read(self, reading: Reading, *, rows: int = _BATCH) -> Iterator[Batch]:
         """The rows, in batches of at most ``rows``, without ever holding all of them. Errors: check; TableChanged."""
         before = self.source.state()
-        selected = self._select(reading)
-        kept, most = self._check(selected, reading)
+        wanted = self._selected(reading)
+        promised, bounding = self._check(wanted, reading)
         seen = 0
-        for batch in self.source.batches(self._kept(selected, reading, most), rows):
+        for batch in self.source.batches(self._kept(wanted, reading, bounding), rows):
             columns = self._arrays(batch, reading)
             seen += batch.num_rows
-            if seen > kept:
+            if seen > promised:
                 break
             yield Batch(columns, np.asarray(batch.column("n").to_numpy(zero_copy_only=False), np.int64))
-        if seen != kept or self.source.state() != before:
+        if seen != promised or self.source.state() != before:
             raise TableChanged(f"{self.source.what}: changed while it was read; read a copy that stands still")
 
     def sql(self, reading: Reading, *, bounding: bool = True) -> str:
         """The second query, as the engine gets it; ``bounding``: as it is where a person has too many rows."""
-        most = self.published.rows_a_person + (1 if bounding else 0)
-        return self.source.sql(self._kept(self._select(reading), reading, most))
+        return self.source.sql(self._kept(self._selected(reading), reading, bounding))
 
-    def _select(self, reading: Reading) -> ir.Table:
-        """Columns p (the person), v0, v1, ... (values), u0, ... (unfit), a0, ... (absent), o (order, if there is)."""
+    def _selected(self, reading: Reading) -> ir.Table:
         self._refuse(reading)
-        table, what = self.source.table, self.source.what
         can_try = self.source.backend.name != "postgres"
-        if reading.where is not None:
-            table = table.filter(filter_expression(reading.where, table, self.published, can_try=can_try))
-        person = self.published.columns[self.published.person]
-        read = readable(table, person, what, can_try=can_try)
-        named: dict[str, Any] = {"p": key_identity(read.value, person.profile), "up": read.unfit}
-        for i, name in enumerate(reading.columns):
-            pushed: Pushed = encoded(table, self.published.columns[name], what, can_try=can_try)
-            named |= {f"v{i}": pushed.value, f"u{i}": pushed.unfit, f"a{i}": pushed.absent}
-        if self.published.order is not None:
-            if self.published.order not in table.columns:
-                raise ColumnMissing(f"{what}, order: its source has no such column; publish the table anew")
-            named["o"] = table[self.published.order]
-        selected = table.select(**named)
-        return selected.filter(selected.p.notnull() | selected.up)
+        return selected(self.source.table, self.published, reading.columns, reading.where, can_try=can_try)
+
+    def _kept(self, rows: ir.Table, reading: Reading, bounding: bool) -> ir.Table:
+        return kept(rows, self.published, reading.columns, bounding=bounding, by_person=reading.by_person)
 
     def _refuse(self, reading: Reading) -> None:
         what = self.source.what
@@ -182,19 +168,10 @@ class Table:
             raise FilterInvalid(f"{what}: a filter of parties.row_filter is needed")
         check_filter(reading.where, self.published)
 
-    def _check(self, selected: ir.Table, reading: Reading) -> tuple[int, int]:
-        """(rows kept, the most rows a person has)."""
-        flags = ["up", *(f"{flag}{i}" for i in range(len(reading.columns)) for flag in "ua")]
-        people = selected.group_by("p").aggregate(
-            n=selected.count(), **{flag: selected[flag].fill_null(False).any() for flag in flags}
-        )
-        import ibis
-
-        kept = people.n.count() if reading.by_person else ibis.least(people.n, self.published.rows_a_person).sum()
-        found = self.source.one_row(
-            people.aggregate(kept=kept.cast("int64"), most=people.n.max(), **{f: people[f].any() for f in flags})
-        )
-        what = self.source.what
+    def _check(self, rows: ir.Table, reading: Reading) -> tuple[int, bool]:
+        """(rows kept, whether anybody has more than were published)."""
+        what, most = self.source.what, self.published.rows_a_person
+        found = self.source.one_row(survey(rows, len(reading.columns), most, by_person=reading.by_person))
         for name, flag in ((self.published.person, "up"), *((n, f"u{i}") for i, n in enumerate(reading.columns))):
             if found[flag]:
                 raise ValueUnfit(f"{what}, column {name}: {_unfit(self.published.columns[name])}")
@@ -208,29 +185,7 @@ class Table:
             raise CapacityExceeded(
                 f"{what}: more rows than its capacity of {self.published.capacity}; publish it with a larger one"
             )
-        return found["kept"] or 0, found["most"] or 0
-
-    def _kept(self, selected: ir.Table, reading: Reading, most: int) -> ir.Table:
-        """Columns v0, v1, ... and n, of each person no more rows than were published."""
-        import ibis
-
-        values = [f"v{i}" for i in range(len(reading.columns))]
-        if most > self.published.rows_a_person:
-            order = [selected.o] if self.published.order is not None else []
-            number = ibis.row_number().over(group_by=selected.p, order_by=[*order, _hash(selected, ["p", *values])])
-            selected = selected.mutate(r=number)
-            selected = selected.filter(selected.r < self.published.rows_a_person)
-        if not reading.by_person:
-            return selected.select(*values, n=ibis.literal(1, "int64"))
-        totals = {}
-        for value, name in zip(values, reading.columns, strict=True):
-            column = selected[value]
-            if name != self.published.person:
-                totals[value] = column.sum().cast(column.type())
-            elif self.published.columns[name].profile not in ("raw", "integer"):
-                totals[value] = column.min()
-        people = selected.group_by("p").aggregate(n=selected.count(), **totals)
-        return people.select(**{v: people[v] if v in totals else people.p for v in values}, n=people.n)
+        return found["kept"] or 0, (found["most"] or 0) > most
 
     def _arrays(self, batch: Any, reading: Reading) -> dict[str, npt.NDArray[Any]]:
         columns = {}
@@ -239,17 +194,6 @@ class Table:
             ends = None if column.kind == "key" else range_of(self.published, name, by_person=reading.by_person)
             columns[name] = as_arrays(batch.column(f"v{i}"), column, ends, f"{self.source.what}, column {name}")
         return columns
-
-
-def _hash(table: ir.Table, names: list[str]) -> Any:
-    """A hash of a row's values that is the same at every reading."""
-    import ibis
-
-    @ibis.udf.scalar.builtin(name="md5")
-    def md5(text: str) -> str: ...  # type: ignore[empty-body]
-
-    texts = [table[name].cast("string").fill_null("") for name in names if not table[name].type().is_binary()]
-    return md5(ibis.literal("|").join(texts)) if texts else ibis.literal("")
 
 
 def _unfit(column: PublishedColumn) -> str:
@@ -265,6 +209,4 @@ def _unfit(column: PublishedColumn) -> str:
 
 
 def _days(date: Any) -> int:
-    from parties.column_pushdown import EPOCH
-
     return int((date - EPOCH).days)

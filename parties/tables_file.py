@@ -25,6 +25,7 @@ uses = ["sum", "filter"]
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,7 @@ __all__ = ["TABLES_FILE", "load_tables", "read_tables", "save_tables", "write_ta
 
 TABLES_FILE = "tables.toml"
 _MOST = 1 << 20  # bytes
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"'}
 
 
@@ -66,7 +68,7 @@ def write_tables(tables: Mapping[str, PublishedTable]) -> str:
         columns = fields.pop("columns")
         lines += ["", f"[tables.{name}]", *_lines(fields)]
         for column, inner in columns.items():
-            lines += ["", f"[tables.{name}.columns.{_quote(column)}]", *_lines(inner)]
+            lines += ["", f"[tables.{name}.columns.{_key(column)}]", *_lines(inner)]
     return "\n".join(lines[1:]) + "\n" if lines else ""
 
 
@@ -100,6 +102,10 @@ def _value(value: Any) -> str:
     return _quote(value) if isinstance(value, str) else repr(value)
 
 
+def _key(text: str) -> str:
+    return text if _BARE.fullmatch(text) else _quote(text)
+
+
 def _quote(text: str) -> str:
-    """A TOML basic string, also as a quoted key."""
+    """A TOML basic string."""
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in text) + '"'

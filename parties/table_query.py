@@ -1,0 +1,93 @@
+"""The two queries a table is read by, as expressions of Ibis: filter, projection, bound and totals pushed down. Pure.
+
+Columns have places for names, as a source's own could be any: p the person, v0, v1, ... the values, u0, ... whether one
+is unfit, a0, ... whether one is absent, o what a person's rows are ordered by, n how many rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from parties.column_pushdown import Pushed, encoded, key_identity, readable
+from parties.errors import ColumnMissing
+from parties.filter_pushdown import filter_expression
+from parties.published import PublishedTable
+from parties.row_filter import Filter
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["kept", "selected", "survey"]
+
+
+def selected(
+    table: ir.Table, published: PublishedTable, columns: tuple[str, ...], where: Filter | None, *, can_try: bool
+) -> ir.Table:
+    """p, up, v, u, a, and o if there is an order: of all rows that have a person and are wanted.
+
+    ``can_try``: as for column_pushdown.readable. Raises ColumnMissing, ColumnUnfit, BoundsMissing.
+    """
+    what = f"table {published.name}"
+    if where is not None:
+        table = table.filter(filter_expression(where, table, published, can_try=can_try))
+    person = published.columns[published.person]
+    read = readable(table, person, what, can_try=can_try)
+    named: dict[str, Any] = {"p": key_identity(read.value, person.profile), "up": read.unfit}
+    for i, name in enumerate(columns):
+        pushed: Pushed = encoded(table, published.columns[name], what, can_try=can_try)
+        named |= {f"v{i}": pushed.value, f"u{i}": pushed.unfit, f"a{i}": pushed.absent}
+    if published.order is not None:
+        if published.order not in table.columns:
+            raise ColumnMissing(f"{what}, order: its source has no such column; publish the table anew")
+        named["o"] = table[published.order]
+    rows = table.select(**named)
+    return rows.filter(rows.p.notnull() | rows.up)
+
+
+def survey(rows: ir.Table, columns: int, rows_a_person: int, *, by_person: bool) -> ir.Table:
+    """One row: kept (rows the other query gives), most (rows of one person), whether any is up, u0, a0, u1, ..."""
+    import ibis
+
+    flags = ["up", *(f"{flag}{i}" for i in range(columns) for flag in "ua")]
+    people = rows.group_by("p").aggregate(n=rows.count(), **{flag: rows[flag].fill_null(False).any() for flag in flags})
+    number = people.n.count() if by_person else ibis.least(people.n, rows_a_person).sum()
+    return people.aggregate(
+        kept=number.cast("int64"), most=people.n.max(), **{flag: people[flag].any() for flag in flags}
+    )
+
+
+def kept(
+    rows: ir.Table, published: PublishedTable, columns: tuple[str, ...], *, bounding: bool, by_person: bool
+) -> ir.Table:
+    """v0, v1, ... and n. ``bounding``: some person has more rows than were published, so the first are chosen."""
+    import ibis
+
+    values = [f"v{i}" for i in range(len(columns))]
+    if bounding:
+        order = [rows.o] if published.order is not None else []
+        order += [_hash(rows, ["p", *values]), *(rows[value] for value in values)]
+        number = ibis.row_number().over(group_by=rows.p, order_by=order)
+        rows = rows.mutate(r=number)
+        rows = rows.filter(rows.r < published.rows_a_person)
+    if not by_person:
+        return rows.select(*values, n=ibis.literal(1, "int64"))
+    totals = {}
+    for value, name in zip(values, columns, strict=True):
+        column = rows[value]
+        if name != published.person:
+            totals[value] = column.sum().cast(column.type())
+        elif published.columns[name].profile not in ("raw", "integer"):
+            totals[value] = column.min()  # one of the ways it is written
+    people = rows.group_by("p").aggregate(n=rows.count(), **totals)
+    return people.select(**{v: people[v] if v in totals else people.p for v in values}, n=people.n)
+
+
+def _hash(table: ir.Table, names: list[str]) -> Any:
+    """Of a row's values, the same at every reading; bytes are left out, no engine agrees with another on their text."""
+    import ibis
+
+    def md5(text: str) -> str:  # every engine has it by this name
+        raise NotImplementedError
+
+    texts = [table[name].cast("string").fill_null("") for name in names if not table[name].type().is_binary()]
+    return ibis.udf.scalar.builtin(md5)(ibis.literal("|").join(texts)) if texts else ibis.literal("")
