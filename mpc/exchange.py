@@ -1,4 +1,4 @@
-"""Everything that sends: deal, reshare, reveal. Arrays of components, shape (k, *shape), uint64.
+"""Everything that sends: deal, reshare, refresh, reveal. Arrays of components, shape (k, *shape), uint64.
 
 ``boolean=True`` reads every + and - as XOR.
 """
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mpc.party import Party
 from mpc.sharing import Holders
 
-__all__ = ["deal", "public_share", "random_share", "reshare", "reveal", "zero_share"]
+__all__ = ["deal", "public_share", "random_share", "refresh", "reshare", "reveal", "zero_share"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -116,6 +116,21 @@ async def deal(
     """[x] of a value one party knows. Rounds: 1. Sends: m-t-1 elements. Leaks nothing."""
     part = None if value is None else np.array(value, dtype=np.uint64, copy=True).reshape(shape)
     return await reshare(party, part, (dealer,), shape, boolean=boolean)
+
+
+async def refresh(party: Party, share: Words, *, boolean: bool = False) -> Words:
+    """[x] again, in components that are uniform but for their sum: who sees all of them learns x and nothing else.
+
+    What an array was computed from can be seen in its components (one that was shifted has even ones); in these it
+    cannot. Rounds: 1. Sends: t + 1 dealers m-t-1 elements each. Leaks nothing.
+    """
+    layout, me = party.layout, party.index
+    plus = np.bitwise_xor if boolean else np.add
+    part = None
+    for dealer, holders in layout.summands:
+        if dealer == me:
+            part = functools.reduce(plus, (share[layout.slot[me][a]] for a in holders)).copy()
+    return await reshare(party, part, [dealer for dealer, _ in layout.summands], share.shape[1:], boolean=boolean)
 
 
 async def reveal(

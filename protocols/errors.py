@@ -1,13 +1,17 @@
-"""What can go wrong in keys, noise, release and models, by whose fault it is. All are found before anything is sent."""
+"""What can go wrong in keys, noise, release and models, by whose fault it is.
+
+All are found before anything is sent, but those of sealed answers, which are found where the answer is opened.
+"""
 
 from __future__ import annotations
 
-from mpc.errors import OutOfRange, UsageError
+from mpc.errors import AccordError, OutOfRange, UsageError
 
 __all__ = [
     "CapacityExceeded",
     "ColumnUnfit",
     "DeltaInvalid",
+    "DescriptionInvalid",
     "DuplicateKeys",
     "EpsilonInvalid",
     "EventInvalid",
@@ -21,6 +25,9 @@ __all__ = [
     "RequestRefused",
     "RowsRefused",
     "SensitivityInvalid",
+    "ShareInvalid",
+    "SharesDisagree",
+    "SharesMissing",
     "SigmaInvalid",
     "StockInvalid",
     "TableChanged",
@@ -109,3 +116,31 @@ class NotFitted(UsageError):
 
 class TooFewRows(OutOfRange):
     """Fewer rows than a model needs; their number is public."""
+
+
+class DescriptionInvalid(UsageError):
+    """Text that describes no sealed answer, or not in the one form in which it is written."""
+
+
+class ShareInvalid(UsageError):
+    """Bytes that are no share of this sealed answer: damaged, cut short, another party's, or of another answer."""
+
+
+class SharesMissing(UsageError):
+    """The shares of these parties do not hold all components together; more parties' shares are needed."""
+
+
+class SharesDisagree(AccordError):
+    """Parties gave different copies of one component: at least one of them gave a wrong one. Nothing was opened.
+
+    Attributes:
+        parties: indexes of those that must be at fault; where it cannot be told apart, of all that may be.
+    """
+
+    def __init__(self, parties: tuple[int, ...], text: str) -> None:
+        self.parties = parties
+        self.text = text
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[type[SharesDisagree], tuple[tuple[int, ...], str]]:
+        return type(self), (self.parties, self.text)

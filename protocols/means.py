@@ -1,10 +1,12 @@
-"""Means, from two releases: a noised sum divided by a noised count, after both have left by the door."""
+"""Means, from two noised figures: a noised sum divided by a noised count, after both have left by the door.
+
+release_mean is seal_mean and an opening, release_column_means is seal_column_means and one.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,25 +16,20 @@ from mpc.arrays import SecretArray
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
 from mpc.party import Party
 from protocols.accounting import Event, check_event
-from protocols.exact import check_rows, round_up
+from protocols.description import Description, MeanScale, Opened, Slot
+from protocols.exact import check_rows
 from protocols.mechanisms import Mechanism
 from protocols.minimum import Gate, MinimumGroup, check_minimum
 from protocols.own_rows import check_bounds
-from protocols.release import (
-    Released,
-    check_mechanism,
-    event_of,
-    interval,
-    open_noised,
-    receivers_of,
-    release,
-    total_epsilon,
-    with_noise,
-)
+from protocols.release import Released, receivers_of
+from protocols.sealed import Sealed, check_mechanism, check_stock, event_for, with_noise
 from protocols.sensitivity import Sensitivity, grid_change
 from protocols.stock import NoiseStock
 
-__all__ = ["column_bounds", "mean_events", "release_column_means", "release_mean"]
+__all__ = [
+    "column_bounds", "mean_described", "mean_events", "release_column_means", "release_mean", "seal_column_means",
+    "seal_mean",
+]  # fmt: skip
 
 
 def mean_events(mechanism: Mechanism, low: float, high: float, *, frac: int, rows: int = 1) -> tuple[Event, Event]:
@@ -85,10 +82,26 @@ async def release_mean(
     Rounds, bytes, errors: release, for both at once. Leaks: to the receivers the noised sum and count of groups shown,
     and which are not.
     """
-    bounds = check_bounds(low, high)
-    if bounds[0] == bounds[1]:
-        raise OutOfRange(f"bounds {low!r} to {high!r}: the lower one first, and not the same")
-    check_rows(rows)
+    receivers = receivers_of(party, to)
+    sealed = await seal_mean(
+        party, sums, counts, mechanism, low=low, high=high, rows=rows, minimum=minimum, stock=stock
+    )
+    return _released(await sealed.reveal(receivers))
+
+
+async def seal_mean(
+    party: Party,
+    sums: SecretArray,
+    counts: SecretArray,
+    mechanism: Mechanism,
+    *,
+    low: float,
+    high: float,
+    rows: int = 1,
+    minimum: MinimumGroup | None = None,
+    stock: NoiseStock | None = None,
+) -> Sealed:
+    """All of release_mean but opening: arguments, what it costs, errors are those."""
     check_mechanism(mechanism)
     for what, given in (("sums", sums), ("counts", counts)):
         if not isinstance(given, SecretArray):
@@ -98,21 +111,40 @@ async def release_mean(
         raise WrongType(f"counts of a mean with {counts.frac} fractional bits: pool integers, such as np.ones(n, int)")
     if sums.shape != counts.shape:
         raise ShapeMismatch(f"sums of shape {sums.shape} need counts of that shape, not {counts.shape}")
-    half = mechanism.split(2)
-    if not sums.frac and (math.floor(bounds[0]) + math.ceil(bounds[1])) % 2:  # the middle of 0 and 1 is no integer
+    check_stock(stock)
+    description = mean_described(
+        sums.shape, sums.frac, mechanism, low=low, high=high, rows=rows, gated=minimum is not None
+    )
+    gate = _gate(minimum, counts)
+    if sums.frac < description.slots[0].frac:
         sums = SecretArray(sums.party, sums.share << np.uint64(1), 1)
-    centre, reach = _centre(bounds, sums.frac)
-    centred = sums - _times(counts, centre, sums.frac)
-    changes = Sensitivity(((reach, rows),)), Sensitivity(((Fraction(1), rows),))
-    if minimum is None:
-        both = [
-            release(party, x, half, sensitivity=s, to=to, stock=stock)
-            for x, s in zip((centred, counts), changes, strict=True)
-        ]
-    else:
-        both = await _gated(party, (centred, counts), half, changes, to, minimum, stock)
-    noised_sum, noised_count = await asyncio.gather(*both)
-    return _quotient(noised_sum, noised_count, float(centre), low, high)
+    centre, _ = _centre(check_bounds(low, high), sums.frac)
+    return _sealed(party, description, sums - _times(counts, centre, sums.frac), counts, gate, stock)
+
+
+def mean_described(
+    shape: tuple[int, ...],
+    frac: int,
+    mechanism: Mechanism,
+    *,
+    low: float,
+    high: float,
+    rows: int = 1,
+    gated: bool = False,
+) -> Description:
+    """What seal_mean makes of sums of this shape with so many fractional bits; raises what it raises. Pure."""
+    bounds = _apart(low, high)
+    check_rows(rows)
+    check_mechanism(mechanism)
+    if not frac and (math.floor(bounds[0]) + math.ceil(bounds[1])) % 2:  # the middle of 0 and 1 is no integer
+        frac = 1
+    half, (centre, reach) = mechanism.split(2), _centre(bounds, frac)
+    events = (
+        event_for(shape, frac, half, Sensitivity(((reach, rows),))),
+        event_for(shape, 0, half, Sensitivity(((Fraction(1), rows),))),
+    )
+    slots = (Slot(shape, frac), Slot(shape)) + ((Slot(shape, boolean=True),) if gated else ())
+    return Description("mean", slots, events, MeanScale((float(centre),), (float(low),), (float(high),)))
 
 
 async def release_column_means(
@@ -141,9 +173,28 @@ async def release_column_means(
     Values, errors and the interval of each mean, rounds, errors: release_mean. Leaks: the noised sums and counts to the
     receivers.
     """
+    receivers = receivers_of(party, to)
+    sealed = await seal_column_means(
+        party, sums, counts, mechanism, low=low, high=high, change=change, rows=rows, stock=stock
+    )
+    return _released(await sealed.reveal(receivers))
+
+
+async def seal_column_means(
+    party: Party,
+    sums: SecretArray,
+    counts: SecretArray,
+    mechanism: Mechanism,
+    *,
+    low: float | Sequence[float],
+    high: float | Sequence[float],
+    change: float | Fraction | None = None,
+    rows: int = 1,
+    stock: NoiseStock | None = None,
+) -> Sealed:
+    """All of release_column_means but opening: arguments, what it costs, errors are those."""
     check_rows(rows)
     check_mechanism(mechanism)
-    receivers_of(party, to)
     for what, given in (("sums", sums), ("counts", counts)):
         if not isinstance(given, SecretArray):
             raise WrongType(f"{what} of means: a SecretArray, not {type(given).__name__}")
@@ -152,18 +203,21 @@ async def release_column_means(
         raise WrongType(f"counts of means with {counts.frac} fractional bits: pool integers, such as np.ones(n, int)")
     if not sums.shape or sums.shape[:-1] != counts.shape:
         raise ShapeMismatch(f"sums of shape {sums.shape} beside counts of shape {counts.shape}: (..., d) beside (...)")
+    check_stock(stock)
     ends = column_bounds(low, high, sums.shape[-1])
     middles = [_centre(pair, sums.frac) for pair in ends]
     reaches = [reach if change is None else Fraction(change) for _, reach in middles]
     half = mechanism.split(2)
+    events = (
+        event_for(sums.shape, sums.frac, half, Sensitivity(tuple((b, rows) for b in reaches))),
+        event_for(counts.shape, 0, half, Sensitivity(((Fraction(1), rows),))),
+    )
+    lows, highs = (tuple(float(pair[i]) for pair in ends) for i in (0, 1))
+    scale = MeanScale(tuple(float(c) for c, _ in middles), lows, highs, columns=True)
+    description = Description("mean", (Slot(sums.shape, sums.frac), Slot(counts.shape)), events, scale)
     steps = np.array([int(centre * (1 << sums.frac)) for centre, _ in middles]).view(np.uint64)
     centred = sums - SecretArray(counts.party, counts.share[..., None] * steps, sums.frac)
-    total, count = await asyncio.gather(
-        release(party, centred, half, sensitivity=Sensitivity(tuple((b, rows) for b in reaches)), to=to, stock=stock),
-        release(party, counts, half, sensitivity=Sensitivity(((Fraction(1), rows),)), to=to, stock=stock),
-    )
-    lows, highs = (np.array([float(pair[i]) for pair in ends]) for i in (0, 1))
-    return _quotient(total, count, np.array([float(c) for c, _ in middles]), lows, highs, over=(..., None))
+    return _sealed(party, description, centred, counts, None, stock)
 
 
 def column_bounds(low: Any, high: Any, columns: int) -> list[tuple[Fraction, Fraction]]:
@@ -179,25 +233,44 @@ def column_bounds(low: Any, high: Any, columns: int) -> list[tuple[Fraction, Fra
     return ends
 
 
-async def _gated(
-    party: Party,
-    figures: tuple[SecretArray, SecretArray],
-    half: Mechanism,
-    changes: tuple[Sensitivity, Sensitivity],
-    to: Sequence[int] | int,
-    minimum: MinimumGroup,
-    stock: NoiseStock | None,
-) -> list[Coroutine[Any, Any, Released]]:
-    """Sums and counts with noise, to be opened where the noised count reaches the minimum."""
+def _apart(low: Any, high: Any) -> tuple[Fraction, Fraction]:
+    """check_bounds, and not the same."""
+    bounds = check_bounds(low, high)
+    if bounds[0] == bounds[1]:
+        raise OutOfRange(f"bounds {low!r} to {high!r}: the lower one first, and not the same")
+    return bounds
+
+
+def _gate(minimum: MinimumGroup | None, counts: SecretArray) -> Gate | None:
     check_minimum(minimum)
+    if minimum is None:
+        return None
     if minimum.counts is not None or minimum.epsilon is not None:
         raise OutOfRange("the minimum of a mean looks at the noised count it releases: MinimumGroup(size) and no more")
-    receivers = receivers_of(party, to)
-    gate = Gate.of(minimum, figures[1].reshape(-1))
-    events = [await event_of(x, half, s) for x, s in zip(figures, changes, strict=True)]
-    noised = [with_noise(party, x, event, stock) for x, event in zip(figures, events, strict=True)]
-    shown = gate.flags(noised[1].reshape(-1)).reshape(figures[1].shape)
-    return [open_noised(party, x, (event,), receivers, shown) for x, event in zip(noised, events, strict=True)]
+    return Gate.of(minimum, counts.reshape(-1))
+
+
+def _sealed(
+    party: Party,
+    description: Description,
+    centred: SecretArray,
+    counts: SecretArray,
+    gate: Gate | None,
+    stock: NoiseStock | None,
+) -> Sealed:
+    """Sums and counts with noise; with a gate, where the noised count reaches the minimum."""
+    noised = [
+        with_noise(party, x, event, stock) for x, event in zip((centred, counts), description.events, strict=True)
+    ]
+    if gate is None:
+        return Sealed(party, description, tuple(noised))
+    shown = gate.flags(noised[1].reshape(-1)).reshape(counts.shape)
+    return Sealed(party, description, (noised[0] * shown, noised[1] * shown, shown))
+
+
+def _released(opened: Opened) -> Released:
+    assert isinstance(opened, Released)
+    return opened
 
 
 def _centre(bounds: tuple[Fraction, Fraction], frac: int) -> tuple[Fraction, Fraction]:
@@ -211,39 +284,3 @@ def _times(counts: SecretArray, factor: Fraction, frac: int) -> SecretArray:
     """counts * factor on the grid, exact: the factor is a whole number of steps. Local."""
     steps = np.uint64(int(factor * (1 << frac)) & ((1 << 64) - 1))
     return SecretArray(counts.party, counts.share * steps, frac)
-
-
-def _quotient(
-    total: Released, count: Released, centre: Any, low: Any, high: Any, over: tuple[Any, ...] = ()
-) -> Released:
-    """``over``: how a count is indexed to stand beside its totals. Bounds and centre: numbers, or one a column."""
-    common: dict[str, Any] = {
-        "shown": count.shown,
-        "epsilon": total_epsilon(total, count),
-        "delta": round_up(Fraction(total.delta) + Fraction(count.delta)),
-        "sensitivity": total.sensitivity,
-        "events": total.events + count.events,
-        "parts": (total, count),
-    }
-    if total.values is None or count.values is None:
-        return Released(values=None, standard_error=None, interval95=None, **common)
-    seen = np.bool_(True) if count.shown is None else count.shown
-    s_low, s_high = interval(total.values, total.half_width(0.975))
-    counted = np.asarray(count.values)[over]
-    n_low, n_high = interval(counted, count.half_width(0.975))
-    known = n_low > 0
-    n = np.where(known, counted, 1).astype(np.float64)
-    shift = total.values / n
-    errors = np.hypot(np.asarray(total.standard_error), shift * np.asarray(count.standard_error)) / n
-    ends_low = centre + np.minimum(s_low / np.where(known, n_low, 1), s_low / np.where(known, n_high, 1))
-    ends_high = centre + np.maximum(s_high / np.where(known, n_low, 1), s_high / np.where(known, n_high, 1))
-
-    def of(where_known: Any, elsewhere: Any) -> Any:
-        return np.where(seen, np.where(known, where_known, elsewhere), np.nan)
-
-    return Released(
-        values=of(np.clip(centre + shift, low, high), centre),
-        standard_error=of(np.minimum(errors, (high - low) / 2), (high - low) / 2),
-        interval95=(of(np.clip(ends_low, low, high), low), of(np.clip(ends_high, low, high), high)),
-        **common,
-    )

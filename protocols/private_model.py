@@ -22,8 +22,9 @@ from protocols.estimator import Estimator, as_column
 from protocols.exact import as_exact, check_rows, is_whole, round_up
 from protocols.mechanisms import DiscreteGaussian
 from protocols.private_descent import Loss, PrivateDescent, noisy_descent
-from protocols.release import noise_of, open_derived
+from protocols.release import open_derived
 from protocols.row_bound import RowBound, kept_rows
+from protocols.sealed import noise_of
 from protocols.sgd import Descent
 from protocols.stock import NoiseStock
 
