@@ -24,7 +24,10 @@ __all__ = [
     "CharterNotInForce",
     "CharterOutdated",
     "CharterUnknown",
+    "CheckpointInvalid",
     "ColumnMissing",
+    "DealtDiffer",
+    "DealtInvalid",
     "EpsilonTooLarge",
     "ExtraMissing",
     "FileExposed",
@@ -40,6 +43,7 @@ __all__ = [
     "JobRefused",
     "JobUnknown",
     "KeyInvalid",
+    "KindUnknown",
     "LaneInvalid",
     "MemberLost",
     "MessageInvalid",
@@ -48,6 +52,7 @@ __all__ = [
     "NotOneOfThePeople",
     "NotPublished",
     "NotReleased",
+    "ParametersInvalid",
     "PassphraseNeeded",
     "PassphraseTooShort",
     "PassphraseWrong",
@@ -60,6 +65,7 @@ __all__ = [
     "PeerUnreachable",
     "ReceiverDenied",
     "RouteUnknown",
+    "RowsUnfit",
     "SettingsInvalid",
     "SignatureInvalid",
     "SourceUnreachable",
@@ -67,6 +73,7 @@ __all__ = [
     "StoreFailed",
     "TableInvalid",
     "TableMissing",
+    "TableUnfit",
     "UseDenied",
     "ValueUnfit",
     "WorkerLost",
@@ -337,3 +344,34 @@ class EpsilonTooLarge(UseDenied):
 
 class ReceiverDenied(UseDenied):
     """A job would give an answer to a member that a table's member does not give any."""
+
+
+class KindUnknown(UsageError):
+    """A job of a kind this node does not know: a newer one, or a slip of the pen."""
+
+
+class ParametersInvalid(UsageError):
+    """A job's parameters that its kind does not take; the text names the parameter and what may stand there."""
+
+
+class TableUnfit(UsageError):
+    """A published table, or a column, that this kind of job cannot use as it is published."""
+
+
+class RowsUnfit(UsageError):
+    """An owner's own rows are not as it published them: a column is not there, a value outside its bounds.
+
+    No value, place or number of rows is in the text; nothing was sent.
+    """
+
+
+class DealtInvalid(UsageError):
+    """Bytes that are no part of a table dealt to this party for this job: damaged, cut short, of another table."""
+
+
+class DealtDiffer(AccordError):
+    """Holders of one component of a table got different ones: who dealt it made a mistake, or cheats."""
+
+
+class CheckpointInvalid(UsageError):
+    """A checkpoint of another job, party or step, or under another key, or one that was changed."""

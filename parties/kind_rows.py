@@ -1,0 +1,130 @@
+"""A table on its way in: an owner's rows as words, filled up to their capacity; then shares, whoever brought them.
+
+The first column of every such table is 1 where there is a row and 0 where one is filled up, so how many rows an owner
+has is not told. A program does not see whether a table came from a member that computes, or was dealt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.arrays import SecretArray
+from mpc.encoding import FRAC, encode
+from mpc.errors import AccordError
+from mpc.exchange import deal
+from mpc.party import Party
+from mpc.shapes import concatenate
+from parties.dealing import load_dealt
+from parties.errors import RowsUnfit
+from parties.kind import PRESENT, Owned, Plan, Rows, TableInput, TableShape, Work
+from parties.parameters import bounds
+
+__all__ = ["encode_columns", "enter", "frac_of", "own_column", "shape_of", "union"]
+
+Words = npt.NDArray[np.uint64]
+
+
+def frac_of(kind: str) -> int:
+    """Fractional bits of a column of this kind."""
+    return FRAC if kind == "real" else 0
+
+
+def shape_of(table: Owned, columns: Sequence[str]) -> TableShape:
+    """Of these columns of a table, and the one that says which rows there are."""
+    named = tuple((name, frac_of(table.facts.columns[name].kind)) for name in columns)
+    return TableShape(table.facts.capacity, ((PRESENT, 0), *named))
+
+
+def own_column(table: Owned, name: str, rows: Rows) -> npt.NDArray[Any]:
+    """A column of numbers an owner read, or RowsUnfit if it is not what was published."""
+    what = f"{table.name}, column {name}"
+    if name not in rows:
+        raise RowsUnfit(f"{what}: not among the columns that were read")
+    column, values = table.facts.columns[name], np.asarray(rows[name])
+    if values.ndim != 1 or values.dtype.kind not in ("iuf" if column.kind == "real" else "iu"):
+        raise RowsUnfit(f"{what}: of dtype {values.dtype}, not what a column of kind {column.kind} is read as")
+    low, high = bounds(column)
+    if values.size and not (low <= values.min() and values.max() <= high):  # NaN too
+        raise RowsUnfit(f"{what}: a value outside of the bounds published; a table is read with its values cut to them")
+    return values
+
+
+def encode_columns(table: Owned, shape: TableShape, rows: Rows) -> Words:
+    """An owner's rows, or some of them, as words (columns, rows): a kind's ``encode``. Plaintext. Raises RowsUnfit."""
+    columns = {name: own_column(table, name, rows) for name, _ in shape.columns if name != PRESENT}
+    return encoded(shape, columns, rows, table.name)
+
+
+def encoded(shape: TableShape, columns: Mapping[str, npt.NDArray[Any]], rows: Rows, what: str) -> Words:
+    """Words (columns, rows) of a shape: a 1 for each row, then ``columns``, integers or reals.
+
+    Raises RowsUnfit, that tells no value and no number of rows.
+    """
+    lengths = {len(column) for column in (*columns.values(), *rows.values())}
+    if len(lengths) != 1:
+        raise RowsUnfit(f"{what}: columns of several lengths, or none; without any, give ones under {PRESENT!r}")
+    words = np.ones((len(shape.columns), lengths.pop()), np.uint64)
+    for j, (name, frac) in enumerate(shape.columns[1:], 1):
+        try:
+            words[j], _ = encode(columns[name], frac, what=f"{what}, column {name}")
+        except AccordError:
+            raise RowsUnfit(f"{what}, column {name}: not numbers within the range of the encoding") from None
+    return words
+
+
+async def enter(party: Party, work: Work, encode_rows: Any) -> list[dict[str, SecretArray]]:
+    """All tables of a job as secret columns. Every party calls it.
+
+    Args:
+        encode_rows: the kind's ``encode``, called at the owners.
+
+    Rounds: 1, none for tables that were dealt. Sends: an owner m-t-1 elements a value. Leaks nothing. Raises at an
+    owner, before it sends anything of that table: RowsUnfit; and of what was dealt: DealtInvalid, DealtDiffer.
+    """
+    plan = work.plan
+    mine = [_own(party, plan, i, table, encode_rows) for i, table in enumerate(work.tables)]
+    running = [
+        party.launch("table", lambda i=i, table=table, words=words: _shared(party, plan.shapes[i], table, words))  # type: ignore[misc]
+        for i, (table, words) in enumerate(zip(work.tables, mine, strict=True))
+    ]
+    found = []
+    for shape, share in zip(plan.shapes, running, strict=True):
+        words = await share.result()
+        found.append({name: SecretArray(party, words[:, j], frac) for j, (name, frac) in enumerate(shape.columns)})
+    return found
+
+
+def _own(party: Party, plan: Plan, place: int, table: TableInput, encode_rows: Any) -> Words | None:
+    """This party's rows of one table as words; all of them before any is sent."""
+    if table.owner != party.index:
+        return None
+    if table.rows is None:
+        ask = plan.asks[place]
+        raise RowsUnfit(f"table {ask.table} of {ask.member}: its owner computes, but gave no rows")
+    words: Words = encode_rows(plan, place, table.rows)
+    filled = np.zeros((len(words), plan.shapes[place].rows), np.uint64)
+    if words.shape[1] > filled.shape[1]:
+        ask = plan.asks[place]
+        raise RowsUnfit(f"table {ask.table} of {ask.member}: more rows than its public capacity; publish a larger one")
+    filled[:, : words.shape[1]] = words
+    return filled
+
+
+async def _shared(party: Party, shape: TableShape, table: TableInput, words: Words | None) -> Words:
+    """Components (k, columns, rows)."""
+    size = (len(shape.columns), shape.rows)
+    if table.owner is None:
+        return await load_dealt(party, table.dealt, table.context, size)
+    return await deal(party, words, table.owner, size)
+
+
+def union(tables: Sequence[Mapping[str, SecretArray]]) -> dict[str, SecretArray]:
+    """Tables of the same columns under one another. Local."""
+    first = tables[0]
+    if len(tables) == 1:
+        return dict(first)
+    return {name: concatenate([table[name] for table in tables]) for name in first}
