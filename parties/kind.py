@@ -95,6 +95,7 @@ class Plan:
         answers: the sealed answers, in order.
         spent: what the job spends beside the answers' noise, as (epsilon, delta).
         leaks: what the compute members learn on the way, in words; empty: nothing.
+        receivers: the only members that may receive the answer; None: whom the job names.
         details: for the kind's program.
     """
 
@@ -105,6 +106,7 @@ class Plan:
     details: Any = field(repr=False)
     spent: tuple[float, float] = (0.0, 0.0)
     leaks: tuple[str, ...] = ()
+    receivers: tuple[str, ...] | None = None
 
     @property
     def events(self) -> tuple[Event, ...]:

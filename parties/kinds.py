@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from parties.errors import KindUnknown
 from parties.kind import Kind
 from parties.kind_aggregate import AGGREGATE
+from parties.kind_join import JOIN
 
 __all__ = ["KINDS", "kind_of"]
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE,)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN)}
 
 
 def kind_of(name: str) -> Kind:
