@@ -8,10 +8,11 @@ from parties.errors import KindUnknown
 from parties.kind import Kind
 from parties.kind_aggregate import AGGREGATE
 from parties.kind_join import JOIN
+from parties.kind_score import SCORE
 
 __all__ = ["KINDS", "kind_of"]
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN, SCORE)}
 
 
 def kind_of(name: str) -> Kind:
