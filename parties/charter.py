@@ -18,7 +18,7 @@ from mpc.sharing import check_components
 from parties.errors import CharterInvalid, KeyInvalid
 from parties.fingerprints import check_public_key, fingerprint_of, show_public_key
 
-__all__ = ["ROLES", "Charter", "Member"]
+__all__ = ["ROLES", "Charter", "Member", "check_address"]
 
 ROLES = ("compute", "input", "result")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -56,7 +56,10 @@ class Member:
         if not self.roles or self.roles - set(ROLES):
             raise CharterInvalid(f"member {self.name}, roles: one or more of {', '.join(ROLES)}")
         if self.address is not None:
-            _check_address(self.name, self.address)
+            try:
+                check_address(self.address)
+            except CharterInvalid as error:
+                raise CharterInvalid(f"member {self.name}, {error}") from None
         elif "compute" in self.roles:
             raise CharterInvalid(
                 f"member {self.name}, address: missing, but the others dial a compute party; give host:port, "
@@ -168,10 +171,11 @@ def _check_members(members: tuple[Member, ...]) -> None:
                 seen[value] = member.name
 
 
-def _check_address(name: str, address: str) -> None:
+def check_address(address: str) -> None:
+    """CharterInvalid unless it is ``host:port`` or ``[v6]:port``, in the one form that a charter takes."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or port[0] == "0" or int(port[:6]) > 65535:
-        raise CharterInvalid(f"member {name}, address {address!r}: write host:port or [v6]:port, port 1 to 65535")
+        raise CharterInvalid(f"address {address!r}: write host:port or [v6]:port, port 1 to 65535")
     try:
         if host.startswith("["):
             good = "%" not in host and host == f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
@@ -183,6 +187,6 @@ def _check_address(name: str, address: str) -> None:
         good = False
     if not good:
         raise CharterInvalid(
-            f"member {name}, address {address!r}: {host!r} is no host name in lower case, IPv4 address, or IPv6 "
+            f"address {address!r}: {host!r} is no host name in lower case, IPv4 address, or IPv6 "
             "address in brackets in its short form"
         )

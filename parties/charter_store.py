@@ -10,8 +10,6 @@ two of them what is there is consistent, and the same call again finishes the wo
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,16 +26,15 @@ from parties.charter_disk import (
     withdrawn_file,
 )
 from parties.charter_file import write_charter
-from parties.errors import CharterMissing, CharterNotInForce, FileUnusable
+from parties.errors import CharterMissing, CharterNotInForce
 from parties.home import Home
 from parties.identity import Identity
+from parties.locking import held
 from parties.private_files import make_private_directory, remove, write_atomically
 from parties.signatures import Signatures, sign_charter, write_signatures
 from parties.trust import check_in_force, check_signatures, check_succession, is_in_force, may_sign
 
 __all__ = ["CharterStore"]
-
-_PATIENCE = 5.0  # seconds
 
 
 class CharterStore:
@@ -232,30 +229,6 @@ class CharterStore:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         make_private_directory(self._directory)
-        path = self._directory / "lock"
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise FileUnusable(f"{path} cannot be opened: {error.strerror or error}") from None
-        try:
-            give_up = self._monotonic() + _PATIENCE
-            while not _lock(descriptor, path):
-                if self._monotonic() >= give_up:
-                    raise FileUnusable(
-                        f"another process has held {path} for {_PATIENCE:g} s: is an `accord` command stopped there?"
-                    )
-                time.sleep(0.02)
+        with held(self._directory / "lock", self._monotonic):
             self.reload()
             yield
-        finally:
-            os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise FileUnusable(f"{path} cannot be locked: {error.strerror or error}") from None
-    return True

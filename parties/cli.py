@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from parties.founding_commands import add_founding_commands
 from parties.identity_commands import add_identity_commands, run_identity_command
+from parties.join_command import add_join_command
 from parties.publish_commands import add_publish_commands, run_publish_command
 
 __all__ = ["main"]
@@ -52,12 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("check", help="does this installation compute? three parties over TLS on this machine")
     add_identity_commands(commands)
     add_publish_commands(commands)
+    add_founding_commands(commands)
+    add_join_command(commands)
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help()
         return 0
     if given.command == "check":
         return _check()
+    if "run" in given:
+        return int(given.run(given))
     return run_publish_command(given) if given.command in ("publish", "tables") else run_identity_command(given)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "CharterOutdated",
     "CharterUnknown",
     "CheckpointInvalid",
+    "CodeInvalid",
     "ColumnMissing",
     "DealtDiffer",
     "DealtInvalid",
@@ -34,10 +35,13 @@ __all__ = [
     "FileMissing",
     "FileUnusable",
     "FilterInvalid",
+    "FounderUnreachable",
+    "FoundingInvalid",
     "IdentityDamaged",
     "IdentityExists",
     "IdentityMissing",
     "IllegalStep",
+    "InvitationRefused",
     "JobConflict",
     "JobInvalid",
     "JobRefused",
@@ -45,6 +49,7 @@ __all__ = [
     "KeyInvalid",
     "KindUnknown",
     "LaneInvalid",
+    "MeetingBroken",
     "MemberLost",
     "MessageInvalid",
     "MessageReplayed",
@@ -139,6 +144,14 @@ class CharterDamaged(UsageError):
 
 class CharterMissing(UsageError):
     """No charter is in force here yet, or none with the digest that was given is known here."""
+
+
+class CodeInvalid(UsageError):
+    """What was given as an invitation's code is none, or a letter of it is wrong. Nobody was called."""
+
+
+class FoundingInvalid(UsageError):
+    """Nothing is being founded here, or what is does not allow this: a name that is taken, or a changed file."""
 
 
 class CharterNotInForce(AccordError):
@@ -375,3 +388,15 @@ class DealtDiffer(AccordError):
 
 class CheckpointInvalid(UsageError):
     """A checkpoint of another job, party or step, or under another key, or one that was changed."""
+
+
+class InvitationRefused(PeerRefused):
+    """The founder does not take this code, or a member declined the charter. The text says which, as far as it may."""
+
+
+class FounderUnreachable(AccordError):
+    """Nobody answers at the address in an invitation's code, or who answers is not the founder."""
+
+
+class MeetingBroken(PeerRefused):
+    """The connection between founder and joining member broke off, or brought what has no place there."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 from pathlib import Path
 
 from mpc.errors import AccordError
-from parties.errors import PassphraseNeeded, PassphraseWrong
+from parties.command_options import add_passphrase_options, read_given_passphrase
+from parties.errors import PassphraseNeeded
 from parties.fingerprints import fingerprint_of, show_fingerprint, show_public_key
-from parties.identity import Identity, check_passphrase, read_passphrase, stated_public_key
+from parties.identity import Identity, stated_public_key
 from parties.private_files import make_private_directory
 
 __all__ = ["IDENTITY_FILE", "add_identity_commands", "run_identity_command"]
@@ -39,18 +39,16 @@ def add_identity_commands(commands: argparse._SubParsersAction[argparse.Argument
         parser.add_argument(
             name, nargs="?", type=Path, default=home, help=f"{where}; default $ACCORD_HOME or ~/.accord"
         )
-        protection = parser.add_mutually_exclusive_group()
-        protection.add_argument("--passphrase", action="store_true", help="ask for the passphrase of the key")
-        protection.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its one line is the passphrase")
+        add_passphrase_options(parser)
 
 
 def run_identity_command(given: argparse.Namespace) -> int:
     """Gives the exit status: 0 if done; 1 if not, with the reason and the way out on stderr, and nothing changed."""
     try:
         if given.command == "init":
-            _init(given.directory, _passphrase(given, new=True))
+            _init(given.directory, read_given_passphrase(given, new=True))
         else:
-            _show(_public_key(given.place, _passphrase(given, new=False)))
+            _show(_public_key(given.place, read_given_passphrase(given, new=False)))
     except AccordError as error:
         print(f"accord {given.command}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -82,15 +80,3 @@ def _public_key(place: Path, passphrase: bytes | None) -> bytes:
         return Identity.load(path, passphrase).public
     except PassphraseNeeded:
         return stated_public_key(path)
-
-
-def _passphrase(given: argparse.Namespace, *, new: bool) -> bytes | None:
-    if given.passphrase_file is not None:
-        return read_passphrase(given.passphrase_file)
-    if not given.passphrase:
-        return None
-    passphrase = getpass.getpass("passphrase: ").encode()
-    check_passphrase(passphrase)
-    if new and getpass.getpass("once more: ").encode() != passphrase:
-        raise PassphraseWrong("the two are not the same: nothing was made, begin again")
-    return passphrase

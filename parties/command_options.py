@@ -1,0 +1,85 @@
+"""What many commands of a node have in common: where it is, how its key opens, how errors and questions are told."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from mpc.errors import AccordError
+from parties.errors import PassphraseWrong
+from parties.home import Home
+from parties.identity import check_passphrase, read_passphrase
+
+__all__ = ["add_home_option", "add_passphrase_options", "ask", "given_home", "read_given_passphrase", "run", "told"]
+
+T = TypeVar("T")
+
+
+def add_home_option(parser: argparse.ArgumentParser) -> None:
+    """``--home``."""
+    parser.add_argument("--home", type=Path, metavar="DIR", help="of the node; default $ACCORD_HOME or ~/.accord")
+
+
+def given_home(given: argparse.Namespace) -> Home:
+    """What it says."""
+    return Home(given.home)
+
+
+def add_passphrase_options(parser: argparse.ArgumentParser) -> None:
+    """``--passphrase`` and ``--passphrase-file``, one of them."""
+    protection = parser.add_mutually_exclusive_group()
+    protection.add_argument("--passphrase", action="store_true", help="ask for the passphrase of the key")
+    protection.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its one line is the passphrase")
+
+
+def read_given_passphrase(given: argparse.Namespace, *, new: bool) -> bytes | None:
+    """The passphrase, from where the options say; None if they say nothing. A ``new`` one is typed twice.
+
+    Raises PassphraseTooShort, PassphraseWrong, FileExposed, FileUnusable.
+    """
+    if given.passphrase_file is not None:
+        return read_passphrase(given.passphrase_file)
+    if not given.passphrase:
+        return None
+    passphrase = getpass.getpass("passphrase: ").encode()
+    check_passphrase(passphrase)
+    if new and getpass.getpass("once more: ").encode() != passphrase:
+        raise PassphraseWrong("the two are not the same: nothing was made, begin again")
+    return passphrase
+
+
+def told(name: str, command: Callable[[], int]) -> int:
+    """Run a command. An error of ours is one line on stderr and status 1; an interruption is status 130."""
+    try:
+        return command()
+    except AccordError as error:
+        print(f"accord {name}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"accord {name}: interrupted; the same command again goes on from here", file=sys.stderr)
+        return 130
+
+
+def ask(question: str) -> bool:
+    """Yes, typed by somebody; anything else, or nobody there to type, is no."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """trio.run, with an interruption as what it is and not in a group."""
+    try:
+        return trio.run(work)
+    except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is not None:
+            raise KeyboardInterrupt from None
+        raise
