@@ -1,10 +1,9 @@
-"""A charter as people look at it before they sign: a table, and what is different from the one in force."""
+"""A charter as people look at it before they sign: all it says, and what is different from the one in force."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from parties.charter import ROLES, Charter, Member
 from parties.fingerprints import show_fingerprint
@@ -23,15 +22,18 @@ def show_charter(console: Console, charter: Charter, me: str | None = None) -> N
         f"[bold]{escape(charter.consortium)}[/bold], version {charter.version}: {len(charter.members)} members, "
         f"{m} of them compute, any {charter.threshold} of these learn nothing together"
     )
-    table = Table("member", "roles", "address", "fingerprint")
     for member in charter.members:
         mine = " (this node)" if member.fingerprint == me else ""
         roles = ", ".join(role for role in ROLES if role in member.roles)
-        table.add_row(
-            f"{member.name}{mine}", roles, escape(member.address or "-"), show_fingerprint(member.fingerprint)
-        )
-    console.print(table)
-    console.print(f"[bold]digest[/bold]\n{show_fingerprint(charter.digest)}", highlight=False)
+        console.print(f"\n[bold]{member.name}[/bold]{mine}: {roles}; {escape(member.address or 'nobody dials it')}")
+        console.print(_lines(member.fingerprint), highlight=False)
+    console.print(f"\n[bold]digest[/bold] of all this\n{show_fingerprint(charter.digest)}", highlight=False)
+
+
+def _lines(fingerprint: str) -> str:
+    """In two lines."""
+    first, second, third, fourth = show_fingerprint(fingerprint).splitlines()
+    return f"  {first} {second}\n  {third} {fourth}"
 
 
 def changes(charter: Charter, before: Charter | None) -> list[str]:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from parties.charter_commands import add_charter_commands
+from parties.doctor_command import add_doctor_command
 from parties.founding_commands import add_founding_commands
 from parties.identity_commands import add_identity_commands, run_identity_command
 from parties.join_command import add_join_command
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_publish_commands(commands)
     add_founding_commands(commands)
     add_join_command(commands)
+    add_charter_commands(commands)
+    add_doctor_command(commands)
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help()

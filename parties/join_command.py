@@ -20,6 +20,7 @@ from parties.command_options import (
     run,
     told,
 )
+from parties.doctor_command import diagnose, show_findings
 from parties.errors import CodeInvalid, InvitationRefused
 from parties.fingerprints import fingerprint_of, show_fingerprint
 from parties.invitation import read_code
@@ -58,7 +59,8 @@ def _join(given: argparse.Namespace) -> int:
     if expected is not None and (len(expected) != 64 or not expected.startswith(code.pin.hex())):
         raise CodeInvalid("the code is not of the founder with this fingerprint: nobody was called")
     home = given_home(given)
-    identity = own_identity(home, read_given_passphrase(given, new=not home.identity.exists()))
+    passphrase = read_given_passphrase(given, new=not home.identity.exists())
+    identity = own_identity(home, passphrase)
     store = CharterStore(home)
     console = Console()
 
@@ -81,5 +83,7 @@ def _join(given: argparse.Namespace) -> int:
     me = charter.by_fingerprint[identity.fingerprint]
     own_settings(home, port_of(me.address))
     print(f"{charter.consortium!r}, version {charter.version}, is in force; this node is {me.name}")
+    if not given.no_doctor:
+        show_findings(diagnose(home, passphrase), console)
     print("next: accord publish TABLE FILE, accord serve")
     return 0

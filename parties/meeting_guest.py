@@ -203,8 +203,7 @@ class Guest:
                     if isinstance(message, Declined):
                         raise InvitationRefused(f"member {message.who!r} declined the charter: nothing is in force")
                     if isinstance(message, Progress):
-                        verb = "join" if message.stage == "joining" else "sign"
-                        self._tell(f"waiting for {', '.join(map(repr, message.missing)) or 'the founder'} to {verb}")
+                        self._tell(_waiting(message))
                     elif isinstance(message, Draft) and charter is None:
                         charter = read_charter(message.charter)
                         me = self._check(charter, founder, welcome)
@@ -249,3 +248,10 @@ class Guest:
         if self._store.current.digest != signatures.digest and self._store.chain[0].digest != signatures.digest:
             raise InvitationRefused("another charter is in force here than at the founder: compare them")
         return self._store.current
+
+
+def _waiting(progress: Progress) -> str:
+    if not progress.missing:
+        return "waiting for the founder to confirm the charter"
+    verb = "join" if progress.stage == "joining" else "sign"
+    return f"waiting for {', '.join(map(repr, progress.missing))} to {verb}"  # repr: whatever a founder sends
