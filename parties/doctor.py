@@ -198,7 +198,7 @@ def _clock(machine: Machine) -> Finding:
     now = machine.now()
     if not _BUILT <= now <= _BUILT.replace(year=2100):
         return Finding("clock", "bad", f"{now:%Y-%m-%d %H:%M} UTC", "set it; an NTP service keeps it right")
-    return Finding("clock", "good", f"{now:%Y-%m-%d %H:%M:%S} UTC, which may be")
+    return Finding("clock", "good", f"{now:%Y-%m-%d %H:%M:%S} UTC, which is plausible")
 
 
 def _disk(machine: Machine, home: Home) -> list[Finding]:

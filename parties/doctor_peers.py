@@ -91,11 +91,9 @@ async def _peer(member: Member, charter: Charter, me: Member, identity: Identity
         return Finding("peers", "bad", f"{where}: another answers, or its certificate is bad ({error.reason})", way_out)
     except PeerRefused as error:
         return Finding("peers", "bad", f"{where}: {error}", "compare the charters and the addresses")
-    except (OSError, trio.TooSlowError) as error:
-        why = getattr(error, "strerror", None) or "no answer"
-        return Finding(
-            "peers", "warning", f"{where}: {why}", "does `accord serve` run there? Firewalls, names, routes?"
-        )
+    except (OSError, trio.TooSlowError):
+        way_out = "does `accord serve` run there? Names, routes, firewalls?"
+        return Finding("peers", "warning", f"{where}: nobody answers", way_out)
     if answer.date is None:
         return Finding(
             "peers", "warning", f"{where}: itself, but it does not answer", "does it go by this charter yet?"

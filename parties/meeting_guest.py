@@ -105,10 +105,20 @@ class Guest:
                 finally:
                     await trio.aclose_forcefully(stream)
             except (FounderUnreachable, MeetingBroken) as error:
+                if self._has_joined():
+                    return self._store.current  # and the founder waits for nobody any more
                 if trio.current_time() >= give_up:
                     raise
                 self._tell(f"{error}; trying again")
             await trio.sleep(_PAUSE)
+
+    def _has_joined(self) -> bool:
+        """Whether a charter of this founder's that names this member is in force here."""
+        return any(
+            self._identity.fingerprint in charter.by_fingerprint
+            and any(self._code.pins(member.key) for member in charter.members)
+            for charter in self._store.chain[:1]
+        )
 
     def _tell(self, text: str) -> None:
         """Say it, unless it was the last thing said."""
