@@ -23,7 +23,7 @@ from parties.decision import FAST, Proposal, Value
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
 from parties.messages import Propose, Reserve, Run
-from parties.participant import Participant
+from parties.participant import PUBLISHED, Participant
 from parties.session import State
 from parties.settling import Settling
 
@@ -85,21 +85,22 @@ class Coordinator:
     async def _propose(self, job: Job, proposal: bytes) -> None:
         """Steps 1 and 2."""
         board, charter = self._board, self._board.charter
-        message = Propose(job=job.canonical.decode("ascii"), signature=proposal.hex())
+        tables = (await board.disk(board.store.facts, job.id))[PUBLISHED]
+        message = Propose(job=job.canonical.decode("ascii"), signature=proposal.hex(), tables=tables)
         acceptances: dict[str, bytes] = {}
 
         async def accepted(member: Member) -> None:
             if member == board.me:
-                signature = await self._participant.accept(job, proposal)
+                signature = await self._participant.accept(job, proposal, tables)
             else:
                 answer = await board.network.call(member, message, job.id, within=_STEP)
                 signature = bytes.fromhex(answer.signature)
                 check_acceptance(job, member, signature)
-            acceptances[member.fingerprint] = signature
+            acceptances[member.name] = signature
 
         taking = participants(job, charter)
         await self._everywhere(taking, accepted)
-        shown = Reserve(acceptances={signer: signature.hex() for signer, signature in acceptances.items()})
+        shown = Reserve(acceptances={name: signature.hex() for name, signature in acceptances.items()})
         await self._everywhere(
             taking, lambda member: self._ask(member, shown, job, self._participant.reserve, within=_LONG)
         )

@@ -48,6 +48,7 @@ class Job:
         parameters: a JSON object, copied, its names sorted: texts, whole numbers of 64 bits, finite floats, true,
             false, null, lists and objects, nested 32 deep at most. No secret among participants. Do not change it.
         tables: (member, table) pairs in the order the kind wants; none twice.
+        published: for each, the digest of what its member publishes about it (description.digest_of).
         results: names of the members that receive the answer, one or more; sorted, whatever order they are given in.
         proposer: fingerprint of the member whose node made it.
         proposed: when, in whole seconds of Unix time.
@@ -62,6 +63,7 @@ class Job:
     kind: str
     parameters: Mapping[str, Any]
     tables: tuple[tuple[str, str], ...]
+    published: tuple[str, ...]
     results: tuple[str, ...]
     proposer: str
     proposed: int
@@ -79,6 +81,8 @@ class Job:
         )
         _check(self.on_loss in ON_LOSS, f"on_loss: one of {', '.join(ON_LOSS)}")
         _check_names(self.tables, self.results)
+        good = len(self.published) == len(self.tables) and all(_is(_DIGEST, digest) for digest in self.published)
+        _check(good, "published: for each table the 64 hex digits of the digest of its description")
         object.__setattr__(self, "results", tuple(sorted(self.results)))
         _check(isinstance(self.parameters, Mapping), "parameters: an object, of names and values")
         object.__setattr__(self, "parameters", _copied(self.parameters, "parameters", 1))
@@ -93,7 +97,13 @@ class Job:
     @functools.cached_property
     def canonical(self) -> bytes:
         """JSON in ASCII, keys sorted, no spaces."""
-        return _json({**self._asked(), "charter": self.charter, "format": _FORMAT, "proposed": self.proposed})
+        found = {
+            "charter": self.charter,
+            "format": _FORMAT,
+            "proposed": self.proposed,
+            "published": list(self.published),
+        }
+        return _json({**self._asked(), **found})
 
     @functools.cached_property
     def digest(self) -> str:
@@ -101,7 +111,7 @@ class Job:
         return hashlib.sha256(self.canonical).hexdigest()
 
     def asks_the_same(self, other: Job) -> bool:
-        """Whether both are one request, made at two times or under two charters: a client that submits again."""
+        """Whether both are one request, however long ago and of whatever tables' publishing: a client submits again."""
         return self._asked() == other._asked()
 
     def _asked(self) -> dict[str, Any]:
@@ -152,6 +162,7 @@ def read_job(content: bytes) -> Job:
             kind=said["kind"],
             parameters=said["parameters"],
             tables=tuple(tuple(pair) for pair in said["tables"]),
+            published=tuple(said["published"]),
             results=tuple(said["results"]),
             proposer=said["proposer"],
             proposed=said["proposed"],

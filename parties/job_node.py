@@ -6,6 +6,7 @@ are delivered.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import trio
@@ -66,8 +67,11 @@ class JobNode:
             self._nursery.start_soon(self.participant.expire, record.job)
         await self.delivery.resume()
 
-    async def submit(self, job: Job) -> JobRecord:
+    async def submit(self, job: Job, tables: Sequence[str]) -> JobRecord:
         """A job of this node's own people: kept, signed, proposed. The same request again gives the one that is kept.
+
+        Args:
+            tables: what is published about the job's tables, whose digests it states.
 
         Raises JobRefused and what the rules of this node raise, JobConflict, PeerCallFailed; the job is ABORTED then.
         """
@@ -77,11 +81,12 @@ class JobNode:
         if record.state is not State.PROPOSED:
             return record
         kept = record.job
-        await self.participant.accept(kept, record.proposal)
+        await self.participant.accept(kept, record.proposal, tables)
         if board.coordinates:
             self._drive(kept, record.proposal)
         else:
-            message = Propose(job=kept.canonical.decode("ascii"), signature=record.proposal.hex())
+            text = kept.canonical.decode("ascii")
+            message = Propose(job=text, signature=record.proposal.hex(), tables=list(tables))
             try:
                 await board.network.call(board.coordinator(), message, kept.id, within=_STEP)
             except Exception as error:

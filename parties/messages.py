@@ -282,13 +282,17 @@ class Propose(Message[Acceptance]):
     Attributes:
         job: canonical JSON.
         signature: the proposer's, over the job's digest.
+        tables: what is published about the job's tables (description.describe), in its order, as its digests have it.
     """
 
     path = "/v1/job/propose"
-    most = 2 * _MOST_JOB + 4096
+    most = 4 * _MOST_JOB
     answers = Acceptance
     job: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=_MOST_JOB)]
     signature: Signature
+    tables: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=_MOST_JOB)]], Field(max_length=1000)
+    ] = Field(default_factory=list)
 
 
 class Reserve(Message[Done]):

@@ -14,7 +14,8 @@ bound, and finds out what was decided (settling.py).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,7 +55,10 @@ from parties.messages import Promise as PromiseAnswer
 from parties.session import Event, State
 from parties.settling import Settling, ballot_message, read_ballot
 
-__all__ = ["Outcome", "Participant", "Work"]
+__all__ = ["PUBLISHED", "Outcome", "Participant", "Work", "check_described"]
+
+PUBLISHED = "published"
+"""The fact of a job under which the descriptions of its tables are kept."""
 
 _UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
 
@@ -70,8 +74,8 @@ class Outcome:
 class Work(Protocol):
     """What is done in a job, apart from its order. All of it may raise AccordErrors, which end the job."""
 
-    async def consent(self, job: Job) -> None:
-        """Whether this node's rules allow the job; raises why not, and the way out."""
+    async def consent(self, job: Job, tables: Sequence[str]) -> None:
+        """Whether this node's rules allow the job on these described tables; raises why not, and the way out."""
         ...
 
     async def deal(self, job: Job) -> None:
@@ -128,16 +132,18 @@ class Participant:
         for member in participants(job, charter):
             if member.address is None:
                 raise JobRefused(f"job {job.id}: {member.name} has no address in the charter, so nobody can ask it")
-        return Acceptance(signature=(await self.accept(job, proposal)).hex())
+        return Acceptance(signature=(await self.accept(job, proposal, body.tables)).hex())
 
-    async def accept(self, job: Job, proposal: bytes) -> bytes:
+    async def accept(self, job: Job, proposal: bytes, tables: Sequence[str]) -> bytes:
         """This node's own part of step 1, for a job that was checked; its signature. Again: the same again."""
         board = self._board
         record = await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
         name = board.me.name
         if record.state is State.PROPOSED:
             try:
-                await self._work.consent(job)
+                check_described(job, tables)
+                await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
+                await self._work.consent(job, tables)
             except AccordError as error:
                 refusal = f"{name} refuses: {type(error).__name__}: {error}"
                 with contextlib.suppress(IllegalStep):
@@ -160,11 +166,7 @@ class Participant:
         self._check_coordinator(peer)
         board, charter = self._board, self._board.charter
         record = await self._get(job_id)
-        acceptances = {
-            charter.by_fingerprint[signer].name: bytes.fromhex(signature)
-            for signer, signature in body.acceptances.items()
-            if signer in charter.by_fingerprint
-        }
+        acceptances = {name: bytes.fromhex(signature) for name, signature in body.acceptances.items()}
         check_acceptances(record.job, charter, acceptances)
         if record.state is State.ACCEPTED:
             await board.step(job_id, Event.RESERVE, "", acceptances=acceptances)
@@ -209,11 +211,11 @@ class Participant:
         board = self._board
         match await board.disk(board.store.prepare, job_id, read_ballot(body.ballot)):
             case Nack(promised=promised):
-                return PromiseAnswer(promised=ballot_message(promised))
-            case Promise(ballot=ballot, accepted=accepted, value=value):
+                return PromiseAnswer(ballot=body.ballot, outbid=ballot_message(promised))
+            case Promise(accepted=accepted, value=value):
                 return PromiseAnswer(
-                    promised=ballot_message(ballot),
-                    ballot=None if accepted is None else ballot_message(accepted),
+                    ballot=body.ballot,
+                    accepted=None if accepted is None else ballot_message(accepted),
                     value=None if value is None else value.value,
                 )
 
@@ -224,18 +226,14 @@ class Participant:
         board, charter = self._board, self._board.charter
         votes: dict[str, bytes] = {}
         if body.value == "release":
-            votes = {
-                charter.by_fingerprint[signer].name: bytes.fromhex(signature)
-                for signer, signature in body.votes.items()
-                if signer in charter.by_fingerprint
-            }
+            votes = {name: bytes.fromhex(signature) for name, signature in body.votes.items()}
             check_votes(record.job, charter, votes)
         answer = await board.disk(board.store.accept, job_id, read_ballot(body.ballot), Value(body.value), votes)
         match answer:
             case Nack(promised=promised):
-                return AcceptedAnswer(promised=ballot_message(promised))
-            case Accepted(ballot=ballot):
-                return AcceptedAnswer(promised=ballot_message(ballot))
+                return AcceptedAnswer(ballot=body.ballot, outbid=ballot_message(promised))
+            case Accepted():
+                return AcceptedAnswer(ballot=body.ballot)
 
     async def decided(self, peer: Member, job_id: str, body: Decided) -> Done:
         """A compute member says what was decided."""
@@ -415,6 +413,12 @@ class Participant:
     def _check_caster(self, peer: Member, body: Prepare | Accept) -> None:
         if self._board.index_of(peer.fingerprint) != body.ballot.member:
             raise JobRefused(f"{peer.name} casts a ballot that is not its own")
+
+
+def check_described(job: Job, tables: Sequence[str]) -> None:
+    """JobInvalid unless these are the descriptions of the job's tables whose digests it states."""
+    if tuple(hashlib.sha256(text.encode()).hexdigest() for text in tables) != job.published:
+        raise JobInvalid(f"job {job.id}: the tables' descriptions are not those whose digests it states")
 
 
 def _check_id(job: Job, job_id: str) -> None:

@@ -167,27 +167,25 @@ class Settling:
         ballot = ballot_message(asked.ballot)
         if isinstance(asked, Prepare):
             promise = await board.network.call(member, PrepareMessage(ballot=ballot), job.id, within=_WITHIN)
-            promised = read_ballot(promise.promised)
-            if promised != asked.ballot:
-                return Nack(asked.ballot, promised)
-            accepted = None if promise.ballot is None else read_ballot(promise.ballot)
-            return Promise(promised, accepted, None if promise.value is None else Value(promise.value))
-        shown = {board_key: votes[name].hex() for board_key, name in self._names().items() if name in votes}
-        message = AcceptMessage(
-            ballot=ballot, value=asked.value.value, votes=shown if asked.value is Value.RELEASE else {}
-        )
-        accepted_there = read_ballot((await board.network.call(member, message, job.id, within=_WITHIN)).promised)
-        return Accepted(asked.ballot) if accepted_there == asked.ballot else Nack(asked.ballot, accepted_there)
-
-    def _names(self) -> dict[str, str]:
-        return {member.fingerprint: member.name for member in self._board.charter.compute}
+            if promise.outbid is not None:
+                return Nack(asked.ballot, read_ballot(promise.outbid))
+            accepted = None if promise.accepted is None else read_ballot(promise.accepted)
+            value = None if promise.value is None else Value(promise.value)
+            return Promise(read_ballot(promise.ballot), accepted, value)
+        shown = {name: vote.hex() for name, vote in votes.items()}
+        release = asked.value is Value.RELEASE
+        message = AcceptMessage(ballot=ballot, value=asked.value.value, votes=shown if release else {})
+        answer = await board.network.call(member, message, job.id, within=_WITHIN)
+        if answer.outbid is not None:
+            return Nack(asked.ballot, read_ballot(answer.outbid))
+        return Accepted(read_ballot(answer.ballot))
 
 
 def ballot_message(ballot: Ballot) -> BallotMessage:
     """As it travels."""
-    return BallotMessage(n=ballot.round, member=ballot.member)
+    return BallotMessage(round=ballot.round, member=ballot.member)
 
 
 def read_ballot(message: BallotMessage) -> Ballot:
     """The other way round. BallotInvalid."""
-    return Ballot(message.n, message.member)
+    return Ballot(message.round, message.member)

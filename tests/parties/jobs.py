@@ -26,6 +26,7 @@ def job(key: str = "k", **fields: Any) -> Job:
         kind="count",
         parameters={"column": "age", "bounds": [0, 1.5, None, True], "nested": {"ä": "ß"}},
         tables=(("bravo", "patients"),),
+        published=("a" * 64,),
         results=("charlie",),
         proposer=identity(0).fingerprint,
         proposed=1000,

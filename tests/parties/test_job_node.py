@@ -20,7 +20,7 @@ from parties.job import Job
 from parties.job_signatures import sign_proposal
 from parties.messages import Propose
 from parties.session import State
-from tests.parties.world import NOTICED, World
+from tests.parties.world import NOTICED, TABLES, World
 
 MEMBERS = ("alfa", "bravo", "charlie", "delta")
 
@@ -40,7 +40,7 @@ async def submitted(world: World, job: Job, at: str = "delta") -> None:
 
     async def submit() -> None:
         try:
-            await node.jobs.submit(job)
+            await node.jobs.submit(job, TABLES)
         except Exception as error:
             world.log.append((at, "client", type(error).__name__))
 
@@ -54,7 +54,7 @@ async def submitted(world: World, job: Job, at: str = "delta") -> None:
 def test_a_job_is_released_everywhere_and_its_answer_arrives(tmp_path: Path, proposer: str) -> None:
     async def scenario(world: World) -> None:
         job = world.job(proposer)
-        await world.nodes[proposer].jobs.submit(job)
+        await world.nodes[proposer].jobs.submit(job, TABLES)
         await world.at_their_end(job.id, 1.0)
         assert world.states(job.id) == dict.fromkeys(MEMBERS, State.RELEASED)
         await trio.sleep(1)
@@ -63,7 +63,7 @@ def test_a_job_is_released_everywhere_and_its_answer_arrives(tmp_path: Path, pro
         for name in ("alfa", "bravo", "charlie"):
             store = world.nodes[name].store
             assert set(store.acceptances(job.id)) == set(MEMBERS)
-            assert store.facts(job.id) == {"rounds": 7} and not store.answers.undelivered()
+            assert store.facts(job.id)["rounds"] == 7 and not store.answers.undelivered()
 
     play(tmp_path, scenario)
 
@@ -84,13 +84,13 @@ def test_the_same_request_again_is_the_same_job_and_another_under_its_key_is_ref
     async def scenario(world: World) -> None:
         job = world.job()
         jobs = world.nodes["delta"].jobs
-        await jobs.submit(job)
+        await jobs.submit(job, TABLES)
         await trio.sleep(3)
         messages = world.count
-        again = await jobs.submit(world.job())
+        again = await jobs.submit(world.job(), TABLES)
         assert again.state is State.RELEASED and world.count == messages
         with pytest.raises(JobConflict):
-            await jobs.submit(world.job(kind="sum"))
+            await jobs.submit(world.job(kind="sum"), TABLES)
 
     play(tmp_path, scenario)
 
@@ -177,9 +177,9 @@ def test_a_job_whose_proposer_forged_it_or_is_none_is_refused(tmp_path: Path) ->
             (job.canonical.decode() + " ", good, job.id),
         ):
             with pytest.raises((SignatureInvalid, JobInvalid)):
-                await bravo.jobs.propose(alfa, id_, Propose(job=text, signature=signature))
+                await bravo.jobs.propose(alfa, id_, Propose(job=text, signature=signature, tables=TABLES))
         with pytest.raises(JobRefused, match="neither proposed"):
-            body = Propose(job=job.canonical.decode(), signature=good)
+            body = Propose(job=job.canonical.decode(), signature=good, tables=TABLES)
             await bravo.jobs.propose(world._member(world.nodes["charlie"]), job.id, body)
         assert world.states(job.id) == {}
 

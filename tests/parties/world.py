@@ -7,8 +7,9 @@ or cut off and joined again, at any message.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ START = 1_800_000_000.0
 NOTICED = 0.3  # seconds until a death is noticed
 CHARTER = charter(*(member(i) for i in range(3)), member(3, "input", "result"))
 """alfa, bravo, charlie compute; delta has tables and receives answers."""
+
+
+TABLE = "{}"
+DIGEST = hashlib.sha256(TABLE.encode()).hexdigest()
+TABLES = [TABLE, TABLE]
 
 
 def now() -> float:
@@ -99,7 +105,7 @@ class FakeWork:
         self.world = world
         self.node = node
 
-    async def consent(self, job: Job) -> None:
+    async def consent(self, job: Job, tables: Sequence[str]) -> None:
         refusal = self.world.refusals.get(self.node.name)
         if refusal is not None:
             raise refusal
@@ -321,6 +327,7 @@ class World:
             "kind": "count",
             "parameters": {},
             "tables": (("bravo", "patients"), ("delta", "patients")),
+            "published": (DIGEST,) * 2,
             "results": ("alfa", "delta"),
             "proposer": self.nodes[proposer].identity.fingerprint,
             "proposed": int(now()),
