@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
-import trio
-
 from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
@@ -26,6 +24,7 @@ from parties.messages import Propose, Reserve, Run
 from parties.participant import PUBLISHED, Participant
 from parties.session import State
 from parties.settling import Settling
+from parties.together import everywhere
 
 __all__ = ["Coordinator", "Slot"]
 
@@ -74,7 +73,7 @@ class Coordinator:
             record = await self._board.until(job.id, State.RESERVED)
             if record.state.terminal:
                 return
-            await self._everywhere(
+            await everywhere(
                 self._board.charter.compute, lambda member: self._ask(member, order, job, self._participant.run)
             )
             votes = await self._votes(job)
@@ -99,11 +98,9 @@ class Coordinator:
             acceptances[member.name] = signature
 
         taking = participants(job, charter)
-        await self._everywhere(taking, accepted)
+        await everywhere(taking, accepted)
         shown = Reserve(acceptances={name: signature.hex() for name, signature in acceptances.items()})
-        await self._everywhere(
-            taking, lambda member: self._ask(member, shown, job, self._participant.reserve, within=_LONG)
-        )
+        await everywhere(taking, lambda member: self._ask(member, shown, job, self._participant.reserve, within=_LONG))
 
     async def _votes(self, job: Job) -> dict[str, bytes] | None:
         """All votes, once they are here; None if the job ended before."""
@@ -141,20 +138,3 @@ class Coordinator:
             await own(member, job.id, message)
         else:
             await self._board.network.call(member, message, job.id, within=within)
-
-    async def _everywhere(self, members: tuple[Member, ...], ask: Callable[[Member], Awaitable[Any]]) -> None:
-        """Ask all at once. The first error ends it and is raised."""
-        errors: list[AccordError] = []
-        async with trio.open_nursery() as nursery:
-
-            async def one(member: Member) -> None:
-                try:
-                    await ask(member)
-                except AccordError as error:
-                    errors.append(error)
-                    nursery.cancel_scope.cancel()
-
-            for member in members:
-                nursery.start_soon(one, member)
-        if errors:
-            raise errors[0]

@@ -19,7 +19,7 @@ import hashlib
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import trio
@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mpc.certificates import Credentials
 from mpc.settings import Peer
 from parties.charter import Charter
-from parties.errors import LaneInvalid
+from parties.errors import CertificateInvalid, LaneInvalid
 from parties.leaf import anchors
 from parties.trust import peer_of
 from parties.worker_process import WorkerProcess
@@ -43,12 +43,12 @@ class Offer:
 
     Attributes:
         port: where its worker listens, at the host of the member's address.
-        certificate: its worker's, DER.
+        certificate: its worker's, PEM.
         contribution: 32 random bytes to the session's id.
     """
 
     port: int
-    certificate: bytes
+    certificate: str
     contribution: bytes
 
 
@@ -62,15 +62,17 @@ class Lane:
         credentials: of its worker.
         offer: this node's.
         ready: all workers are connected.
-        runs: how many began.
+        runs: how many the coordinator ordered.
+        turn: held by the run under way.
     """
 
-    epoch: str
+    epoch: int
     worker: WorkerProcess
     credentials: Credentials
     offer: Offer
     ready: bool = False
     runs: int = 0
+    turn: trio.Lock = field(default_factory=trio.Lock)
 
 
 class Lanes:
@@ -119,7 +121,7 @@ class Lanes:
             task_status.started()
             await trio.sleep_forever()
 
-    async def prepare(self, number: int, epoch: str) -> Offer:
+    async def prepare(self, number: int, epoch: int) -> Offer:
         """Step 1, here. A lane of this number that was there before is ended."""
         self.drop(number, "the lane is made anew")
         if self._spare is None or self._spare[0].lost is not None:
@@ -127,13 +129,13 @@ class Lanes:
         assert self._spare is not None
         (worker, port), self._spare = self._spare, None
         credentials = self._credentials()
-        der = x509.load_pem_x509_certificate(credentials.certificate).public_bytes(Encoding.DER)
-        lane = Lane(epoch, worker, credentials, Offer(port, der, secrets.token_bytes(32)))
+        certificate = credentials.certificate.decode("ascii")
+        lane = Lane(epoch, worker, credentials, Offer(port, certificate, secrets.token_bytes(32)))
         self._lanes[number] = lane
         return lane.offer
 
-    async def connect(self, number: int, epoch: str, offers: Sequence[Offer]) -> None:
-        """Step 2, here; it returns when all are connected.
+    async def connect(self, number: int, epoch: int, offers: Sequence[Offer]) -> str:
+        """Step 2, here; it returns when all are connected: the session's id, hex.
 
         Args:
             offers: of all compute members, by index.
@@ -146,14 +148,15 @@ class Lanes:
         index = next(i for i, member in enumerate(compute) if member.fingerprint == self._me)
         if len(offers) != len(compute) or offers[index] != lane.offer:
             raise LaneInvalid(f"lane {number}: the offers are not those of the {len(compute)} compute members")
-        now = self._clock()
-        for i, (member, offer) in enumerate(zip(compute, offers, strict=True)):
+        now, leaves = self._clock(), [_der(offer.certificate) for offer in offers]
+        for i, (member, leaf) in enumerate(zip(compute, leaves, strict=True)):
             if i != index:
-                peer_of(offer.certificate, charter, self._me, now, member.fingerprint)
+                peer_of(leaf, charter, self._me, now, member.fingerprint)
         roster = tuple(
-            Peer(i, host_of(member.address or ""), offer.port, hashlib.sha256(offer.certificate).hexdigest())
-            for i, (member, offer) in enumerate(zip(compute, offers, strict=True))
+            Peer(i, host_of(member.address or ""), offer.port, hashlib.sha256(leaf).hexdigest())
+            for i, (member, offer, leaf) in enumerate(zip(compute, offers, leaves, strict=True))
         )
+        session = session_of(charter.digest, number, epoch, offers)
         try:
             await lane.worker.connect(
                 {
@@ -164,7 +167,7 @@ class Lanes:
                     "key": lane.credentials.key,
                     "authority": anchors(member.key for member in compute if member.fingerprint != self._me),
                     "threshold": charter.threshold,
-                    "session": session_of(charter.digest, number, epoch, offers),
+                    "session": session,
                 }
             )
         except BaseException:
@@ -173,12 +176,13 @@ class Lanes:
         lane.ready = True
         if self._spare is None:  # not sooner: it would have taken the cores from those that are waited for
             self._stand_by()
+        return session.hex()
 
-    def lane(self, number: int, epoch: str) -> Lane:
+    def lane(self, number: int, epoch: int) -> Lane:
         """This making of this lane, or LaneInvalid."""
         lane = self._lanes.get(number)
         if lane is None or lane.epoch != epoch or lane.worker.lost is not None:
-            raise LaneInvalid(f"lane {number} of {epoch[:8]}... is not here (any more): it has to be made anew")
+            raise LaneInvalid(f"lane {number} is not here (any more): it has to be made anew")
         return lane
 
     def drop(self, number: int, why: str) -> None:
@@ -196,14 +200,22 @@ class Lanes:
         self._spare = worker, port
 
 
-def session_of(digest: str, number: int, epoch: str, offers: Sequence[Offer]) -> bytes:
+def session_of(digest: str, number: int, epoch: int, offers: Sequence[Offer]) -> bytes:
     """32 bytes for the session: everything that makes it one, under SHA-256."""
     said = hashlib.sha256(b"accord lane 1\0")
-    for part in (digest.encode(), str(number).encode(), epoch.encode()):
+    for part in (digest.encode(), str(number).encode(), str(epoch).encode()):
         said.update(len(part).to_bytes(4, "big") + part)
     for offer in offers:
-        said.update(offer.port.to_bytes(2, "big") + hashlib.sha256(offer.certificate).digest() + offer.contribution)
+        leaf = hashlib.sha256(offer.certificate.encode()).digest()
+        said.update(offer.port.to_bytes(2, "big") + leaf + offer.contribution)
     return said.digest()
+
+
+def _der(certificate: str) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(certificate.encode("ascii")).public_bytes(Encoding.DER)
+    except Exception:  # a foreign parser, given another member's bytes: whatever it raises, it is no certificate
+        raise CertificateInvalid("a lane's offer holds no certificate of an Accord node") from None
 
 
 def host_of(address: str) -> str:

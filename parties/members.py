@@ -1,0 +1,141 @@
+"""The other members' nodes over the network: a client and a watch for each. See network.py.
+
+A watch is a stream of beats that a node gives each other node; its end is how a death is noticed, its silence how a
+stop is. Every member with an address is watched, for as long as this node runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from mpc.errors import AccordError
+from parties.charter import Member
+from parties.errors import PeerCallFailed, PeerUnreachable
+from parties.leaf import Leaf
+from parties.member_api import MOST_PIECE
+from parties.member_client import MemberClient
+from parties.messages import Message, Strict
+from parties.network import Lost
+from parties.peers import Peers
+
+__all__ = ["Members"]
+
+_AGAIN = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds until a member that is not there is called again
+_PIECE = 8 << 20
+
+A = TypeVar("A", bound=Strict)
+
+
+class Members:
+    """All other members with an address. A network.Network.
+
+    Args:
+        me: this member's fingerprint.
+        peers: who is who.
+        leaf: this member's.
+        silence: seconds without a beat after which a member counts as stopped.
+        lost, found: called when a member is lost, with the reason; and when it is there (again).
+    """
+
+    def __init__(
+        self, me: str, peers: Peers, leaf: Leaf, silence: float, lost: Lost, found: Callable[[Member], None]
+    ) -> None:
+        self._me = me
+        self._peers = peers
+        self._leaf = leaf
+        self._silence = silence
+        self._lost = lost
+        self._found = found
+        self._clients: dict[str, MemberClient] = {}
+        self._there: dict[str, trio.Event] = {}
+        self._why: dict[str, str] = {}
+
+    async def attend(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Watch all: a task of the daemon."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self.renew()
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True), trio.move_on_after(1.0):
+                for client in self._clients.values():
+                    await client.aclose()
+
+    def renew(self) -> None:
+        """A charter came in force: watch who is new. Who left is refused by its certificate."""
+        for member in self._peers.charter.members:
+            who = member.fingerprint
+            if who == self._me or member.address is None:
+                continue
+            if who in self._clients and self._clients[who].member == member:
+                continue
+            self._clients[who] = client = MemberClient(member, self._peers, self._leaf)
+            self._there.setdefault(who, trio.Event())
+            self._nursery.start_soon(self._watch, member, client)
+
+    # -- network.Network -----------------------------------------------------------------------
+
+    async def call(self, member: Member, message: Message[A], job: str = "", *, within: float | None = None) -> A:
+        """See network.Network; ends at once when the member is lost meanwhile."""
+        return await self._client(member).call(message, job, within=within)
+
+    async def send_share(self, member: Member, job: str, purpose: str, name: str, content: bytes) -> None:
+        """In pieces of 8 MiB."""
+        client = self._client(member)
+        size = min(_PIECE, MOST_PIECE)
+        pieces = [content[at : at + size] for at in range(0, len(content), size)] or [b""]
+        for part, piece in enumerate(pieces):
+            await client.send_piece(job, piece, purpose=purpose, name=name, part=part, parts=len(pieces))  # type: ignore[arg-type]
+
+    def client(self, member: Member) -> MemberClient:
+        """The client of a member. PeerUnreachable if it has no address."""
+        return self._client(member)
+
+    def is_there(self, member: Member) -> bool:
+        """Whether its beats come in."""
+        event = self._there.get(member.fingerprint)
+        return event is not None and event.is_set()
+
+    async def await_there(self, member: Member) -> None:
+        """Until they do. For ever, of a member without an address."""
+        await self._there.setdefault(member.fingerprint, trio.Event()).wait()
+
+    def why(self, member: Member) -> str:
+        """Why it is not there, as far as known."""
+        return self._why.get(member.fingerprint, "")
+
+    def _client(self, member: Member) -> MemberClient:
+        client = self._clients.get(member.fingerprint)
+        if client is None:
+            raise PeerUnreachable(member.name, "the charter has no address of it")
+        return client
+
+    # -- the watch -----------------------------------------------------------------------------
+
+    async def _watch(self, member: Member, client: MemberClient) -> None:
+        who, tries = member.fingerprint, 0
+        while self._clients.get(who) is client and who in self._peers.charter.by_fingerprint:
+            reason = "it left in good order"
+            try:
+                async with client.watch(self._silence) as beats:
+                    async for _ in beats:
+                        if not self._there[who].is_set():
+                            tries = 0
+                            self._there[who].set()
+                            self._why.pop(who, None)
+                            self._found(member)
+            except PeerCallFailed as error:
+                reason = str(error)
+            except AccordError as error:
+                reason = f"{type(error).__name__}: {error}"
+            self._why[who] = reason
+            if self._there[who].is_set():
+                self._there[who] = trio.Event()
+                self._lost(member, reason)
+            await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
+            tries += 1
