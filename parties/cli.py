@@ -17,6 +17,7 @@ from parties.founding_commands import add_founding_commands
 from parties.identity_commands import add_identity_commands, run_identity_command
 from parties.join_command import add_join_command
 from parties.publish_commands import add_publish_commands, run_publish_command
+from parties.serve_command import add_serve_command
 
 __all__ = ["main"]
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_publish_commands(commands)
     add_founding_commands(commands)
     add_join_command(commands)
+    add_serve_command(commands)
     add_charter_commands(commands)
     add_doctor_command(commands)
     given = parser.parse_args(arguments)

@@ -16,14 +16,19 @@ from parties.board import Board
 from parties.charter import Member
 from parties.errors import IllegalStep, JobRefused, NotReleased
 from parties.job import Job
+from parties.job_records import JobRecord
 from parties.session import Event, State
 
 __all__ = ["ANSWER", "Delivery"]
 
 ANSWER = "answer"
-"""Purpose and name of these shares in network.Network.send_share."""
+"""Purpose and name of these shares."""
 
 _AGAIN = 1.0  # seconds until the next try with a member that is there and did not take it
+
+_PIECE = 8 << 20  # bytes sent at once
+_MOST = 1 << 30  # bytes of one share
+_MOST_OPEN = 64  # shares half here
 
 Rebuild = Callable[[Job, Mapping[str, bytes]], bytes | None]
 """The answer from shares by member's name; None: too few of them. Raises AccordError for shares that do not fit."""
@@ -43,6 +48,7 @@ class Delivery:
         self._rebuild = rebuild
         self._nursery = nursery
         self._under_way: set[tuple[str, str]] = set()
+        self._parts: dict[tuple[str, str], list[bytes]] = {}
 
     async def begin(self, job: Job) -> None:
         """Start to deliver a job that is released here."""
@@ -71,13 +77,41 @@ class Delivery:
                         await self.take(member, job_id, share)
                     else:
                         await board.network.await_there(member)
-                        await board.network.send_share(member, job_id, ANSWER, ANSWER, share)
+                        await self._send(member, job_id, share)
                     break
                 except AccordError:
                     await trio.sleep(_AGAIN)
             await board.disk(board.store.answers.delivered, job_id, member.name, board.clock())
         finally:
             self._under_way.discard((job_id, member.name))
+
+    async def _send(self, member: Member, job_id: str, share: bytes) -> None:
+        parts = [share[at : at + _PIECE] for at in range(0, len(share), _PIECE)] or [b""]
+        for part, content in enumerate(parts):
+            await self._board.network.send_part(member, job_id, ANSWER, ANSWER, part, content, len(parts))
+
+    async def take_part(self, peer: Member, job_id: str, part: int, parts: int, content: bytes) -> None:
+        """A part of a compute member's share; the whole of it is kept on disk when the last one returns.
+
+        Parts come in their order; part 0 begins anew. JobRefused for one out of order, or a share too large.
+        """
+        key = (job_id, peer.name)
+        if parts == 1:
+            await self.take(peer, job_id, content)
+            return
+        await self._check_awaited(peer, job_id)
+        kept = [] if part == 0 else self._parts.pop(key, None)
+        if kept is None or len(kept) != part or sum(map(len, kept)) + len(content) > _MOST:
+            raise JobRefused(
+                f"job {job_id}: a part of a share out of order, or beyond {_MOST} bytes: begin with part 0"
+            )
+        kept.append(content)
+        if len(kept) == parts:
+            await self.take(peer, job_id, b"".join(kept))
+        else:
+            if len(self._parts) >= _MOST_OPEN:
+                raise JobRefused("too many shares are on their way to this node: try again")
+            self._parts[key] = kept
 
     async def take(self, peer: Member, job_id: str, share: bytes) -> None:
         """A compute member's share of an answer for this node. It is kept when this returns.
@@ -86,9 +120,7 @@ class Delivery:
         computes.
         """
         board = self._board
-        record = await board.find(job_id)
-        if record is None or board.me.name not in record.job.results or board.index_of(peer.fingerprint) is None:
-            raise JobRefused(f"job {job_id}: no share of {peer.name}'s is awaited at this node")
+        record = await self._check_awaited(peer, job_id)
         if not record.state.terminal:
             with contextlib.suppress(IllegalStep):
                 await board.step(job_id, Event.DECIDE_RELEASE, f"told by {peer.name}")
@@ -97,6 +129,13 @@ class Delivery:
             await self.rebuild(record.job)
         except NotReleased as error:
             raise JobRefused(str(error)) from None
+
+    async def _check_awaited(self, peer: Member, job_id: str) -> JobRecord:
+        board = self._board
+        record = await board.find(job_id)
+        if record is None or board.me.name not in record.job.results or board.index_of(peer.fingerprint) is None:
+            raise JobRefused(f"job {job_id}: no share of {peer.name}'s is awaited at this node")
+        return record
 
     async def rebuild(self, job: Job) -> None:
         """The answer, as soon as enough shares are here."""

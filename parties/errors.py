@@ -58,6 +58,8 @@ __all__ = [
     "NotPublished",
     "NotReleased",
     "ParametersInvalid",
+    "PartsMissing",
+    "PartsTooLarge",
     "PassphraseNeeded",
     "PassphraseTooShort",
     "PassphraseWrong",
@@ -156,6 +158,14 @@ class FoundingInvalid(UsageError):
 
 class CharterNotInForce(AccordError):
     """Somebody who must sign this charter has not, or it does not follow on the one in force."""
+
+
+class PartsMissing(AccordError):
+    """What another member dealt to this node for a job did not come, not whole, or was changed on the disk."""
+
+
+class PartsTooLarge(AccordError):
+    """This node keeps no more of what other members deal to it."""
 
 
 class MemberLost(AccordError):

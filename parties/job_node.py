@@ -14,7 +14,7 @@ import trio
 from parties.board import Board
 from parties.charter import Member
 from parties.coordinator import Coordinator, Slot
-from parties.delivery import ANSWER, Delivery, Rebuild
+from parties.delivery import Delivery, Rebuild
 from parties.errors import JobRefused
 from parties.job import Job
 from parties.job_records import JobRecord
@@ -110,12 +110,6 @@ class JobNode:
             raise JobRefused(f"job {job_id} was proposed by another member: only its proposer's people cancel it")
         await self.participant.give_up(record.job, f"Cancelled: by {who} of {board.me.name}")
         return await board.until(job_id)
-
-    async def take_share(self, peer: Member, job_id: str, purpose: str, name: str, share: bytes) -> None:
-        """A whole share came in."""
-        if purpose != ANSWER:
-            raise JobRefused(f"job {job_id}: shares for {purpose!r} are not taken here")
-        await self.delivery.take(peer, job_id, share)
 
     def _drive(self, job: Job, proposal: bytes) -> None:
         assert self._coordinator is not None

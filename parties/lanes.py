@@ -113,6 +113,11 @@ class Lanes:
         states = (f"{n} {'ready' if lane.ready else 'not ready'}" for n, lane in self._lanes.items())
         return f"<lanes {', '.join(states)}>"
 
+    @property
+    def ready(self) -> int:
+        """How many are connected."""
+        return sum(lane.ready and lane.worker.lost is None for lane in self._lanes.values())
+
     async def attend(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The workers' lives: a task of the daemon. Cancelled, all end."""
         async with trio.open_nursery() as nursery:

@@ -6,6 +6,7 @@ stop is. Every member with an address is watched, for as long as this node runs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,16 +16,14 @@ from mpc.errors import AccordError
 from parties.charter import Member
 from parties.errors import PeerCallFailed, PeerUnreachable
 from parties.leaf import Leaf
-from parties.member_api import MOST_PIECE
 from parties.member_client import MemberClient
 from parties.messages import Message, Strict
-from parties.network import Lost
+from parties.network import MOST_PARTS, Lost
 from parties.peers import Peers
 
 __all__ = ["Members"]
 
 _AGAIN = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds until a member that is not there is called again
-_PIECE = 8 << 20
 
 A = TypeVar("A", bound=Strict)
 
@@ -52,6 +51,7 @@ class Members:
         self._clients: dict[str, MemberClient] = {}
         self._there: dict[str, trio.Event] = {}
         self._why: dict[str, str] = {}
+        self._since: dict[str, float] = {}
 
     async def attend(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Watch all: a task of the daemon."""
@@ -84,13 +84,12 @@ class Members:
         """See network.Network; ends at once when the member is lost meanwhile."""
         return await self._client(member).call(message, job, within=within)
 
-    async def send_share(self, member: Member, job: str, purpose: str, name: str, content: bytes) -> None:
-        """In pieces of 8 MiB."""
+    async def send_part(
+        self, member: Member, job: str, purpose: str, name: str, part: int, content: bytes, parts: int = MOST_PARTS
+    ) -> None:
+        """One part, of member_api.MOST_PIECE bytes at most."""
         client = self._client(member)
-        size = min(_PIECE, MOST_PIECE)
-        pieces = [content[at : at + size] for at in range(0, len(content), size)] or [b""]
-        for part, piece in enumerate(pieces):
-            await client.send_piece(job, piece, purpose=purpose, name=name, part=part, parts=len(pieces))  # type: ignore[arg-type]
+        await client.send_piece(job, content, purpose=purpose, name=name, part=part, parts=parts)  # type: ignore[arg-type]
 
     def client(self, member: Member) -> MemberClient:
         """The client of a member. PeerUnreachable if it has no address."""
@@ -104,6 +103,10 @@ class Members:
     async def await_there(self, member: Member) -> None:
         """Until they do. For ever, of a member without an address."""
         await self._there.setdefault(member.fingerprint, trio.Event()).wait()
+
+    def since(self, member: Member) -> float | None:
+        """Unix time since when it is there, or is not; None: never heard."""
+        return self._since.get(member.fingerprint)
 
     def why(self, member: Member) -> str:
         """Why it is not there, as far as known."""
@@ -128,6 +131,7 @@ class Members:
                             tries = 0
                             self._there[who].set()
                             self._why.pop(who, None)
+                            self._since[who] = time.time()
                             self._found(member)
             except PeerCallFailed as error:
                 reason = str(error)
@@ -136,6 +140,7 @@ class Members:
             self._why[who] = reason
             if self._there[who].is_set():
                 self._there[who] = trio.Event()
+                self._since[who] = time.time()
                 self._lost(member, reason)
             await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
             tries += 1

@@ -11,7 +11,9 @@ from typing import Protocol, TypeVar
 from parties.charter import Member
 from parties.messages import Message, Strict
 
-__all__ = ["Lost", "Network"]
+__all__ = ["MOST_PARTS", "Lost", "Network"]
+
+MOST_PARTS = 1 << 20
 
 A = TypeVar("A", bound=Strict)
 Lost = Callable[[Member, str], None]
@@ -25,8 +27,10 @@ class Network(Protocol):
         """Send a message, give the answer; ``within`` seconds."""
         ...
 
-    async def send_share(self, member: Member, job: str, purpose: str, name: str, content: bytes) -> None:
-        """Send shares, however large; returns when the member has kept them."""
+    async def send_part(
+        self, member: Member, job: str, purpose: str, name: str, part: int, content: bytes, parts: int = MOST_PARTS
+    ) -> None:
+        """Send one part of shares; returns when the member has kept it. ``parts``: how many there are, if known."""
         ...
 
     def is_there(self, member: Member) -> bool:

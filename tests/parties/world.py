@@ -135,8 +135,11 @@ class MemoryNetwork:
     async def call(self, member: Member, message: Message[Any], job: str = "", *, within: float | None = None) -> Any:
         return await self.world.bring(self.node, member, message, job, within)
 
-    async def send_share(self, member: Member, job: str, purpose: str, name: str, content: bytes) -> None:
-        await self.world.bring(self.node, member, (purpose, name, content), job, 5.0)
+    async def send_part(
+        self, member: Member, job: str, purpose: str, name: str, part: int, content: bytes, parts: int = 1
+    ) -> None:
+        assert purpose == name == "answer"
+        await self.world.bring(self.node, member, (part, parts, content), job, 5.0)
 
     def is_there(self, member: Member) -> bool:
         return self.world.reaches(self.node, self.world.nodes[member.name])
@@ -301,7 +304,7 @@ class World:
         jobs = receiver.jobs
         part = jobs.participant
         if isinstance(message, tuple):
-            return await jobs.take_share(peer, job, *message)
+            return await jobs.delivery.take_part(peer, job, *message)
         handlers: Mapping[type, Any] = {
             Propose: jobs.propose,
             Reserve: part.reserve,

@@ -1,0 +1,213 @@
+"""What a node does in a job: consents by its published tables, reads its rows, deals them or runs the kind's program.
+
+See participant.Work. Nothing here decides when.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import trio
+
+from mpc.transport import Traffic
+from parties.board import Board
+from parties.charter import Member
+from parties.consent import Request, TableUse, check_consent
+from parties.dealing import deal_table
+from parties.description import digest_of
+from parties.errors import JobRefused, LaneInvalid, NotPublished
+from parties.job import Job
+from parties.job_plans import Plans, pack_shares
+from parties.kind import PRESENT, Kind, Plan, Rows, TableInput, Work
+from parties.lanes import Lanes
+from parties.messages import Run
+from parties.part_files import PartFiles
+from parties.participant import PUBLISHED, Outcome
+from parties.published import PublishedTable
+from parties.row_filter import read_filter
+from parties.tables import Reading, open_table
+from protocols.errors import TableChanged
+
+__all__ = ["INPUT", "KindWork", "Progress", "part_name"]
+
+INPUT = "input"
+"""Purpose of dealt shares."""
+
+_PIECE = 4 << 20  # bytes of a dealt part sent at once
+
+_DTYPES: Mapping[str, Any] = {"real": np.float64, "key": object}
+
+Progress = Callable[[str, str, Traffic | None], None]
+"""Called as progress(job id, operation, traffic so far)."""
+
+
+class KindWork:
+    """participant.Work, by the kinds.
+
+    Args:
+        board: the node's jobs.
+        plans: theirs.
+        tables: gives this member's published tables; blocks.
+        parts: what was dealt to this node.
+        lanes: this node's; None where it does not compute.
+        progress: see Progress.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        plans: Plans,
+        tables: Callable[[], Mapping[str, PublishedTable]],
+        parts: PartFiles,
+        lanes: Lanes | None,
+        progress: Progress,
+    ) -> None:
+        self._board = board
+        self._plans = plans
+        self._tables = tables
+        self._parts = parts
+        self._lanes = lanes
+        self._progress = progress
+
+    async def consent(self, job: Job, tables: Any) -> None:
+        """Raises what the kind's check raises, and for this member's own tables what consent.check_consent does."""
+        await self._board.aside(self._consent, job, tables)
+
+    def _consent(self, job: Job, tables: Any) -> None:
+        _, plan = self._plans.plan(job, tables)
+        me = self._board.me.name
+        mine = self._tables()
+        for (member, name), digest in zip(job.tables, job.published, strict=True):
+            if member != me:
+                continue
+            if name not in mine:
+                raise NotPublished(f"table {name!r}: {me} publishes no such table")
+            if digest_of(mine[name]) != digest:
+                raise TableChanged(f"table {name} of {me} was published anew: look at it, and ask again")
+        uses = tuple(
+            TableUse(ask.table, ask.uses, ask.counts, None if ask.where is None else read_filter(ask.where))
+            for ask in plan.asks
+            if ask.member == me
+        )
+        if uses:
+            check_consent(Request(uses, plan.epsilon, frozenset(job.results)), mine)
+
+    # -- a member that does not compute ------------------------------------------------------------
+
+    async def deal(self, job: Job) -> None:
+        """Its rows, in components, to the compute members. Nothing at one that computes."""
+        board = self._board
+        if board.index is not None:
+            return
+        kind, plan = await self._planned(job)
+        for place, (member, _) in enumerate(job.tables):
+            if member == board.me.name:
+                await self._deal(job, kind, plan, place)
+
+    async def _deal(self, job: Job, kind: Kind, plan: Plan, place: int) -> None:
+        charter, shape = self._board.charter, plan.shapes[place]
+        counts: dict[int, Iterator[int]] = {i: itertools.count() for i in range(len(charter.compute))}
+        waiting: dict[int, list[bytes]] = {i: [] for i in counts}
+
+        async def send(i: int) -> None:
+            content, waiting[i] = b"".join(waiting[i]), []
+            await self._send(charter.compute[i], job, place, next(counts[i]), content)
+
+        def pieces() -> Iterator[Any]:
+            for rows in self._batches(plan, place):
+                yield kind.encode(plan, place, rows)  # type: ignore[misc]
+
+        dealt = deal_table(
+            len(charter.compute),
+            charter.threshold,
+            context_of(job, place),
+            len(shape.columns),
+            shape.rows,
+            pieces(),
+        )
+        while True:
+            step = await trio.to_thread.run_sync(next, dealt, None)
+            if step is None:
+                break
+            i, content = step
+            waiting[i].append(content)
+            if sum(map(len, waiting[i])) >= _PIECE:
+                await send(i)
+        for i in counts:
+            await send(i)
+
+    async def _send(self, member: Member, job: Job, place: int, part: int, content: bytes) -> None:
+        await self._board.network.send_part(member, job.id, INPUT, part_name(place), part, content)
+
+    # -- a member that computes --------------------------------------------------------------------
+
+    async def compute(self, job: Job, order: Run) -> Outcome:
+        """Run the kind's program in the lane named, after the run before it."""
+        if self._lanes is None:
+            raise JobRefused(f"job {job.id}: {self._board.me.name} does not compute")
+        lane = self._lanes.lane(order.lane, order.epoch)
+        async with lane.turn:
+            if lane.worker.lost is not None:
+                raise LaneInvalid(f"lane {order.lane} broke before the job ran in it: {lane.worker.lost}")
+            kind, plan = await self._planned(job)
+            inputs = tuple([await self._input(job, plan, place) for place in range(len(job.tables))])
+
+            def reported(text: str) -> None:
+                self._progress(job.id, text, None)
+
+            def heard(value: Any) -> None:
+                if isinstance(value, Traffic):
+                    self._progress(job.id, "", value)
+
+            found, traffic, seconds = await lane.worker.run(
+                order.number, kind.program, Work(plan, inputs), heard, reported
+            )
+        facts = {"rounds": traffic.rounds, "bytes": traffic.bytes_sent, "seconds": seconds, **found.facts}
+        return Outcome(pack_shares(found.shares), facts)
+
+    async def _input(self, job: Job, plan: Plan, place: int) -> TableInput:
+        member = job.tables[place][0]
+        names = [m.name for m in self._board.charter.compute]
+        if member not in names:
+            pieces = await trio.to_thread.run_sync(lambda: list(self._parts.read(job.id, part_name(place))))
+            return TableInput(None, dealt=pieces, context=context_of(job, place))
+        rows = None
+        if member == self._board.me.name:
+            rows = await trio.to_thread.run_sync(self._rows, plan, place)
+        return TableInput(names.index(member), rows)
+
+    def _rows(self, plan: Plan, place: int) -> Rows:
+        """All rows of one table at once: they are shared from memory."""
+        batches = list(self._batches(plan, place))
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+    def _batches(self, plan: Plan, place: int) -> Iterator[Rows]:
+        """One table's rows as its plan asks for them, in batches; at least one, which may be empty."""
+        ask = plan.asks[place]
+        published = self._tables()[ask.table]
+        where = None if ask.where is None else read_filter(ask.where)
+        names = tuple(ask.uses)
+        empty = {name: np.zeros(0, _DTYPES.get(published.columns[name].kind, np.int64)) for name in names}
+        yield empty or {PRESENT: np.zeros(0, np.int64)}
+        with open_table(published) as table:
+            for batch in table.read(Reading(names, where)):
+                yield dict(batch.columns) or {PRESENT: np.ones(len(batch), np.int64)}
+
+    async def _planned(self, job: Job) -> tuple[Kind, Plan]:
+        def planned() -> tuple[Kind, Plan]:
+            return self._plans.plan(job, self._board.store.facts(job.id)[PUBLISHED])
+
+        return await self._board.disk(planned)
+
+
+def part_name(place: int) -> str:
+    """The name under which a job's table is dealt."""
+    return f"table-{place}"
+
+
+def context_of(job: Job, place: int) -> bytes:
+    """What a dealt table is for: the job's digest and the table's place."""
+    return bytes.fromhex(job.digest) + place.to_bytes(4, "big")

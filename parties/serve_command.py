@@ -1,0 +1,88 @@
+"""``accord serve``: this member's node, until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+
+import trio
+
+from parties.charter_store import CharterStore
+from parties.command_options import (
+    add_home_option,
+    add_passphrase_options,
+    given_home,
+    read_given_passphrase,
+    run,
+    told,
+)
+from parties.daemon import Daemon
+from parties.errors import NotAMember
+from parties.home import Home
+from parties.listening import Listening
+from parties.new_node import port_of
+
+__all__ = ["add_serve_command", "make_daemon"]
+
+
+def add_serve_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``serve``, among the commands of ``accord``."""
+    serve = commands.add_parser("serve", help="run this member's node, until Ctrl-C or SIGTERM")
+    serve.add_argument("--quiet", action="store_true", help="warnings only")
+    add_home_option(serve)
+    add_passphrase_options(serve)
+    serve.set_defaults(run=lambda given: told("serve", lambda: _serve(given)))
+
+
+def make_daemon(home: Home, passphrase: bytes | None = None) -> Daemon:
+    """The node of a home: its identity, charter and settings. Raises what these raise, and NotAMember."""
+    home.check()
+    charter = CharterStore(home).current
+    identity = home.load_identity(None, passphrase)
+    me = charter.by_fingerprint.get(identity.fingerprint)
+    if me is None:
+        raise NotAMember(
+            f"version {charter.version} of {charter.consortium} does not name the identity in {home.directory}: "
+            "`accord join` makes it a member, or name another home"
+        )
+    return Daemon(home, identity, home.read_settings(port_of(me.address)))
+
+
+def _serve(given: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=logging.WARNING if given.quiet else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    daemon = make_daemon(given_home(given), read_given_passphrase(given, new=False))
+    run(lambda: _until_told(daemon, given.quiet))
+    return 0
+
+
+async def _until_told(daemon: Daemon, quiet: bool) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            await nursery.start(_wait, daemon, nursery.cancel_scope)
+            if not quiet:
+                settings = daemon.settings
+                print(
+                    f"{daemon.me.name} of {daemon.charter.consortium}: members at {_where(settings.bind)}, people at "
+                    f"{_where(settings.people_address)}; Ctrl-C ends it",
+                    flush=True,
+                )
+            async for _ in signals:
+                daemon.stop()
+
+
+async def _wait(
+    daemon: Daemon, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    await daemon.run(task_status)
+    scope.cancel()
+
+
+def _where(listening: Listening) -> str:
+    return str(listening)

@@ -1,0 +1,147 @@
+"""A consortium of real nodes: homes on disk with a charter in force, a process `accord serve` for each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parties.charter import Charter, Member
+from parties.charter_store import CharterStore
+from parties.home import Home
+from parties.identity import Identity
+from parties.listening import Listening
+from parties.published import PublishedTable
+from parties.settings import NodeSettings
+from parties.settings_text import write_settings
+from parties.signatures import sign_charter
+from parties.tables_file import save_tables
+from tests.parties.consortium import charter, identity, member
+
+ALL = ("compute", "input", "result")
+
+
+def ports(count: int) -> list[int]:
+    """Free now, and very likely free in a moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    found = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return found
+
+
+@dataclass
+class RealNode:
+    """One member's home and, while it runs, its process."""
+
+    member: Member
+    identity: Identity
+    home: Home
+    people_port: int
+    process: subprocess.Popen[bytes] | None = None
+    log: Any = None
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.people_port}"
+
+    def start(self) -> None:
+        self.log = open(self.home.directory.parent / f"{self.member.name}.log", "ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "parties.cli", "serve", "--home", str(self.home.directory)],
+            stdout=self.log,
+            stderr=self.log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
+
+    def signal(self, number: int) -> float:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return time.monotonic()
+
+    def stop(self, patience: float = 10.0) -> int | None:
+        """In good order; its exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.send_signal(signal.SIGCONT)
+            try:
+                self.process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        status, self.process = self.process.returncode, None
+        self.log.close()
+        return status
+
+    def text(self) -> str:
+        return (self.home.directory.parent / f"{self.member.name}.log").read_text()
+
+
+@dataclass
+class RealConsortium:
+    nodes: dict[str, RealNode]
+    charter: Charter
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> RealNode:
+        return self.nodes[name]
+
+
+def made(
+    directory: Path,
+    tables: Mapping[str, Sequence[PublishedTable]],
+    roles: Sequence[Sequence[str]] = (ALL, ALL, ALL),
+    people: Mapping[str, bytes] | None = None,
+    **settings: Any,
+) -> RealConsortium:
+    """Homes with a charter in force; nothing runs yet."""
+    where = ports(2 * len(roles))
+    members = [member(i, *r, address=f"127.0.0.1:{where[2 * i]}") for i, r in enumerate(roles)]
+    agreed = charter(*members)
+    nodes = {}
+    for i, one in enumerate(members):
+        home = Home(directory / one.name)
+        home.make()
+        identity(i).save(home.identity)
+        store = CharterStore(home)
+        store.propose(agreed)
+        store.sign(agreed.digest, identity(i))
+        for j in range(len(members)):
+            if j != i:
+                store.merge(sign_charter(agreed, identity(j)))
+        store.adopt()
+        own = NodeSettings(
+            Listening("127.0.0.1", where[2 * i]),
+            Listening("127.0.0.1", where[2 * i + 1]),
+            None,
+            people=people or {},
+            **settings,
+        )
+        home.settings.write_text(write_settings(own))
+        save_tables(home.directory, {table.name: table for table in tables.get(one.name, ())})
+        nodes[one.name] = RealNode(one, identity(i), home, where[2 * i + 1])
+    return RealConsortium(nodes, agreed)
+
+
+@contextlib.contextmanager
+def running(consortium: RealConsortium) -> Iterator[RealConsortium]:
+    try:
+        for node in consortium.nodes.values():
+            node.start()
+        yield consortium
+    finally:
+        for node in consortium.nodes.values():
+            if node.process is not None and node.process.poll() is None:
+                node.process.terminate()
+        for node in consortium.nodes.values():
+            node.stop()
