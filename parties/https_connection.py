@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -30,66 +30,14 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from parties.errors import BodyTooLarge, BodyTooSlow
+from parties.https_limits import Allowance, Caller, Limits
 from parties.quiet_log import QuietLog, place_of
 
-__all__ = ["Allowance", "Caller", "Connection", "Limits"]
+__all__ = ["Connection"]
 
 _PIECE = 1 << 16
 _QUEUE = 4  # pieces of a body that wait for the application
 _LINGER = 2.0  # seconds a peer has to read an answer that came before its request was whole
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one server bears. Times are seconds, sizes bytes.
-
-    Attributes:
-        handshake: for TLS, from the connection on.
-        idle: for a request's head, from the connection or the answer before on.
-        body: for a request's body.
-        write: for 64 KiB of an answer.
-        grace: for requests under way when the server stops.
-        head_bytes, headers: of a request's head.
-        body_bytes: of a body, where a route does not allow more.
-        handshakes, per_address: connections that have not shown a certificate yet, of all and of one address.
-        connections, per_caller: connections that have, of all and of one identity.
-    """
-
-    handshake: float = 5.0
-    idle: float = 75.0
-    body: float = 30.0
-    write: float = 30.0
-    grace: float = 5.0
-    head_bytes: int = 16 * 1024
-    headers: int = 64
-    body_bytes: int = 1 << 20
-    handshakes: int = 256
-    per_address: int = 64
-    connections: int = 512
-    per_caller: int = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is at the other end, after TLS and the server's ``admit``.
-
-    Attributes:
-        certificate: DER.
-        who: what ``admit`` gave: the fingerprint of its identity.
-        address: host and port.
-    """
-
-    certificate: bytes
-    who: str
-    address: tuple[str, int]
-
-
-@dataclass(slots=True)
-class Allowance:
-    """How much of one request's body may come, and how long that may take. A route may change it before it reads."""
-
-    size: int
-    seconds: float
 
 
 class Connection:

@@ -23,7 +23,8 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
-from parties.https_connection import Caller, Connection, Limits
+from parties.https_connection import Connection
+from parties.https_limits import Caller, Limits
 from parties.quiet_log import QuietLog, place_of
 
 __all__ = ["HttpsServer", "listening"]

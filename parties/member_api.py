@@ -29,21 +29,28 @@ from starlette.responses import Response
 from parties.charter import Member
 from parties.envelope import ReplayGuard
 from parties.errors import BodyTooLarge, MessageInvalid
+from parties.meeting import (
+    Beat,
+    CharterAnswer,
+    HelloAnswer,
+    Tables,
+)
+from parties.message_form import (
+    Done,
+    Envelope,
+    Message,
+    Strict,
+    read_json,
+)
 from parties.messages import (
     Abort,
     Accept,
     Acceptance,
     Accepted,
-    Beat,
-    CharterAnswer,
     Connected,
     Decided,
-    Done,
-    Envelope,
-    HelloAnswer,
     LaneConnect,
     LanePrepare,
-    Message,
     Piece,
     Prepare,
     Prepared,
@@ -55,9 +62,6 @@ from parties.messages import (
     Run,
     StateAnswer,
     StateQuery,
-    Strict,
-    Tables,
-    read_json,
 )
 from parties.peers import Peers
 from parties.replies import Api, Lines, read_body, reply

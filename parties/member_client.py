@@ -2,48 +2,44 @@
 
 A call is one request on a warm TLS connection. Whoever answers at the member's address has proved to be that member: in
 the handshake, by the one anchor the context has, and again by trust.peer_of before a byte of the request goes out.
-
-httpx's transport is used without its client: that would follow the environment's proxies, keep the peer's cookies and
-unpack what the peer compressed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Literal, TypeVar, cast
 
 import httpx
 import trio
 
-from mpc.certificates import Credentials
 from parties.charter import Member
 from parties.envelope import Outbox, Stamp
 from parties.errors import (
     MessageInvalid,
     PeerAnswerInvalid,
-    PeerCallFailed,
-    PeerRefused,
     PeerRefusedUs,
-    PeerTimedOut,
-    PeerUnproven,
     PeerUnreachable,
 )
-from parties.leaf import Leaf, contexts
-from parties.messages import (
+from parties.leaf import Leaf
+from parties.meeting import (
     Beat,
     CharterAnswer,
+    HelloAnswer,
+    Tables,
+)
+from parties.member_transport import MemberTransport
+from parties.message_form import (
     Done,
     Envelope,
-    HelloAnswer,
     Message,
-    Piece,
     Problem,
     Strict,
-    Tables,
     read_json,
+)
+from parties.messages import (
+    Piece,
 )
 from parties.peers import Peers
 
@@ -56,7 +52,6 @@ _MOST_ANSWER = 64 * 1024
 _MOST_LARGE = 8 << 20
 _MOST_LINE = 4096
 _PIECE = 1 << 18
-_KEPT = 60.0  # seconds an idle connection is kept: fewer than the server's
 _ANEW = ("BootStale", "MessageReplayed")
 
 A = TypeVar("A", bound=Strict)
@@ -88,17 +83,11 @@ class MemberClient:
     ) -> None:
         self.member = member
         self._peers = peers
-        self._leaf = leaf
         self._connect = connect
         self._timeout = timeout
-        self._limits = httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEPT
-        )
+        self._transport = MemberTransport(member, peers, leaf, connect, connections)
         self._outbox = Outbox()
         self._greeting = trio.Lock()
-        self._credentials: Credentials | None = None
-        self._transport: httpx.AsyncHTTPTransport | None = None
-        self._before: httpx.AsyncHTTPTransport | None = None  # with the leaf before this one; calls may be under way
 
     async def __aenter__(self) -> MemberClient:
         return self
@@ -111,10 +100,7 @@ class MemberClient:
 
     async def aclose(self) -> None:
         """Close its connections."""
-        for transport in (self._transport, self._before):
-            if transport is not None:
-                await transport.aclose()
-        self._credentials = self._transport = self._before = None
+        await self._transport.aclose()
 
     async def call(self, message: Message[A], job: str = "", *, within: float | None = None) -> A:
         """Send a message, about a job if it is of that kind; gives the answer.
@@ -185,10 +171,10 @@ class MemberClient:
         PeerTimedOut when nothing whole came for ``silence`` seconds.
         """
         path = f"/v1/watch?charter={self._peers.charter.digest}"
-        with self._named(self._connect):
-            response = await self._send("GET", path, [], None)
+        with self._transport.named(self._connect):
+            response = await self._transport.send("GET", path, [], None)
         try:
-            with self._named(self._connect):
+            with self._transport.named(self._connect):
                 await self._refused(response)
             async with contextlib.aclosing(self._beats(response, silence)) as beats:
                 yield beats
@@ -200,7 +186,9 @@ class MemberClient:
         stream = aiter(response.stream)  # type: ignore[arg-type]
         rest = b""
         while True:
-            with self._named(silence, f"nothing was heard of it for {silence:g} s: it was stopped, or is cut off"):
+            with self._transport.named(
+                silence, f"nothing was heard of it for {silence:g} s: it was stopped, or is cut off"
+            ):
                 while b"\n" not in rest:
                     more = await anext(stream, b"")
                     if not more:
@@ -257,51 +245,13 @@ class MemberClient:
         content: bytes | AsyncIterator[bytes] | None = None,
         most: int = _MOST_ANSWER,
     ) -> A:
-        with self._named(None):
-            response = await self._send(method, path, headers or [], content)
+        with self._transport.named():
+            response = await self._transport.send(method, path, headers or [], content)
             try:
                 await self._refused(response)
                 return self._read(answers, await self._all(response, most))
             finally:
                 await response.aclose()
-
-    async def _send(
-        self, method: str, path: str, headers: list[tuple[str, str]], content: bytes | AsyncIterator[bytes] | None
-    ) -> httpx.Response:
-        if self.member.address is None:
-            raise PeerUnreachable(self.member.name, "the charter states no address of it")
-        transport = await self._current()
-        request = httpx.Request(
-            method,
-            f"https://{self.member.address}{path}",
-            headers=headers,
-            content=content,
-            extensions={"timeout": {"connect": self._connect}, "trace": self._traced},
-        )
-        return await transport.handle_async_request(request)
-
-    async def _current(self) -> httpx.AsyncHTTPTransport:
-        """The transport with the leaf of now. Connections made with the leaf before stay as they are."""
-        credentials = self._leaf.current
-        if self._transport is None or credentials is not self._credentials:
-            _, context = contexts(credentials, [self.member.key])
-            before, self._before = self._before, self._transport
-            self._credentials = credentials
-            self._transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=self._limits)
-            if before is not None:
-                await before.aclose()
-        return self._transport
-
-    async def _traced(self, event: str, info: dict[str, Any]) -> None:
-        """httpcore tells what it does: after a handshake, and before the request, see who is there."""
-        if event == "connection.start_tls.complete":
-            stream = info["return_value"]
-            try:
-                certificate = stream.get_extra_info("ssl_object").getpeercert(binary_form=True)
-                self._peers.check_dialed(certificate, self.member.fingerprint)
-            except BaseException:
-                await stream.aclose()
-                raise
 
     async def _refused(self, response: httpx.Response) -> None:
         """PeerRefusedUs for an answer that is none."""
@@ -325,53 +275,7 @@ class MemberClient:
             raise PeerAnswerInvalid(self.member.name, f"its answer is no {model.__name__}: {error}") from None
 
     def _limited(self, within: float | None) -> contextlib.AbstractContextManager[None]:
-        return self._named(self._timeout if within is None else within)
-
-    @contextlib.contextmanager
-    def _named(self, seconds: float | None, late: str | None = None) -> Any:
-        """At most so long, and foreign errors under our names."""
-        try:
-            with trio.move_on_after(float("inf") if seconds is None else seconds) as scope:
-                yield
-        except PeerCallFailed:
-            raise
-        except PeerRefused as error:  # trust.peer_of
-            raise PeerUnproven(self.member.name, str(error)) from None
-        except httpx.TimeoutException:
-            raise PeerTimedOut(self.member.name, f"no connection within {self._connect:g} s") from None
-        except httpx.HTTPError as error:
-            raise self._broken(error) from None
-        if scope.cancelled_caught:
-            raise PeerTimedOut(self.member.name, late or f"no answer within {seconds:g} s")
-
-    def _broken(self, error: BaseException) -> PeerCallFailed:
-        """What a connection that failed or broke means."""
-        tls = _tls_error(error)
-        if tls is not None and "ALERT" in (tls.reason or ""):
-            return PeerRefusedUs(
-                self.member.name,
-                "Handshake",
-                "it does not take this member's certificate: is this charter in force there, are both clocks right?",
-            )
-        if isinstance(tls, ssl.SSLCertVerificationError):
-            return PeerUnproven(
-                self.member.name,
-                f"who answers at {self.member.address} is not this member, or shows an old certificate "
-                f"({tls.verify_message}): are addresses swapped in the charter, are both clocks right?",
-            )
-        where = f"at {self.member.address}"
-        if isinstance(error, httpx.ConnectError):
-            return PeerUnreachable(self.member.name, f"no connection {where}: is its node up, and the way to it open?")
-        return PeerUnreachable(self.member.name, f"the connection {where} broke before the answer was there")
-
-
-def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """The TLS error that an error came from, if one did."""
-    for _ in range(10):
-        if error is None or isinstance(error, ssl.SSLError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+        return self._transport.named(self._timeout if within is None else within)
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:

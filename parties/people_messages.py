@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from parties.messages import (
+from parties.meeting import (
+    Table,
+)
+from parties.message_form import (
     Count,
     Digest,
     Fingerprint,
@@ -15,7 +18,6 @@ from parties.messages import (
     Object,
     State,
     Strict,
-    Table,
     Text,
     Word,
 )

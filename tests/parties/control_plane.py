@@ -12,20 +12,26 @@ import trio
 
 from parties.charter import Charter, Member
 from parties.envelope import ReplayGuard
-from parties.https_connection import Limits
+from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
 from parties.leaf import Leaf, contexts
+from parties.meeting import (
+    CharterAnswer,
+    Table,
+    Tables,
+)
 from parties.member_api import member_api
 from parties.member_client import MemberClient
+from parties.message_form import (
+    Done,
+)
 from parties.messages import (
     Abort,
     Accept,
     Acceptance,
     Accepted,
-    CharterAnswer,
     Connected,
     Decided,
-    Done,
     LaneConnect,
     LanePrepare,
     Piece,
@@ -39,8 +45,6 @@ from parties.messages import (
     Run,
     StateAnswer,
     StateQuery,
-    Table,
-    Tables,
 )
 from parties.peers import Peers
 from tests.parties.consortium import charter, identity, member

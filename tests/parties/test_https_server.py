@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parties.errors import NotAMember
-from parties.https_connection import Limits
+from parties.https_limits import Limits
 from parties.https_server import HttpsServer, _place, listening
 from parties.leaf import contexts, issue, utc_now
 from parties.trust import peer_of

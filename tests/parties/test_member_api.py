@@ -28,7 +28,19 @@ from parties.errors import (
 )
 from parties.leaf import contexts
 from parties.member_api import MOST_PIECE, Handlers, member_api
-from parties.messages import MESSAGES, Abort, Envelope, Piece, Problem, Propose, StateQuery, Strict, read_json
+from parties.message_form import (
+    Envelope,
+    Problem,
+    Strict,
+    read_json,
+)
+from parties.messages import (
+    MESSAGES,
+    Abort,
+    Piece,
+    Propose,
+    StateQuery,
+)
 from parties.peers import Peers
 from parties.replies import status_of
 from tests.parties.control_plane import JOB, SIGNATURE, Node, nodes

@@ -23,8 +23,19 @@ from parties.errors import (
     PeerUnreachable,
 )
 from parties.leaf import Leaf, contexts, issue
+from parties.meeting import (
+    Beat,
+)
 from parties.member_client import MemberClient
-from parties.messages import Abort, Ballot, Beat, LanePrepare, Prepare, Propose, StateAnswer, StateQuery
+from parties.messages import (
+    Abort,
+    Ballot,
+    LanePrepare,
+    Prepare,
+    Propose,
+    StateAnswer,
+    StateQuery,
+)
 from parties.peers import Peers
 from tests.parties.consortium import charter, identity, member
 from tests.parties.control_plane import JOB, SIGNATURE, Node, address_of, bound, nodes
@@ -357,7 +368,7 @@ def test_peer_of_decides_even_where_tls_lets_everybody_in(monkeypatch: pytest.Mo
                     await client.hello()
         assert not any(heard)
 
-    monkeypatch.setattr("parties.member_client.contexts", lax)
+    monkeypatch.setattr("parties.member_transport.contexts", lax)
     run(test)
 
 
@@ -427,9 +438,9 @@ def test_a_renewed_leaf_is_shown_on_new_connections_and_calls_go_on() -> None:
             await client.call(StateQuery(), JOB)
             for _ in range(3):
                 before = alfa.leaf.current
-                alfa.leaf = client._leaf = Leaf(alfa.identity)
+                alfa.leaf = client._transport._leaf = Leaf(alfa.identity)
                 assert alfa.leaf.current != before
                 await client.call(StateQuery(), JOB)
-                assert client._credentials is alfa.leaf.current
+                assert client._transport._credentials is alfa.leaf.current
 
     run(test)

@@ -11,19 +11,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parties.errors import MessageInvalid
+from parties.meeting import (
+    Beat,
+    CharterAnswer,
+    HelloAnswer,
+)
+from parties.message_form import (
+    Envelope,
+    Message,
+    Strict,
+    read_json,
+)
 from parties.messages import (
     MESSAGES,
     Abort,
     Accept,
     Ballot,
-    Beat,
-    CharterAnswer,
-    Envelope,
-    HelloAnswer,
     LaneConnect,
     LaneEntry,
     LanePrepare,
-    Message,
     Piece,
     Prepare,
     ProgressReport,
@@ -33,8 +39,6 @@ from parties.messages import (
     Reserve,
     Run,
     StateQuery,
-    Strict,
-    read_json,
 )
 from parties.people_messages import Submit, TableChoice
 

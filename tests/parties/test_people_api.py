@@ -14,10 +14,16 @@ import trio.lowlevel
 
 from mpc.errors import UsageError
 from parties.errors import CharterNotInForce
-from parties.https_connection import Limits
+from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
 from parties.leaf import contexts, issue
-from parties.messages import Problem, Table, read_json
+from parties.meeting import (
+    Table,
+)
+from parties.message_form import (
+    Problem,
+    read_json,
+)
 from parties.peers import People
 from parties.people_api import PeopleHandlers, people_api
 from parties.people_messages import (
