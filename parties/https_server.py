@@ -23,6 +23,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from mpc.errors import AccordError
 from parties.https_connection import Connection
 from parties.https_limits import Caller, Limits
 from parties.quiet_log import QuietLog, place_of
@@ -139,14 +140,13 @@ class HttpsServer:
             self._log.note("connections beyond what is borne before a certificate is shown", f"from {host}")
             return None
         self._strangers[place] += 1
-        context = self._context
-        tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        tls = trio.SSLStream(stream, self._context, server_side=True, https_compatible=True)
         try:
             with trio.move_on_after(limits.handshake):
                 await tls.do_handshake()
                 certificate = tls.getpeercert(binary_form=True)
                 who = self._asked(certificate)
-                if who is not None and context is self._context:
+                if who is not None:
                     return tls, Caller(certificate, who, (host, port))
             self._log.note("connections without a certificate of anybody known here", f"from {host}")
         except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
@@ -181,7 +181,7 @@ class HttpsServer:
         try:
             return self._admit(certificate)
         except Exception as error:
-            self._log.note("callers who are refused", place_of(error))
+            self._log.note("callers who are refused", str(error) if isinstance(error, AccordError) else place_of(error))
             return None
 
 

@@ -94,7 +94,8 @@ A = TypeVar("A", bound=Strict)
 class Handlers(Protocol):
     """What the node does with messages that were checked as above. Each may raise an AccordError, which is the answer.
 
-    A handler is not cancelled when the caller goes, but when the server's time to stop has passed.
+    A handler is not cancelled when its caller goes away. It is when the caller's membership ends (HttpsServer.exchange)
+    and when the server's time to stop has passed: what must not be half done, it shields.
     """
 
     async def charter(self, peer: Member, version: int) -> CharterAnswer:

@@ -44,8 +44,8 @@ def place_of(error: BaseException) -> str:
     """Class of an exception and where it was raised, without its text, which may quote what must not be logged."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return type(error).__name__
-    last = frames[-1]
-    return f"{type(error).__name__} in {last.name} ({last.filename.rpartition('/')[2]}:{last.lineno})"
+    name = type(error).__name__
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        name = f"{type(error).__name__} in {code.co_name} ({code.co_filename.rpartition('/')[2]}:{line})"
+    return name

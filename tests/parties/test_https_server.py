@@ -215,9 +215,9 @@ def test_what_counts_as_one_address() -> None:
     assert _place("fe80::1%eth0") == _place("fe80::2")
 
 
-def test_thousands_of_connections_leave_nothing_behind() -> None:
+def test_a_thousand_connections_leave_nothing_behind() -> None:
     async def test(made: World) -> None:
-        for _ in range(40):
+        for _ in range(20):
             streams = [await made.tcp() for _ in range(50)]
             for stream in streams:
                 await stream.aclose()
@@ -274,7 +274,7 @@ def test_a_members_bad_requests_end_that_connection_alone(data: bytes) -> None:
     async def test(made: World) -> None:
         async with await made.tls(2) as good:
             answer = await made.ask(data)
-            assert not answer.startswith(b"HTTP/1.1 2")
+            assert answer == b"" or answer[:10] in (b"HTTP/1.1 4", b"HTTP/1.1 5")
             await asked(good, GET)
         await emptied(made.server)
         assert len(made.app.ended) == len(made.app.calls)

@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 import pytest
 import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mpc.errors import OutOfRange
 from parties.envelope import ReplayGuard
@@ -26,7 +29,8 @@ from parties.errors import (
     NotAMember,
     RouteUnknown,
 )
-from parties.leaf import contexts
+from parties.https_limits import Allowance, Caller
+from parties.leaf import contexts, issue
 from parties.member_api import MOST_PIECE, Handlers, member_api
 from parties.message_form import (
     Envelope,
@@ -43,7 +47,9 @@ from parties.messages import (
 )
 from parties.peers import Peers
 from parties.replies import status_of
-from tests.parties.control_plane import JOB, SIGNATURE, Node, nodes
+from tests.parties.consortium import charter, identity
+from tests.parties.control_plane import JOB, SIGNATURE, Node, Noting, nodes
+from tests.parties.test_leaf import der
 
 
 @contextlib.asynccontextmanager
@@ -228,6 +234,80 @@ def test_the_text_of_an_error_is_cut() -> None:
         assert read_json(Problem, answer.content).text == "\u00e9" * 2000
 
     run(test)
+
+
+# -- whatever is sent ----------------------------------------------------------------------------
+
+
+class Alone:
+    """Member 0's application without its server: member 1's requests, in memory."""
+
+    def __init__(self) -> None:
+        self.handlers = Noting()
+        self.charter = charter()
+        self.guard = ReplayGuard("0" * 32)
+        self.api = member_api(self.handlers, Peers(identity(0).fingerprint, lambda: [self.charter]), self.guard, "1")
+        self.caller = Caller(der(issue(identity(1))), identity(1).fingerprint, ("127.0.0.1", 1))
+
+    def ask(self, method: str, path: bytes, body: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[int, bytes]:
+        answer: list[Any] = []
+        events = [{"type": "http.request", "body": body, "more_body": False}]
+        raw, _, query = path.partition(b"?")
+
+        async def receive() -> Any:
+            return events.pop() if events else {"type": "http.disconnect"}
+
+        async def send(event: Any) -> None:
+            answer.append(event)
+
+        async def main() -> None:
+            stopping = trio.Event()
+            stopping.set()
+            state = {"caller": self.caller, "allowance": Allowance(1 << 20, 1.0), "stopping": stopping}
+            scope = {
+                "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "https",
+                "path": unquote(raw.decode("ascii", "replace")), "raw_path": raw, "query_string": query,
+                "root_path": "", "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
+                "state": state, "extensions": {},
+            }  # fmt: skip
+            await self.api(scope, receive, send)
+
+        trio.run(main)
+        return answer[0]["status"], b"".join(event.get("body", b"") for event in answer[1:])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+QUERIES = st.sampled_from([b"", b"?charter=" + charter().digest.encode(), b"?version=1", b"?charter=%ff%00&charter=1"])
+
+
+def test_whatever_a_member_sends_the_answer_is_one_of_the_forms_agreed() -> None:
+    alone = Alone()
+    known = [message.path for message in MESSAGES] + ["/v1/hello", "/v1/watch", "/v1/charter", "/v1/tables"]
+
+    @given(data=st.data())
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def check(data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from([*known, "/v1/job/piece"])).encode() + data.draw(QUERIES)
+        envelope = {
+            "charter": data.draw(st.sampled_from([alone.charter.digest, "0" * 64])),
+            "job": data.draw(st.sampled_from([JOB, ""])),
+            "boot": "0" * 32,
+            "nonce": data.draw(st.integers(0, 3)),
+            "body": data.draw(JSON),
+        }
+        body = data.draw(st.one_of(st.binary(max_size=40), st.just(json.dumps(envelope).encode())))
+        header = data.draw(st.one_of(st.binary(max_size=40), st.just(json.dumps(envelope).encode())))
+        headers = [(b"accord-envelope", header), (b"content-length", data.draw(st.binary(max_size=4)))]
+        status, answer = alone.ask(data.draw(st.sampled_from(["GET", "POST", "PUT", "HEAD"])), path, body, headers)
+        if status != 200:
+            assert status < 500
+            read_json(Problem, answer)
+
+    check()
 
 
 # -- the document ------------------------------------------------------------------------------
