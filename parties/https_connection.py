@@ -236,8 +236,7 @@ class _Requests:
             await send(message)
 
         try:
-            with body.channel:
-                await app(scope, body.receive, answer, None, None)
+            await app(scope, body.receive, answer, None, None)
             await send(None)  # an application that answered nothing: Hypercorn answers 500
         except Exception as error:
             if not connection._gone:
@@ -262,7 +261,7 @@ class _Body:
     """A request's body as the application takes it, no more of it and no longer than allowed."""
 
     def __init__(self, channel: trio.MemoryReceiveChannel[Any], allowance: Allowance) -> None:
-        self.channel = channel
+        self._channel = channel
         self._allowance = allowance
         self._end = math.inf
         self._size = 0
@@ -288,6 +287,6 @@ class _Body:
 
     async def _next(self) -> Any:
         try:
-            return await self.channel.receive()
+            return await self._channel.receive()
         except trio.EndOfChannel:
             return {"type": "http.disconnect"}

@@ -257,10 +257,6 @@ BAD_REQUESTS: dict[str, bytes] = {
     "a bad chunk": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     "an endless chunk's head": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1;"
     + b"a" * 3_000_000,
-    "a body too large": b"POST /who HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n\r\n" + b"a" * 2_000_000,
-    "a chunked body too large": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-    + (b"10000\r\n" + b"a" * 65536 + b"\r\n") * 30,
-    "a body in crumbs": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 9000,
     "half a head": b"GET /who HTTP/1.1\r\nhost",
     "half a body": b"POST /who HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345",
     "half a chunk": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12",
@@ -278,6 +274,38 @@ def test_a_members_bad_requests_end_that_connection_alone(data: bytes) -> None:
             await asked(good, GET)
         await emptied(made.server)
         assert len(made.app.ended) == len(made.app.calls)
+
+    in_world(test)
+
+
+LARGE_BODIES: dict[str, bytes] = {
+    "a body too large": b"POST /who HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n\r\n" + b"a" * 2_000_000,
+    "a chunked body too large": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    + (b"10000\r\n" + b"a" * 65536 + b"\r\n") * 30,
+    "a body in crumbs": b"POST /who HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 9000,
+}
+
+
+@pytest.mark.parametrize("data", LARGE_BODIES.values(), ids=list(LARGE_BODIES))
+def test_a_body_is_bounded_while_it_is_read(data: bytes) -> None:
+    async def test(made: World) -> None:
+        async with await made.tls() as stream:
+            assert await asked(stream, data) == b""  # this application does not answer it
+        await emptied(made.server)
+        assert made.app.ended == ["/who"]
+
+    in_world(test, Limits())
+
+
+def test_whatever_the_parser_raises_ends_that_connection_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(made: World) -> None:
+        async def fails(*_: Any) -> None:
+            raise RuntimeError("a fault of its own")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("parties.https_connection._Http1._create_stream", fails)
+            assert await made.ask(GET) == b""
+        await emptied(made.server)
 
     in_world(test)
 
