@@ -142,20 +142,22 @@ class Connection:
         self._scope.deadline = trio.current_time() + self._limits.idle if idle else math.inf
 
     async def _write(self, data: bytes) -> None:
-        """Send it. Shielded, for half a TLS record would spoil the connection for whoever writes next."""
+        """Send it, or give the connection up: after half a TLS record nobody can write to it any more."""
         async with self._writing:
             for at in range(0, len(data), _PIECE):
                 if self._gone:
                     return
-                with trio.move_on_after(self._limits.write, shield=True) as scope:
-                    try:
+                sent = False
+                try:
+                    with trio.move_on_after(self._limits.write):
                         await self._stream.send_all(data[at : at + _PIECE])
-                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        sent = True
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    pass
+                finally:
+                    if not sent:
                         self._gone = True
-                if scope.cancelled_caught:
-                    self._gone = True
-                if self._gone:
-                    self._reading.cancel()
+                        self._reading.cancel()
 
     async def _linger(self) -> None:
         """Let the peer read the last answer before its unread bytes make the system break the connection."""

@@ -398,6 +398,23 @@ def test_stopping_does_not_wait_for_ever() -> None:
     trio.run(main)
 
 
+def test_stopping_does_not_wait_for_a_caller_that_does_not_read() -> None:
+    async def main() -> None:
+        with trio.fail_after(20):
+            made = World(replace(QUICK, write=1000.0))
+            listeners = await listening("127.0.0.1:0")
+            made.address = listeners[0].socket.getsockname()
+            async with trio.open_nursery() as nursery:
+                await nursery.start(made.server.serve, listeners)
+                stream = await made.tls()
+                await stream.send_all(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
+                assert await stream.receive_some()
+                made.server.stop()
+            assert made.app.ended == ["/stream"]
+
+    trio.run(main)
+
+
 def test_a_new_charter_ends_the_connections_of_who_left_and_of_nobody_else() -> None:
     async def test(made: World) -> None:
         async with await made.tls(1) as stays, await made.tls(3) as leaves:
