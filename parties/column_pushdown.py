@@ -75,7 +75,7 @@ def readable(table: ir.Table, column: PublishedColumn, what: str, *, can_try: bo
         real = given.cast("float64")
         return Pushed(real.nullif(ibis.literal(float("nan"), "float64")), never, given.isnull())
     elif kind == "boolean" and dtype.is_boolean():
-        return Pushed(given.cast("int64"), never, given.isnull())
+        return Pushed(_digit(given), never, given.isnull())
     elif kind == "boolean" and dtype.is_integer():
         fits = given.isin([0, 1])
         return Pushed(fits.ifelse(given.cast("int64"), ibis.null("int64")), given.notnull() & ~fits, given.isnull())
@@ -134,6 +134,13 @@ def key_identity(key: Any, profile: str | None) -> Any:
     return key.nullif("") if profile in ("text", "email-pair", "email-admap") else key
 
 
+def _digit(truth: Any) -> Any:
+    """1, 0 or NULL; not every engine casts a boolean."""
+    import ibis
+
+    return ibis.cases((truth, 1), (~truth, 0)).cast("int64")
+
+
 def _from_text(given: Any, kind: str | None) -> Pushed:
     """Integers as text may have a fraction of zero; engines would round any other without a word."""
     if kind == "integer":
@@ -141,7 +148,7 @@ def _from_text(given: Any, kind: str | None) -> Pushed:
         real = given.try_cast("float64")
         value = (value.cast("float64") == real).ifelse(value, None)
     elif kind == "boolean":
-        value = given.try_cast("boolean").cast("int64")
+        value = _digit(given.try_cast("boolean"))
     elif kind == "date":
         value = given.try_cast("date")
     else:
@@ -159,9 +166,9 @@ def _whole(given: Any, dtype: Any, column: PublishedColumn) -> Pushed:
     import ibis
 
     never = ibis.literal(False)
-    if dtype.is_unsigned_integer() and dtype.nbytes == 8:
-        given = ibis.least(given, ibis.literal((1 << 63) - 1, dtype))
-        return Pushed(given.cast("int64"), given.isnull() & never, given.isnull())
+    if dtype.is_unsigned_integer() and dtype.nbytes == 8 and column.kind != "key":
+        most = ibis.literal(2 * LIMIT - 1, dtype)
+        return Pushed(ibis.cases((given > most, most), else_=given).cast("int64"), never, given.isnull())
     if dtype.is_integer():
         return Pushed(given, never, given.isnull())
     low: Any = column.low

@@ -117,8 +117,8 @@ def _check_use(use: str, column: PublishedColumn, what: str) -> None:
 def _check_epsilon(epsilon: float, table: PublishedTable) -> None:
     if check_epsilon(epsilon) > check_epsilon(table.epsilon_a_job):
         raise EpsilonTooLarge(
-            f"table {table.name}, epsilon_a_job: the job spends {epsilon:g}, its member allows "
-            f"{table.epsilon_a_job:g}; ask with less, or the member to publish more"
+            f"table {table.name}, epsilon_a_job: the job spends {epsilon!r}, its member allows "
+            f"{table.epsilon_a_job!r}; ask with less, or the member to publish more"
         )
 
 

@@ -58,18 +58,18 @@ def test_batches_are_what_pandas_makes_of_the_rows(ending: str, places: dict[str
     assert in_order(read) == in_order(expected(made))
 
 
-@pytest.mark.parametrize("ending", ENDINGS[:2])
-def test_every_comparison_is_pandas_own(ending: str, places: dict[str, tuple[Path, pd.DataFrame]]) -> None:
+@pytest.mark.parametrize(("ending", "step"), [(".parquet", 1), (".csv", 5)])
+def test_every_comparison_is_pandas_own(ending: str, step: int, places: dict[str, tuple[Path, pd.DataFrame]]) -> None:
     path, made = places[ending]
     with open_table(table(path)) as opened:
-        for where in FILTERS:
+        for where in FILTERS[::step]:
             read = gathered(list(opened.read(Reading(("age", "cost"), where))))
             wanted = expected(made, where)[["age", "cost"]]
             assert len(read) == len(wanted), where
             assert len(read) == 0 or in_order(read[["age", "cost"]]) == in_order(wanted), where
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(where=filters)
 def test_filters_of_any_form(where: Filter, places: dict[str, tuple[Path, pd.DataFrame]]) -> None:
     path, made = places[".parquet"]
