@@ -75,6 +75,7 @@ __all__ = [
     "RowsUnfit",
     "SettingsInvalid",
     "SignatureInvalid",
+    "SourceTooLarge",
     "SourceUnreachable",
     "SourceUnreadable",
     "StoreFailed",
@@ -335,6 +336,10 @@ class ColumnMissing(UsageError):
 
 class SourceUnreachable(UsageError):
     """The file, database or engine that holds a table cannot be reached, or stopped answering."""
+
+
+class SourceTooLarge(SourceUnreachable):
+    """What an engine would have to hold at once does not fit into the memory it may use. Nothing went to disk."""
 
 
 class SourceUnreadable(UsageError):

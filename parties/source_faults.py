@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mpc.errors import AccordError
-from parties.errors import SourceUnreachable, SourceUnreadable
+from parties.errors import SourceTooLarge, SourceUnreachable, SourceUnreadable
 
 __all__ = ["guarded"]
 
@@ -20,7 +20,7 @@ _UNREADABLE = frozenset(
 def guarded(what: str, call: Callable[[], T], otherwise: type[AccordError] = SourceUnreachable) -> T:
     """What the call gives. What it raises that is no AccordError becomes one, raised with nothing attached.
 
-    SourceUnreadable for what DuckDB cannot make sense of; ``otherwise`` for the rest. Only the kind of error is told.
+    SourceUnreadable, SourceTooLarge where DuckDB says so; ``otherwise`` for the rest. Only the kind of error is told.
     """
     try:
         return call()
@@ -33,6 +33,8 @@ def guarded(what: str, call: Callable[[], T], otherwise: type[AccordError] = Sou
             f"{what}: its source cannot be read as what it is named ({kind}): a damaged file, a CSV file without its "
             "line of names, or rows of differing length"
         )
+    if kind == "OutOfMemoryException":
+        raise SourceTooLarge(f"{what}: its engine has too little memory for the job; let the node use more")
     if otherwise is SourceUnreadable:
         raise SourceUnreadable(f"{what}: its source cannot be read ({kind}); open it with a tool of its own and look")
     raise otherwise(

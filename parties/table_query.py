@@ -6,6 +6,7 @@ is unfit, a0, ... whether one is absent, o what a person's rows are ordered by, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from parties.column_pushdown import Pushed, encoded, key_identity, readable
@@ -17,7 +18,7 @@ from parties.row_filter import Filter
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["kept", "selected", "survey"]
+__all__ = ["kept", "selected", "survey", "together"]
 
 
 def selected(
@@ -54,6 +55,19 @@ def survey(rows: ir.Table, columns: int, rows_a_person: int, *, by_person: bool)
     return people.aggregate(
         kept=number.cast("int64"), most=people.n.max(), **{flag: people[flag].any() for flag in flags}
     )
+
+
+def together(surveys: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Surveys of parts of the people as one of all of them; without people there are NULLs for 0 and false."""
+    found: dict[str, Any] = {"kept": 0, "most": 0}
+    for one in surveys:
+        for name, value in one.items():
+            before = found.get(name, False)
+            if name == "kept":
+                found[name] = before + (value or 0)
+            else:
+                found[name] = max(before, value or before)
+    return found
 
 
 def kept(

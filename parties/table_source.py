@@ -20,7 +20,6 @@ import contextlib
 import glob
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +81,7 @@ def open_source(source: str, what: str, *, memory: int = _MEMORY, typed: bool = 
     Args:
         source: see above; a relative path is from the current directory.
         what: the table's name, for errors.
-        memory: bytes DuckDB may use; what does not fit goes to temporary files, encrypted under a key it forgets.
+        memory: bytes DuckDB may use; what does not fit raises SourceTooLarge, and nothing goes to disk.
         typed: CSV and JSON get types from a sample of their values: to propose kinds, not to read.
 
     Raises TableInvalid (a source that is none), TableMissing, SourceUnreachable, SourceUnreadable, ExtraMissing.
@@ -121,11 +120,9 @@ def _open_files(source: str, what: str, memory: int, typed: bool, cleanup: conte
     import ibis
 
     kind, files = files_of(source, what)
-    spill = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="accord-"))  # mode 0700
     backend: Any = ibis.duckdb.connect(
         memory_limit=f"{memory >> 10}KiB",
-        temp_directory=spill,
-        temp_file_encryption=True,
+        temp_directory="",  # nothing of a table goes to disk: see table_parts.py
         preserve_insertion_order=False,
         autoinstall_known_extensions=False,
         autoload_known_extensions=False,

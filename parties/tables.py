@@ -27,7 +27,8 @@ from parties.column_pushdown import EPOCH
 from parties.errors import ColumnMissing, FilterInvalid, ValueUnfit
 from parties.published import PublishedColumn, PublishedTable
 from parties.row_filter import Filter, check_filter
-from parties.table_query import kept, selected, survey
+from parties.table_parts import Parts
+from parties.table_query import kept, selected, survey, together
 from parties.table_source import OpenSource, open_source
 from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
 
@@ -121,15 +122,18 @@ class Table:
         Raises ColumnMissing, ColumnUnfit, FilterInvalid, BoundsMissing (before any query), ValueUnfit,
         CapacityExceeded, SourceUnreachable, SourceUnreadable.
         """
-        return self._check(self._selected(reading), reading)[0]
+        return self._check(self._selected(reading), reading, Parts())[0]
 
     def read(self, reading: Reading, *, rows: int = _BATCH) -> Iterator[Batch]:
         """The rows, in batches of at most ``rows``, without ever holding all of them. Errors: check; TableChanged."""
         before = self.source.state()
         wanted = self._selected(reading)
-        promised, bounding = self._check(wanted, reading)
+        parts = Parts()
+        promised, bounding = self._check(wanted, reading, parts)
+        if not bounding and not reading.by_person:
+            parts = Parts()  # the engine holds nothing, so once is enough
         seen = 0
-        for batch in self.source.batches(self._kept(wanted, reading, bounding), rows):
+        for batch in parts.ask(wanted, lambda part: self.source.batches(self._kept(part, reading, bounding), rows)):
             columns = self._arrays(batch, reading)
             seen += batch.num_rows
             if seen > promised:
@@ -168,10 +172,16 @@ class Table:
             raise FilterInvalid(f"{what}: a filter of parties.row_filter is needed")
         check_filter(reading.where, self.published)
 
-    def _check(self, rows: ir.Table, reading: Reading) -> tuple[int, bool]:
+    def _check(self, rows: ir.Table, reading: Reading, parts: Parts) -> tuple[int, bool]:
         """(rows kept, whether anybody has more than were published)."""
         what, most = self.source.what, self.published.rows_a_person
-        found = self.source.one_row(survey(rows, len(reading.columns), most, by_person=reading.by_person))
+        columns = len(reading.columns)
+        found = together(
+            parts.ask(
+                rows,
+                lambda part: iter([self.source.one_row(survey(part, columns, most, by_person=reading.by_person))]),
+            )
+        )
         for name, flag in ((self.published.person, "up"), *((n, f"u{i}") for i, n in enumerate(reading.columns))):
             if found[flag]:
                 raise ValueUnfit(f"{what}, column {name}: {_unfit(self.published.columns[name])}")
@@ -181,11 +191,11 @@ class Table:
                     f"{what}, column {name}: some values are missing; publish the table anew and say what they count "
                     f"as: `accord publish` with --missing {name}=VALUE"
                 )
-        if (found["kept"] or 0) > self.published.capacity:
+        if found["kept"] > self.published.capacity:
             raise CapacityExceeded(
                 f"{what}: more rows than its capacity of {self.published.capacity}; publish it with a larger one"
             )
-        return found["kept"] or 0, (found["most"] or 0) > most
+        return found["kept"], found["most"] > most
 
     def _arrays(self, batch: Any, reading: Reading) -> dict[str, npt.NDArray[Any]]:
         columns = {}
