@@ -106,7 +106,7 @@ def _one(source: OpenSource, name: str, n: int, found: dict[str, Any]) -> Propos
             spec = "key:email-admap"
         elif "phone" in name.lower():
             spec = "key:phone"
-        elif last in _ID or (share > 0.9 and n > _FEW):
+        elif last in _ID:
             spec = "key:text"
         elif distinct <= _FEW:
             categories = _categories(source, name)

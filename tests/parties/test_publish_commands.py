@@ -76,9 +76,7 @@ def test_without_a_terminal(source: Path, tmp_path: Path, capsys: pytest.Capture
     assert list(load_tables(home)["patients"].columns) == ["age", "patient_id"]
 
 
-def test_json_says_what_others_know_and_no_more(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_says_what_others_know(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "node"
     assert main([*_flags(source, home), "--json"]) == 0
     said = capsys.readouterr()

@@ -13,11 +13,12 @@ from parties.table_parts import Parts
 
 
 @pytest.fixture(scope="module")
-def rows() -> Any:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Any:
     import ibis
 
-    con = ibis.duckdb.connect()
-    return con.create_table("t", pd.DataFrame({"p": [f"p{i % 100}" for i in range(300)] + [None] * 5}))
+    path = tmp_path_factory.mktemp("parts") / "t.parquet"
+    pd.DataFrame({"p": [f"p{i % 100}" for i in range(300)] + [None] * 5}).to_parquet(path)
+    return ibis.duckdb.connect().read_parquet(path)
 
 
 @pytest.mark.parametrize("most", [1000, 60, 20])
