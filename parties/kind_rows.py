@@ -6,7 +6,8 @@ has is not told. A program does not see whether a table came from a member that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,10 @@ from parties.errors import RowsUnfit
 from parties.kind import PRESENT, Owned, Plan, Rows, TableInput, TableShape, Work
 from parties.parameters import bounds
 
-__all__ = ["encode_columns", "enter", "frac_of", "own_column", "shape_of", "union"]
+__all__ = ["Encode", "bring_in", "encode_columns", "enter", "frac_of", "own_column", "own_words", "shape_of", "union"]
 
 Words = npt.NDArray[np.uint64]
+Encode = Callable[[Plan, int, Rows], Words]
 
 
 def frac_of(kind: str) -> int:
@@ -76,36 +78,45 @@ def encoded(shape: TableShape, columns: Mapping[str, npt.NDArray[Any]], rows: Ro
     return words
 
 
-async def enter(party: Party, work: Work, encode_rows: Any) -> list[dict[str, SecretArray]]:
+async def enter(party: Party, work: Work, encode_rows: Encode) -> list[dict[str, SecretArray]]:
     """All tables of a job as secret columns. Every party calls it.
 
     Args:
         encode_rows: the kind's ``encode``, called at the owners.
 
-    Rounds: 1, none for tables that were dealt. Sends: an owner m-t-1 elements a value. Leaks nothing. Raises at an
-    owner, before it sends anything of that table: RowsUnfit; and of what was dealt: DealtInvalid, DealtDiffer.
+    Rounds: 1. Sends: an owner m-t-1 elements a value; of tables that were dealt 32 bytes a component. Leaks nothing.
+    Raises at an owner, before it sends anything: RowsUnfit; and of what was dealt: DealtInvalid, DealtDiffer.
     """
-    plan = work.plan
-    mine = [_own(party, plan, i, table, encode_rows) for i, table in enumerate(work.tables)]
-    running = [
-        party.launch("table", lambda i=i, table=table, words=words: _shared(party, plan.shapes[i], table, words))  # type: ignore[misc]
-        for i, (table, words) in enumerate(zip(work.tables, mine, strict=True))
-    ]
+    return await bring_in(party, work, own_words(party, work, encode_rows))
+
+
+def own_words(party: Party, work: Work, encode_rows: Encode) -> list[Words | None]:
+    """This party's own tables as words (columns, capacity), None for those of others. Plaintext. RowsUnfit."""
+    return [_own(party, work.plan, i, table, encode_rows) for i, table in enumerate(work.tables)]
+
+
+async def bring_in(party: Party, work: Work, mine: Sequence[Words | None]) -> list[dict[str, SecretArray]]:
+    """See enter; ``mine``: what own_words gave."""
+    running = []
+    for shape, table, words in zip(work.plan.shapes, work.tables, mine, strict=True):
+        make = functools.partial(_shared, party, shape, table, words)
+        running.append(party.launch("table", make))
     found = []
-    for shape, share in zip(plan.shapes, running, strict=True):
+    for shape, share in zip(work.plan.shapes, running, strict=True):
         words = await share.result()
-        found.append({name: SecretArray(party, words[:, j], frac) for j, (name, frac) in enumerate(shape.columns)})
+        columns = {name: SecretArray(party, words[:, j], frac) for j, (name, frac) in enumerate(shape.columns)}
+        found.append(columns)
     return found
 
 
-def _own(party: Party, plan: Plan, place: int, table: TableInput, encode_rows: Any) -> Words | None:
+def _own(party: Party, plan: Plan, place: int, table: TableInput, encode_rows: Encode) -> Words | None:
     """This party's rows of one table as words; all of them before any is sent."""
     if table.owner != party.index:
         return None
     if table.rows is None:
         ask = plan.asks[place]
         raise RowsUnfit(f"table {ask.table} of {ask.member}: its owner computes, but gave no rows")
-    words: Words = encode_rows(plan, place, table.rows)
+    words = encode_rows(plan, place, table.rows)
     filled = np.zeros((len(words), plan.shapes[place].rows), np.uint64)
     if words.shape[1] > filled.shape[1]:
         ask = plan.asks[place]

@@ -9,10 +9,11 @@ from parties.kind import Kind
 from parties.kind_aggregate import AGGREGATE
 from parties.kind_join import JOIN
 from parties.kind_score import SCORE
+from parties.kind_train import TRAIN
 
 __all__ = ["KINDS", "kind_of"]
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN, SCORE)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN, SCORE, TRAIN)}
 
 
 def kind_of(name: str) -> Kind:

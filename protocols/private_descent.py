@@ -53,12 +53,14 @@ from mpc.arrays import SecretArray
 from mpc.encoding import FRAC, LIMIT
 from mpc.errors import OutOfRange
 from mpc.quotients import rescale
+from mpc.scope import checksum, current_scope
 from protocols.accounting import Event, check_event
 from protocols.columns import constant
 from protocols.fixed_point import column_products, matrix_product
 from protocols.mechanisms import DiscreteGaussian
 from protocols.progress import Progress
 from protocols.public_order import Order
+from protocols.resume import Keeper, State
 from protocols.row_bound import RowBound
 from protocols.sensitivity import Change
 from protocols.sgd import Descent
@@ -67,6 +69,7 @@ __all__ = ["FRAC_SUM", "Huber", "Logistic", "Loss", "PrivateDescent", "batch_sum
 
 FRAC_SUM = 2 * FRAC
 _FRAC = 24
+_STATE = ("beta", "velocity", "kept")
 _DEVIATIONS = 12  # that no sample of noise exceeds, but for a chance of 2^-108
 
 
@@ -237,23 +240,33 @@ async def batch_sum(z: SecretArray, y: SecretArray, beta: SecretArray, loss: Los
     return await column_products(z, e, FRAC_SUM, 0)
 
 
-async def noisy_descent(z: SecretArray, y: SecretArray, noise: SecretArray, plan: PrivateDescent) -> SecretArray:
+async def noisy_descent(
+    z: SecretArray, y: SecretArray, noise: SecretArray, plan: PrivateDescent, keeper: Keeper | None = None
+) -> SecretArray:
     """beta (d,), 24 bits, from 0; as private as the plan's event says.
 
     Args:
         z: (n, d), 16 bits, of row_bound.kept_rows. y: (n,), as plan.loss takes it.
-        noise: (steps, d), 32 bits, independent samples of plan.event.law.
+        noise: (steps, d), 32 bits, independent samples of plan.event.law; of a fit that goes on those it began with.
+        keeper: keeps states, and may have one to go on from (resume.py).
 
     Rounds: about 20 a step (m = 3). Sends: about 150 bytes a row and epoch. Leaks nothing. Reports epochs.
     """
     progress = Progress(z.party, "private fit", "epoch", plan.how.epochs)
-    progress.say(0)
-    beta = velocity = constant(z, np.zeros(plan.columns, np.int64), _FRAC)
+    before = None if keeper is None else keeper.begin()
+    start = constant(z, np.zeros(plan.columns, np.int64), _FRAC)
+    done, beta, velocity, kept = 0, start, start, start
+    if before is not None:
+        done, (beta, velocity, kept) = before.step, (before.arrays[name] for name in _STATE)
+        current_scope().note(checksum(f"goes on from step {done}"))
+    progress.say(done // plan.batches)
     pull = np.full(plan.columns, plan.alpha * plan.how.rate)
     if plan.bound.level:
         pull[-1] = 0.0
-    kept, first = beta, plan.steps // 2 if plan.average else plan.steps - 1
+    first = plan.steps // 2 if plan.average else plan.steps - 1
     for step, rows in enumerate(plan.orders()):
+        if step < done:
+            continue
         part, labels = (z, y) if plan.batches == 1 else (z[rows], y[rows])
         noised = await batch_sum(part, labels, beta, plan.loss) + noise[step]
         push = rescale(noised * (plan.how.rate / len(rows)), _FRAC)
@@ -261,10 +274,12 @@ async def noisy_descent(z: SecretArray, y: SecretArray, noise: SecretArray, plan
         velocity = await (drag - beta * pull if plan.alpha else drag)
         beta = await (beta + velocity)
         if step >= first:
-            kept = kept + beta
+            kept = await (kept + beta)
         epoch, batch = divmod(step + 1, plan.batches)
         if batch:
             progress.within(epoch, batch / plan.batches)
-        else:
-            progress.say(epoch)
+            continue
+        progress.say(epoch)
+        if keeper is not None and step + 1 < plan.steps and keeper.due(epoch):
+            keeper.keep(State(step + 1, dict(zip(_STATE, (beta, velocity, kept), strict=True)) | {"noise": noise}))
     return await (kept * (1.0 / (plan.steps - first)))

@@ -15,6 +15,7 @@ from protocols.exact import as_exact
 from protocols.logistic import LogisticRegression
 from protocols.private_descent import Logistic, Loss
 from protocols.private_model import PrivateModel, check_fit
+from protocols.resume import Keeper
 from protocols.stock import NoiseStock
 
 __all__ = ["PrivateLogisticRegression"]
@@ -54,7 +55,14 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
         self.momentum, self.average, self.random_state, self.classes = momentum, average, random_state, classes
 
     async def fit(  # type: ignore[override]  # no watch: coefficients may be opened anyway, a loss goes by the door
-        self, X: Any, y: Any, sample_weight: Any = None, *, present: Any = None, stock: NoiseStock | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        present: Any = None,
+        stock: NoiseStock | None = None,
+        keeper: Keeper | None = None,
     ) -> Self:
         """Fit to the rows present.
 
@@ -63,6 +71,7 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
             sample_weight: none is taken: a row's weight would be what it changes.
             present: (n,), which rows count; any number but 0 counts once.
             stock: noise drawn beforehand; where it has not enough of the law, noise is drawn now.
+            keeper: keeps the state after epochs, and may have one to go on from (resume.py).
 
         Rounds: about 80 for noise, beside 20 for the rows, and 20 a step (m = 3). Sends: 40 bytes an element of X, 150
         a row and epoch, about 2,300 a sample of noise. Leaks nothing.
@@ -75,7 +84,7 @@ class PrivateLogisticRegression(PrivateModel, LogisticRegression):  # type: igno
         plan = self.plan(n, d)
         low, high = (int(v) for v in self.classes)  # with other labels at another party shares of y would be no bits
         current_scope().note(checksum(f"classes {low} {high}"))
-        coef, level = await self._train(X, await self._target(y, n), present, stock, plan)
+        coef, level = await self._train(X, await self._target(y, n), present, stock, plan, keeper)
         self.coef_, self.intercept_, self.classes_ = coef.reshape(1, d), level, np.asarray(self.classes)
         return self
 

@@ -23,6 +23,7 @@ from protocols.exact import as_exact, check_rows, is_whole, round_up
 from protocols.mechanisms import DiscreteGaussian
 from protocols.private_descent import Loss, PrivateDescent, noisy_descent
 from protocols.release import open_derived
+from protocols.resume import Keeper
 from protocols.row_bound import RowBound, kept_rows
 from protocols.sealed import noise_of
 from protocols.sgd import Descent
@@ -123,19 +124,28 @@ class PrivateModel(Estimator):
         return made
 
     async def _train(
-        self, X: SecretArray, y: SecretArray, present: Any, stock: NoiseStock | None, plan: PrivateDescent
+        self,
+        X: SecretArray,
+        y: SecretArray,
+        present: Any,
+        stock: NoiseStock | None,
+        plan: PrivateDescent,
+        keeper: Keeper | None = None,
     ) -> tuple[SecretArray, SecretArray]:
         """(coefficients (d,), intercept (1,)), 24 bits; what else is known of the fit is set.
 
-        1. Draw the noise of all steps at once, or take it from stock; beside it compare the rows with their bound.
+        1. Draw the noise of all steps at once, or take it from stock; a fit that goes on has it. Beside it compare the
+           rows with their bound.
         2. Go down (private_descent.noisy_descent).
         """
         n, d = X.shape
         current_scope().note(checksum(repr(plan)))  # all parties go down one way, or end in ProgramDiverged
         here = None if present is None else await as_column(present, n, "present")
-        noise = noise_of(X.party, plan.event, (plan.steps, plan.columns), stock)
+        before = None if keeper is None else keeper.begin()
+        shape = (plan.steps, plan.columns)
+        noise = noise_of(X.party, plan.event, shape, stock) if before is None else before.arrays["noise"]
         z = await kept_rows(X, here, plan.bound)
-        beta = await noisy_descent(z, y, await noise, plan)
+        beta = await noisy_descent(z, y, await noise, plan, keeper)
         epsilon, delta = plan.event.promise
         self.events_ = (plan.event,)
         self.epsilon_, self.delta_ = round_up(epsilon), round_up(max(delta, plan.event.delta))
