@@ -184,8 +184,16 @@ async def outcome_of(plan: Plan, sealed: Sequence[Sealed], facts: Mapping[str, A
     """The outcome of a program that sealed its answers; every party calls it. Rounds: 1."""
     assert tuple(one.description for one in sealed) == plan.answers, "a program that seals what it did not announce"
     shares = [await one.share() for one in sealed]
-    told = {"epsilon": plan.epsilon, "delta": plan.delta, **(facts or {})}
+    told = {"epsilon": plan.epsilon, "delta": plan.delta, "standard_errors": _errors(plan), **(facts or {})}
     return Outcome(tuple(answer.json for answer in plan.answers), tuple(share.to_bytes() for share in shares), told)
+
+
+def _errors(plan: Plan) -> list[float | None]:
+    """Of each answer: the standard deviation of its noise; None where it depends on the answer, or there is none."""
+    return [
+        answer.events[0].law.standard_deviation / (1 << answer.events[0].frac) if answer.kind == "figures" else None
+        for answer in plan.answers
+    ]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc import MemoryCluster
+from mpc.arrays import SecretArray
 from mpc.errors import ShapeMismatch, WrongType
-from mpc.exchange import public_share, refresh
+from mpc.exchange import public_share
 from protocols.accounting import Event
 from protocols.description import Description, MeanScale, Slot
 from protocols.errors import DescriptionInvalid, ShareInvalid, SharesDisagree, SharesMissing
@@ -141,19 +142,19 @@ def test_the_description_is_known_before_there_are_figures() -> None:
 @pytest.mark.parametrize(("m", "t"), PARTIES)
 def test_the_shares_handed_out_show_nothing_of_how_it_was_computed(m: int, t: int) -> None:
     """Public numbers, and numbers that were shifted, have components that anybody recognises; not when they leave."""
-    values = np.arange(200, dtype=np.uint64)
+    values = np.arange(200)
 
     async def program(party: Any) -> Any:
-        known = public_share(party, values) << np.uint64(8)
-        fresh = await party.launch("refresh", lambda: refresh(party, known)).result()
-        return {a: (known[s], fresh[s]) for s, a in enumerate(party.layout.held[party.index])}
+        known = SecretArray(party, public_share(party, (values << 8).view(np.uint64)), 0)
+        before, (after,) = known.share, (await (await seal_delivery(party, known)).share()).arrays
+        return {a: (before[s], after[s]) for s, a in enumerate(party.layout.held[party.index])}
 
     seen: dict[Any, Any] = {}
     for held in MemoryCluster(m, t, seed=4).run(program):
         for a, (before, after) in held.items():
             assert np.array_equal(seen.setdefault(a, (before, after))[1], after)
     total = sum(after for _, after in seen.values())
-    assert np.array_equal(total, values << np.uint64(8))
+    assert np.array_equal(total.view(np.int64), values << 8)
     for _, after in seen.values():
         assert len(set((after & np.uint64(255)).tolist())) > 80  # of 256, in 200 draws
     assert len({after.tobytes() for _, after in seen.values()}) == len(seen)

@@ -1,0 +1,132 @@
+"""All kinds of jobs from end to end: three processes compute, a fourth that computed nothing opens the answer."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from mpc import LocalCluster
+from parties.checkpoints import Checkpoint, Checkpointing
+from parties.dealing import deal_table
+from parties.errors import KindUnknown, RowsUnfit
+from parties.kind import Outcome, TableInput, Work
+from parties.kinds import KINDS, answer_of, kind_of
+from parties.sealed_file import SealedFile
+from protocols.errors import ShareInvalid, SharesDisagree, SharesMissing
+from protocols.tree_models import from_sklearn
+from tests.parties.consortium import charter
+from tests.parties.job_tables import column, inputs, owned, stay_rows, stays, table
+
+KEY = bytes(32)
+
+
+def through(cluster: LocalCluster, kind: str, works: Sequence[Work]) -> tuple[list[Outcome], list[list[Any]]]:
+    """(outcomes, what each party said on its line)."""
+    said: list[list[Any]] = [[] for _ in range(3)]
+    talk = cluster.open(kind_of(kind).program, works, heard=lambda i, value: said[i].append(value))
+    return talk.finish(timeout=60), said
+
+
+def sent(outcomes: Sequence[Outcome]) -> dict[int, Sequence[bytes]]:
+    return {i: outcome.shares for i, outcome in enumerate(outcomes)}
+
+
+def dealt_to_disk(kind: str, plan: Any, place: int, rows: Any, path: Path) -> list[TableInput]:
+    """Each compute member's part of a table, as its node keeps it."""
+    shape, context = plan.shapes[place], b"job, table %d" % place
+    files = [SealedFile(path / f"{place}-{i}", KEY, context) for i in range(3)]
+    words = kind_of(kind).encode(plan, place, rows)  # type: ignore[misc]
+    parts: list[list[bytes]] = [[] for _ in files]
+    for j, piece in deal_table(3, 1, context, len(shape.columns), shape.rows, [words]):
+        parts[j].append(piece)
+    for file, pieces in zip(files, parts, strict=True):
+        file.store(pieces)
+    return [TableInput(None, dealt=file, context=context) for file in files]
+
+
+def test_aggregate(cluster: LocalCluster, tmp_path: Path) -> None:
+    asked = {"figures": ["count", {"mean": "cost"}], "by": "died", "epsilon": 80.0}
+    plan = kind_of("aggregate").check(asked, owned(stays(), stays()), charter())
+    rows = [stay_rows(30, 1), stay_rows(25, 2)]
+    own = [TableInput(0, rows[0] if i == 0 else None) for i in range(3)]
+    dealt = dealt_to_disk("aggregate", plan, 1, rows[1], tmp_path)
+    outcomes, _ = through(cluster, "aggregate", [Work(plan, pair) for pair in zip(own, dealt, strict=True)])
+    answer = answer_of(plan, sent(outcomes), 3, 1)
+    died = np.concatenate([part["died"] for part in rows])
+    assert [row["value"] for row in answer["rows"][:2]] == [(died == 0).sum(), (died == 1).sum()]
+    assert outcomes[0].facts["epsilon"] == plan.epsilon and outcomes[0].facts["standard_errors"][1] is None
+    assert outcomes[0].facts["standard_errors"][0] == answer["rows"][0]["standard_error"]
+    assert pickle.dumps(outcomes[0].facts)  # plain data
+
+    assert answer_of(plan, {i: outcomes[i].shares for i in (2, 1)}, 3, 1) == answer
+    with pytest.raises(SharesMissing):
+        answer_of(plan, {1: outcomes[1].shares}, 3, 1)
+    with pytest.raises(ShareInvalid, match="party 2: 1 shares, but the job has 2 answers"):
+        answer_of(plan, {**sent(outcomes), 2: outcomes[2].shares[:1]}, 3, 1)
+    lying = bytearray(outcomes[2].shares[0])
+    lying[-1] ^= 1
+    with pytest.raises(SharesDisagree):
+        answer_of(plan, {**sent(outcomes), 2: (bytes(lying), outcomes[2].shares[1])}, 3, 1)
+
+
+def test_join(cluster: LocalCluster) -> None:
+    people = table(column("level", "boolean"), name="people")
+    asked = {"figures": ["count", {"sum": "level"}], "epsilon": 80.0, "pad": {"epsilon": 4.0, "delta": 1e-3}}
+    plan = kind_of("join").check(asked, owned(stays(), people), charter())
+    rows = [stay_rows(30, 1), {"person": np.arange(40) * 25, "level": np.arange(40) % 2}]
+    outcomes, _ = through(cluster, "join", inputs(kind_of("join"), plan, list(enumerate(rows)), 3, 1))
+    common = np.isin(rows[1]["person"], rows[0]["person"])
+    told = [row["value"] for row in answer_of(plan, sent(outcomes), 3, 1)["rows"]]
+    assert told == [common.sum(), rows[1]["level"][common].sum()]
+
+
+def test_score(cluster: LocalCluster) -> None:
+    rows = stay_rows(30, 1)
+    X = np.stack([rows["age"], rows["cost"]], axis=1)
+    fitted = RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, rows["died"])
+    plain = from_sklearn(fitted)
+    size = {"owner": "bravo", "depth": plain.depth, "trees": 3, "outputs": 2, "link": "average"}
+    plan = kind_of("score").check({"model": size, "features": ["age", "cost"]}, owned(stays()), charter())
+    works = inputs(kind_of("score"), plan, [(0, rows)], 3, 1, [None, plain, None])
+    outcomes, _ = through(cluster, "score", works)
+    assert answer_of(plan, sent(outcomes), 3, 1)["predictions"][:30] == fitted.predict(X).tolist()
+
+
+def test_train_and_go_on_after_a_member_was_lost(cluster: LocalCluster) -> None:
+    kind = kind_of("train")
+    asked = {"features": ["age", "cost"], "label": "died", "epsilon": 8.0, "delta": 1e-5, "max_iter": 4}
+    plan = kind.check(asked, owned(stays(), stays()), charter())
+    given = [(0, stay_rows(30, 1)), (None, stay_rows(25, 2))]
+
+    def trained(run: str, resume: Any) -> tuple[dict[str, Any], list[list[Checkpoint]]]:
+        extra = [Checkpointing(KEY, "job", run, resume=None if resume is None else resume[i]) for i in range(3)]
+        outcomes, said = through(cluster, "train", inputs(kind, plan, given, 3, 1, extra))
+        return answer_of(plan, sent(outcomes), 3, 1), said
+
+    answer, kept = trained("1", None)
+    again, later = trained("2", [of_one[1].data for of_one in kept])
+    assert [c.step for c in kept[0]] == [1, 2, 3] and [c.step for c in later[0]] == [3]
+    for a, b in zip(answer["coefficients"], again["coefficients"], strict=True):
+        assert a["coefficient"] == pytest.approx(b["coefficient"], abs=1e-4)
+    anew, _ = trained("3", None)
+    assert abs(anew["intercept"] - answer["intercept"]) > 1e-3
+
+
+def test_an_owner_whose_rows_are_not_as_published_ends_the_job_by_name(cluster: LocalCluster) -> None:
+    plan = kind_of("aggregate").check({"figures": [{"sum": "age"}], "epsilon": 1.0}, owned(stays()), charter())
+    rows = {**stay_rows(5, 1), "age": np.full(5, 4711)}
+    with pytest.raises(RowsUnfit, match="table stays of alfa, column age: a value outside") as raised:
+        through(cluster, "aggregate", inputs(kind_of("aggregate"), plan, [(0, rows)], 3, 1))
+    assert "4711" not in str(raised.value)
+
+
+def test_kinds_are_found_by_name() -> None:
+    assert list(KINDS) == [kind.name for kind in KINDS.values()] == ["aggregate", "join", "score", "train"]
+    with pytest.raises(KindUnknown, match="'median': this node knows aggregate, join, score, train"):
+        kind_of("median")
