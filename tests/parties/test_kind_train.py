@@ -71,7 +71,9 @@ def descended(parts: list[Any], places: int, epochs: int) -> Any:
     return np.append(kept[:5], kept[5] * 0.5)
 
 
-@pytest.mark.parametrize(("m", "t", "owners"), [(3, 1, (0, 2)), (3, 1, (None, 1)), (5, 2, (None, 3))])
+@pytest.mark.parametrize(
+    ("m", "t", "owners"), [(3, 1, (0, 2)), (3, 1, (None, 1)), pytest.param(5, 2, (None, 3), marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("label", [{"label": "died"}, {"label": "fate", "positive": "died"}])
 def test_coefficients_are_those_of_gradient_descent(m: int, t: int, owners: Any, label: Any) -> None:
     plan = plan_of(wards(), wards(), **label)
@@ -214,7 +216,7 @@ def test_what_is_kept_says_nothing_in_the_clear(first: Any) -> None:
     assert len(set(body.tolist())) > 200  # of 256
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_changed_bytes_are_no_checkpoint(first: Any, data: Any) -> None:
     good = first[1][0][0].data

@@ -13,10 +13,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from mpc import LocalCluster
 from parties.checkpoints import Checkpoint, Checkpointing
-from parties.dealing import deal_table
-from parties.errors import KindUnknown, RowsUnfit
+from parties.errors import KindUnknown, RowsUnfit, TableUnfit
 from parties.kind import Outcome, TableInput, Work
-from parties.kinds import KINDS, answer_of, kind_of
+from parties.kinds import KINDS, answer_of, deal_rows, kind_of, table_context
 from parties.sealed_file import SealedFile
 from protocols.errors import ShareInvalid, SharesDisagree, SharesMissing
 from protocols.tree_models import from_sklearn
@@ -37,13 +36,13 @@ def sent(outcomes: Sequence[Outcome]) -> dict[int, Sequence[bytes]]:
     return {i: outcome.shares for i, outcome in enumerate(outcomes)}
 
 
-def dealt_to_disk(kind: str, plan: Any, place: int, rows: Any, path: Path) -> list[TableInput]:
+def dealt_to_disk(plan: Any, place: int, rows: Any, path: Path) -> list[TableInput]:
     """Each compute member's part of a table, as its node keeps it."""
-    shape, context = plan.shapes[place], b"job, table %d" % place
+    context = table_context("ab" * 32, place)
     files = [SealedFile(path / f"{place}-{i}", KEY, context) for i in range(3)]
-    words = kind_of(kind).encode(plan, place, rows)  # type: ignore[misc]
+    batches = ({name: values[low : low + 4] for name, values in rows.items()} for low in range(0, 40, 4))
     parts: list[list[bytes]] = [[] for _ in files]
-    for j, piece in deal_table(3, 1, context, len(shape.columns), shape.rows, [words]):
+    for j, piece in deal_rows(plan, place, batches, 3, 1, context):
         parts[j].append(piece)
     for file, pieces in zip(files, parts, strict=True):
         file.store(pieces)
@@ -55,7 +54,7 @@ def test_aggregate(cluster: LocalCluster, tmp_path: Path) -> None:
     plan = kind_of("aggregate").check(asked, owned(stays(), stays()), charter())
     rows = [stay_rows(30, 1), stay_rows(25, 2)]
     own = [TableInput(0, rows[0] if i == 0 else None) for i in range(3)]
-    dealt = dealt_to_disk("aggregate", plan, 1, rows[1], tmp_path)
+    dealt = dealt_to_disk(plan, 1, rows[1], tmp_path)
     outcomes, _ = through(cluster, "aggregate", [Work(plan, pair) for pair in zip(own, dealt, strict=True)])
     answer = answer_of(plan, sent(outcomes), 3, 1)
     died = np.concatenate([part["died"] for part in rows])
@@ -124,6 +123,13 @@ def test_an_owner_whose_rows_are_not_as_published_ends_the_job_by_name(cluster: 
     with pytest.raises(RowsUnfit, match="table stays of alfa, column age: a value outside") as raised:
         through(cluster, "aggregate", inputs(kind_of("aggregate"), plan, [(0, rows)], 3, 1))
     assert "4711" not in str(raised.value)
+
+
+def test_a_join_takes_no_dealt_tables() -> None:
+    asked = {"figures": ["count"], "epsilon": 1.0, "show_matches": True}
+    plan = kind_of("join").check(asked, owned(stays(), stays()), charter())
+    with pytest.raises(TableUnfit, match="table stays of bravo: a join takes tables of members who compute"):
+        deal_rows(plan, 1, [], 3, 1, b"")
 
 
 def test_kinds_are_found_by_name() -> None:

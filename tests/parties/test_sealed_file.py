@@ -29,7 +29,7 @@ def at(path: Path, key: bytes = KEY, context: bytes = b"job 1") -> SealedFile:
     return SealedFile(path / "part", key, context)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_what_was_written_is_read_in_bounded_pieces(tmp_path: Path, pieces: list[bytes]) -> None:
     one = pickle.loads(pickle.dumps(at(tmp_path)))  # as a worker gets it
@@ -56,7 +56,7 @@ def test_another_key_or_context_does_not_open_it(tmp_path: Path, change: Any) ->
         list(at(tmp_path, **change))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.data())
 def test_no_change_goes_unnoticed(tmp_path: Path, data: Any) -> None:
     one = at(tmp_path)
