@@ -102,7 +102,11 @@ def test_three_real_processes(tmp_path: Path) -> None:
     stdin.write(charlie + "\n")
     stdin.flush()
     waiting = accord("invite", "--wait", "--yes", name="alfa")
-    said = [one.communicate(timeout=60) for one in (*joining, waiting)]
+    try:
+        said = [one.communicate(timeout=60) for one in (*joining, waiting)]
+    finally:
+        for one in (*joining, waiting):
+            one.kill()
     assert [one.returncode for one in (*joining, waiting)] == [0, 0, 0], said
     assert len({CharterStore(Home(tmp_path / name)).current.digest for name in NAMES}) == 1
 
