@@ -83,16 +83,19 @@ class Kept:
         return self.chain[-1][0] if self.chain else None
 
 
-def read_kept(directory: Path) -> Kept:
+def read_kept(directory: Path, parsed: dict[bytes, Charter] | None = None) -> Kept:
     """Read and verify it; a directory that does not exist holds nothing.
+
+    ``parsed``: charters by their text, from calls before; it grows by those that are new.
 
     Raises CharterDamaged, with the file and the way out, if what is there is not what was written; FileUnusable.
     """
-    chain = _read_chain(directory)
+    parsed = {} if parsed is None else parsed
+    chain = _read_chain(directory, parsed)
     before = chain[-1][0] if chain else None
-    signed = {path.stem: _named(path) for path in _digests(directory / "signed", _TEXT)}
+    signed = {path.stem: _named(path, parsed) for path in _digests(directory / "signed", _TEXT)}
     withdrawn = frozenset(path.name for path in _digests(directory / "withdrawn", ""))
-    proposals = tuple(_read_proposals(directory, before, signed, withdrawn))
+    proposals = tuple(_read_proposals(directory, before, signed, withdrawn, parsed))
     return Kept(chain, proposals, signed, withdrawn)
 
 
@@ -125,11 +128,11 @@ def proposal_files(directory: Path) -> list[tuple[str, Path]]:
     ]
 
 
-def _read_chain(directory: Path) -> tuple[tuple[Charter, Signatures], ...]:
+def _read_chain(directory: Path, parsed: dict[bytes, Charter]) -> tuple[tuple[Charter, Signatures], ...]:
     chain: list[tuple[Charter, Signatures]] = []
     found = [path for path in _entries(directory) if _VERSION.fullmatch(path.name)]
     for path in sorted(found, key=lambda path: int(path.stem)):
-        charter, beside = _charter(path), path.with_suffix(_SIGNATURES)
+        charter, beside = _charter(path, parsed), path.with_suffix(_SIGNATURES)
         if path != version_file(directory, len(chain) + 1):
             raise CharterDamaged(f"{version_file(directory, len(chain) + 1)} is gone, {path.name} is there. {_AGAIN}")
         try:
@@ -144,11 +147,15 @@ def _read_chain(directory: Path) -> tuple[tuple[Charter, Signatures], ...]:
 
 
 def _read_proposals(
-    directory: Path, before: Charter | None, signed: Mapping[str, Charter], withdrawn: frozenset[str]
+    directory: Path,
+    before: Charter | None,
+    signed: Mapping[str, Charter],
+    withdrawn: frozenset[str],
+    parsed: dict[bytes, Charter],
 ) -> Iterator[Proposal]:
     for path in _digests(directory / "proposed", _TEXT):
         try:
-            charter = _named(path)
+            charter = _named(path, parsed)
             check_succession(charter, before)
         except (FileMissing, CharterNotInForce):
             continue  # just put in force by another process; left over from a crash, or overtaken
@@ -162,14 +169,17 @@ def _read_proposals(
         yield Proposal(charter, signatures, charter.digest in signed, charter.digest in withdrawn)
 
 
-def _charter(path: Path) -> Charter:
-    with _damage(path):
-        return read_charter(read_public(path))
+def _charter(path: Path, parsed: dict[bytes, Charter]) -> Charter:
+    text = read_public(path)
+    if text not in parsed:
+        with _damage(path):
+            parsed[text] = read_charter(text)
+    return parsed[text]
 
 
-def _named(path: Path) -> Charter:
+def _named(path: Path, parsed: dict[bytes, Charter]) -> Charter:
     """The charter in a file that its digest names."""
-    charter = _charter(path)
+    charter = _charter(path, parsed)
     if charter.digest != path.stem:
         raise CharterDamaged(f"{path} was changed: its charter's digest is {charter.digest[:16]}.... {_AGAIN}")
     return charter

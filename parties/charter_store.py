@@ -51,7 +51,8 @@ class CharterStore:
     def __init__(self, home: Home, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._directory = home.charter
         self._monotonic = monotonic
-        self._kept = read_kept(self._directory)
+        self._parsed: dict[bytes, Charter] = {}
+        self._kept = read_kept(self._directory, self._parsed)
 
     def __repr__(self) -> str:
         return f"<CharterStore {self._directory}, version {len(self._kept.chain)}>"
@@ -95,7 +96,7 @@ class CharterStore:
 
     def reload(self) -> None:
         """Read the disk: another process, a command say, may have changed it."""
-        self._kept = read_kept(self._directory)
+        self._kept = read_kept(self._directory, self._parsed)
 
     # -- changes -------------------------------------------------------------------------------
 

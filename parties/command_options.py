@@ -59,7 +59,8 @@ def told(name: str, command: Callable[[], int]) -> int:
     try:
         return command()
     except AccordError as error:
-        print(f"accord {name}: {type(error).__name__}: {error}", file=sys.stderr)
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))  # a part may come from elsewhere
+        print(f"accord {name}: {type(error).__name__}: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"accord {name}: interrupted; the same command again goes on from here", file=sys.stderr)

@@ -91,7 +91,10 @@ class Founding(_Strict):
         """
         known = self.invitations.get(name)
         if known is not None and known.joined is not None:
-            raise FoundingInvalid(f"member {name} has come already: nothing changes before the charter is signed")
+            raise FoundingInvalid(
+                f"member {name} has come already, with the key the charter will have: `accord invite {name} --cancel` "
+                "first, if it must come anew"
+            )
         if name == self.name:
             raise FoundingInvalid(f"{name} is the founder itself: invite the others")
         self.check_address(name, address)
@@ -116,7 +119,9 @@ class Founding(_Strict):
         return self.model_copy(update={"invitations": rest})
 
     def changed(self, name: str, **changes: object) -> Founding:
-        """With other fields of one invitation."""
+        """With other fields of one invitation. FoundingInvalid if it was taken back meanwhile."""
+        if name not in self.invitations:
+            raise FoundingInvalid(f"the invitation of {name} was taken back while it was here: begin the meeting again")
         one = self.invitations[name].model_copy(update=changes)
         return self.model_copy(update={"invitations": {**self.invitations, name: one}})
 

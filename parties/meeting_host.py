@@ -86,7 +86,7 @@ class Host:
         self._now = now
         self._attempts = attempts or Attempts(time.monotonic)
         self._strangers: Counter[str] = Counter()
-        self._attending = 0
+        self._present: dict[str, trio.CancelScope] = {}
         self._failure: AccordError | None = None
         self._changed = trio.Event()
         self._proposed: Charter | None = None
@@ -113,7 +113,7 @@ class Host:
             except AccordError as error:
                 failure = error
                 with trio.move_on_after(_FAREWELL):
-                    while self._attending:
+                    while self._present:
                         await self._changed.wait()
             nursery.cancel_scope.cancel()
         if charter is None or failure is not None:
@@ -228,17 +228,24 @@ class Host:
         return name
 
     async def _attend(self, pipe: Pipe, name: str) -> None:
-        """Tell a member what happens, and take its signature, until it goes or has all it came for."""
-        self._attending += 1
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._listen, pipe, name, nursery.cancel_scope)
+        """Tell a member what happens, and take its signature, until it goes or has all it came for.
+
+        Who comes twice is told on the newer connection; the older one may be half open.
+        """
+        async with trio.open_nursery() as nursery:
+            scope = nursery.cancel_scope
+            if name in self._present:
+                self._present[name].cancel()
+            self._present[name] = scope
+            try:
+                nursery.start_soon(self._listen, pipe, name, scope)
                 with contextlib.suppress(MeetingBroken):
                     await self._tell(pipe)
-                nursery.cancel_scope.cancel()
-        finally:
-            self._attending -= 1
-            self._news()
+                scope.cancel()
+            finally:
+                if self._present.get(name) is scope:
+                    del self._present[name]
+                self._news()
 
     async def _tell(self, pipe: Pipe) -> None:
         drafted = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import itertools
 import os
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parties import charter_store
 from parties.charter import Charter
@@ -220,6 +223,18 @@ def test_rubbish_is_no_bundle() -> None:
     for content in wrong:
         with pytest.raises(CharterInvalid):
             read_bundle(content)
+
+
+@given(st.data())
+def test_any_file_is_a_bundle_or_refused(data: st.DataObject) -> None:
+    """A good one with some bytes changed, put in or cut out."""
+    content = bytearray(write_bundle(Bundle((SignedCharter(ONE, signed(ONE, 0)),), (SignedCharter(TWO, signed(TWO)),))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        put = data.draw(st.binary(max_size=3) | st.sampled_from([rb"\ud800", b"null", b"{}", b"1e999", b"[]"]))
+        content[at : at + data.draw(st.integers(0, 40))] = put
+    with contextlib.suppress(CharterInvalid):
+        read_bundle(bytes(content))
 
 
 # -- the disk ----------------------------------------------------------------------------------

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from parties.errors import CharterInvalid, CodeInvalid, FileExposed, FoundingInvalid, InvitationRefused
 from parties.fingerprints import show_public_key
@@ -15,6 +19,7 @@ from parties.identity import Identity
 from parties.invitation import JOIN, Code, Terms, check_proof, derive, prove, write_code
 from parties.meeting_admission import admit
 from parties.meeting_wire import Join
+from parties.private_files import write_atomically
 from tests.parties.consortium import charter, identity, member
 
 ROLES = ["compute", "input", "result"]
@@ -209,3 +214,19 @@ def test_a_changed_file_is_named(tmp_path: Path, spoil: object) -> None:
 def test_an_invitations_key_is_in_no_repr() -> None:
     one = Invitation(name="b", address=None, roles=["input"], expires=1.0, id="0" * 32, key="ab" * 32)
     assert "abab" not in repr(one) + str(one)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_any_file_is_a_founding_or_named(data: st.DataObject) -> None:
+    content = bytearray(invited()[0].model_dump_json().encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        put = data.draw(st.binary(max_size=3) | st.sampled_from([rb"\ud800", b"null", b"{}", b"1e999", b"[]"]))
+        content[at : at + data.draw(st.integers(0, 40))] = put
+    with tempfile.TemporaryDirectory() as directory, contextlib.suppress(FoundingInvalid):
+        home = Home(directory)
+        write_atomically(home.founding, bytes(content))
+        founding = read_founding(home)
+        with contextlib.suppress(CharterInvalid):
+            founding.charter(FOUNDER)

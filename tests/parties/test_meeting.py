@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mpc.certificates import client_context, server_context
 from mpc.errors import AccordError
@@ -27,7 +29,21 @@ from parties.invitation import Code
 from parties.leaf import anchors, issue
 from parties.meeting_guest import Guest
 from parties.meeting_host import Host
-from parties.meeting_wire import FIRST, Draft, Hello, Join, Message, Pipe, Progress
+from parties.meeting_wire import (
+    FIRST,
+    Ack,
+    Answer,
+    Declined,
+    Draft,
+    Hello,
+    InForce,
+    Join,
+    Message,
+    Pipe,
+    Progress,
+    Refused,
+    Welcome,
+)
 from tests.parties.consortium import identity
 
 NAMES = ("alfa", "bravo", "charlie")
@@ -496,5 +512,40 @@ def test_a_frame_is_bounded_and_of_the_kind_that_was_asked_for() -> None:
         await a.aclose()
         with pytest.raises(MeetingBroken, match="closed"):
             await Pipe(b).receive(Hello, most=FIRST)
+
+    trio.run(go)
+
+
+MESSAGES = (Hello, Join, Refused, Welcome, Progress, Draft, Answer, Declined, InForce, Ack)
+FRAMES = [
+    Hello(key=show_public_key(bytes(32)), nonce="0" * 32),
+    Join(invitation="0" * 32, key=show_public_key(bytes(32)), address="a:1", nonce="1" * 32, proof="2" * 64,
+         signature="3" * 128),
+    Welcome(proof="0" * 64, consortium="B", founder="a", name="b", address=None, roles=["input"]),
+    Progress(stage="signing", missing=["a"]),
+    Answer(signatures="{}"),
+]  # fmt: skip
+
+
+@given(st.sampled_from(FRAMES), st.data())
+def test_any_frame_is_a_message_or_named(message: Message, data: st.DataObject) -> None:
+    """A good message with bytes changed, put in or cut off, or any bytes at all."""
+    content = bytearray(message.model_dump_json().encode())
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=3) | st.sampled_from([rb"\ud800", b'"', b"{", b"[", b"null", b"1e999", b"\xff"])
+        )
+    frame = data.draw(st.sampled_from([len(content).to_bytes(4, "big") + content, bytes(content)]))
+
+    async def go() -> None:
+        a, b = trio.testing.memory_stream_pair()
+        await a.send_all(frame)
+        await a.aclose()
+        with contextlib.suppress(MeetingBroken):
+            taken = await Pipe(b).receive(*MESSAGES, most=FIRST)
+            assert type(taken).model_validate_json(taken.model_dump_json()) == taken
+            for field in taken.model_dump().values():
+                str(field).encode()  # nothing that could not be sent on
 
     trio.run(go)
