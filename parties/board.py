@@ -17,7 +17,7 @@ from parties.identity import Identity
 from parties.job import Job, coordinator, participants
 from parties.job_records import JobRecord
 from parties.job_store import JobStore
-from parties.messages import Message
+from parties.message_form import Message
 from parties.network import Network
 from parties.session import Event, Standing, State
 

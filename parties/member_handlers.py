@@ -18,15 +18,15 @@ from parties.job_node import JobNode
 from parties.kind_work import INPUT, part_name
 from parties.lane_keeper import entry_of, offers_of
 from parties.lanes import Lanes
+from parties.meeting import CharterAnswer, Table, Tables
+from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
     Acceptance,
     Accepted,
-    CharterAnswer,
     Connected,
     Decided,
-    Done,
     LaneConnect,
     LanePrepare,
     Piece,
@@ -40,8 +40,6 @@ from parties.messages import (
     Run,
     StateAnswer,
     StateQuery,
-    Table,
-    Tables,
 )
 from parties.part_files import PartFiles
 from parties.published import PublishedTable

@@ -17,7 +17,7 @@ from parties.charter import Member
 from parties.errors import PeerCallFailed, PeerUnreachable
 from parties.leaf import Leaf
 from parties.member_client import MemberClient
-from parties.messages import Message, Strict
+from parties.message_form import Message, Strict
 from parties.network import MOST_PARTS, Lost
 from parties.peers import Peers
 

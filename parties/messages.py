@@ -22,7 +22,6 @@ from parties.message_form import (
     State,
     Strict,
     Text,
-    Word,
 )
 
 __all__ = [
@@ -138,7 +137,7 @@ class Run(Message[Done]):
     path = "/v1/job/run"
     lane: Lane
     epoch: Count
-    number: Annotated[int, Field(ge=1, le=LAST_NONCE)]
+    number: Annotated[int, Field(ge=1, le=10**9)]
     checkpoint: Count | None = None
 
 

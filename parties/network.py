@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from parties.charter import Member
-from parties.messages import Message, Strict
+from parties.message_form import Message, Strict
 
 __all__ = ["MOST_PARTS", "Lost", "Network"]
 

@@ -36,12 +36,12 @@ from parties.job_signatures import (
     sign_job,
     sign_vote,
 )
+from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
     Acceptance,
     Decided,
-    Done,
     Prepare,
     Propose,
     Ready,

@@ -16,8 +16,8 @@ from parties.errors import JobRefused, NotReleased
 from parties.job import Job, job_id
 from parties.job_node import JobNode
 from parties.job_records import JobRecord
+from parties.meeting import Table
 from parties.members import Members
-from parties.messages import Table
 from parties.people_messages import (
     Consortium,
     JobList,

@@ -54,7 +54,7 @@ class RealNode:
         return f"https://127.0.0.1:{self.people_port}"
 
     def start(self) -> None:
-        self.log = open(self.home.directory.parent / f"{self.member.name}.log", "ab")
+        self.log = (self.home.directory.parent / f"{self.member.name}.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "parties.cli", "serve", "--home", str(self.home.directory)],
             stdout=self.log,
