@@ -46,6 +46,7 @@ from parties.progress_board import ProgressBoard
 from parties.published import PublishedTable
 from parties.settings import NodeSettings
 from parties.store_key import store_key
+from parties.table_source import load_engine
 from parties.tables_file import load_tables
 
 __all__ = ["Daemon"]
@@ -177,6 +178,7 @@ class Daemon:
             HttpsServer(api, self._members_context(), peers.admit),
             HttpsServer(people_app, self._people_context(), people.admit),
         ]
+        await board.aside(load_engine)  # now, not while others wait for a sign of life
         if lanes is not None:
             await nursery.start(lanes.attend)
         await self._listen(nursery)

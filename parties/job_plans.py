@@ -16,9 +16,8 @@ from parties.description import read_description
 from parties.errors import JobRefused
 from parties.job import Job
 from parties.kind import Kind, Owned, Plan
-from parties.kinds import kind_of
+from parties.kinds import answer_of, kind_of
 from protocols.errors import ShareInvalid
-from protocols.sealed_share import SealedShare, open_sealed
 
 __all__ = ["Plans", "pack_shares", "unpack_shares"]
 
@@ -75,17 +74,10 @@ class Plans:
         index = {member.name: i for i, member in enumerate(charter.compute)}
         if len(parts) <= charter.threshold:
             return None
-        kind, plan = self.plan(job, tables)
+        _, plan = self.plan(job, tables)
         shares = {index[name]: unpack_shares(content) for name, content in parts.items() if name in index}
-        opened = []
-        for j, description in enumerate(plan.answers):
-            of_one = {}
-            for i, each in shares.items():
-                if len(each) != len(plan.answers):
-                    raise ShareInvalid(f"party {i} gave {len(each)} shares, and the answer has {len(plan.answers)}")
-                of_one[i] = SealedShare.from_bytes(each[j], description)
-            opened.append(open_sealed(description, of_one, len(charter.compute), charter.threshold))
-        return json.dumps(_plain(kind.answer(plan, opened)), allow_nan=False).encode()
+        answer = answer_of(plan, shares, len(charter.compute), charter.threshold)
+        return json.dumps(_plain(answer), allow_nan=False).encode()
 
 
 def pack_shares(shares: Sequence[bytes]) -> bytes:

@@ -5,7 +5,6 @@ See participant.Work. Nothing here decides when.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,14 +13,13 @@ import trio
 
 from mpc.transport import Traffic
 from parties.board import Board
-from parties.charter import Member
 from parties.consent import Request, TableUse, check_consent
-from parties.dealing import deal_table
 from parties.description import digest_of
 from parties.errors import JobRefused, LaneInvalid, NotPublished
 from parties.job import Job
 from parties.job_plans import Plans, pack_shares
 from parties.kind import PRESENT, Kind, Plan, Rows, TableInput, Work
+from parties.kinds import deal_rows, table_context
 from parties.lanes import Lanes
 from parties.messages import Run
 from parties.part_files import PartFiles
@@ -102,45 +100,29 @@ class KindWork:
         board = self._board
         if board.index is not None:
             return
-        kind, plan = await self._planned(job)
+        _, plan = await self._planned(job)
         for place, (member, _) in enumerate(job.tables):
             if member == board.me.name:
-                await self._deal(job, kind, plan, place)
+                await self._deal(job, plan, place)
 
-    async def _deal(self, job: Job, kind: Kind, plan: Plan, place: int) -> None:
-        charter, shape = self._board.charter, plan.shapes[place]
-        counts: dict[int, Iterator[int]] = {i: itertools.count() for i in range(len(charter.compute))}
-        waiting: dict[int, list[bytes]] = {i: [] for i in counts}
+    async def _deal(self, job: Job, plan: Plan, place: int) -> None:
+        charter = self._board.charter
+        m, context = len(charter.compute), table_context(job.digest, place)
+        dealt = deal_rows(plan, place, self._batches(plan, place), m, charter.threshold, context)
+        waiting: list[list[bytes]] = [[] for _ in range(m)]
+        sent = [0] * m
 
         async def send(i: int) -> None:
-            content, waiting[i] = b"".join(waiting[i]), []
-            await self._send(charter.compute[i], job, place, next(counts[i]), content)
+            content, waiting[i], part, sent[i] = b"".join(waiting[i]), [], sent[i], sent[i] + 1
+            await self._board.network.send_part(charter.compute[i], job.id, INPUT, part_name(place), part, content)
 
-        def pieces() -> Iterator[Any]:
-            for rows in self._batches(plan, place):
-                yield kind.encode(plan, place, rows)  # type: ignore[misc]
-
-        dealt = deal_table(
-            len(charter.compute),
-            charter.threshold,
-            context_of(job, place),
-            len(shape.columns),
-            shape.rows,
-            pieces(),
-        )
-        while True:
-            step = await trio.to_thread.run_sync(next, dealt, None)
-            if step is None:
-                break
+        while (step := await trio.to_thread.run_sync(next, dealt, None)) is not None:
             i, content = step
             waiting[i].append(content)
             if sum(map(len, waiting[i])) >= _PIECE:
                 await send(i)
-        for i in counts:
+        for i in range(m):
             await send(i)
-
-    async def _send(self, member: Member, job: Job, place: int, part: int, content: bytes) -> None:
-        await self._board.network.send_part(member, job.id, INPUT, part_name(place), part, content)
 
     # -- a member that computes --------------------------------------------------------------------
 
@@ -172,8 +154,8 @@ class KindWork:
         member = job.tables[place][0]
         names = [m.name for m in self._board.charter.compute]
         if member not in names:
-            pieces = await trio.to_thread.run_sync(lambda: list(self._parts.read(job.id, part_name(place))))
-            return TableInput(None, dealt=pieces, context=context_of(job, place))
+            pieces = await trio.to_thread.run_sync(self._parts.read, job.id, part_name(place))
+            return TableInput(None, dealt=pieces, context=table_context(job.digest, place))
         rows = None
         if member == self._board.me.name:
             rows = await trio.to_thread.run_sync(self._rows, plan, place)
@@ -206,8 +188,3 @@ class KindWork:
 def part_name(place: int) -> str:
     """The name under which a job's table is dealt."""
     return f"table-{place}"
-
-
-def context_of(job: Job, place: int) -> bytes:
-    """What a dealt table is for: the job's digest and the table's place."""
-    return bytes.fromhex(job.digest) + place.to_bytes(4, "big")

@@ -6,6 +6,7 @@ stop is. Every member with an address is watched, for as long as this node runs.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,6 +25,8 @@ from parties.peers import Peers
 __all__ = ["Members"]
 
 _AGAIN = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds until a member that is not there is called again
+
+_LOOK = 0.1  # seconds between looks how long a member is silent
 
 A = TypeVar("A", bound=Strict)
 
@@ -123,24 +126,50 @@ class Members:
     async def _watch(self, member: Member, client: MemberClient) -> None:
         who, tries = member.fingerprint, 0
         while self._clients.get(who) is client and who in self._peers.charter.by_fingerprint:
-            reason = "it left in good order"
-            try:
-                async with client.watch(self._silence) as beats:
-                    async for _ in beats:
-                        if not self._there[who].is_set():
-                            tries = 0
-                            self._there[who].set()
-                            self._why.pop(who, None)
-                            self._since[who] = time.time()
-                            self._found(member)
-            except PeerCallFailed as error:
-                reason = str(error)
-            except AccordError as error:
-                reason = f"{type(error).__name__}: {error}"
+            reason = await self._listen(member, client)
             self._why[who] = reason
             if self._there[who].is_set():
+                tries = 0
                 self._there[who] = trio.Event()
                 self._since[who] = time.time()
                 self._lost(member, reason)
             await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
             tries += 1
+
+    async def _listen(self, member: Member, client: MemberClient) -> str:
+        """To its beats, as long as they come; why they do not any more."""
+        reason = ""
+        async with trio.open_nursery() as nursery:
+            heard = [0.0]  # seconds since the last beat
+
+            async def judge() -> None:
+                """Time in which this node itself did not look does not count against the member."""
+                nonlocal reason
+                while heard[0] < self._silence:
+                    begin = trio.current_time()
+                    await trio.sleep(_LOOK)
+                    heard[0] += min(trio.current_time() - begin, 2 * _LOOK)
+                reason = f"nothing was heard of it for {self._silence:g} s: it was stopped, or is cut off"
+                nursery.cancel_scope.cancel()
+
+            try:
+                async with client.watch(math.inf) as beats:
+                    nursery.start_soon(judge)
+                    async for _ in beats:
+                        heard[0] = 0.0
+                        self._is_there(member)
+                reason = reason or "it left in good order"
+            except PeerCallFailed as error:
+                reason = reason or error.text
+            except AccordError as error:
+                reason = reason or f"{type(error).__name__}: {error}"
+            nursery.cancel_scope.cancel()
+        return reason
+
+    def _is_there(self, member: Member) -> None:
+        who = member.fingerprint
+        if not self._there[who].is_set():
+            self._there[who].set()
+            self._why.pop(who, None)
+            self._since[who] = time.time()
+            self._found(member)

@@ -1,33 +1,42 @@
-"""Bytes that other members sent for a job before it runs, on this node's disk: encrypted, bounded, gone with the job.
+"""What other members dealt to this node for jobs, on its disk: encrypted, bounded, gone with the job.
 
-Each piece is a file of its own, AES-256-GCM under a key of the node's, bound to its job, name and number. So a piece
-that comes again replaces itself, and none can be put in another's place.
+Each piece that comes is a sealed file (sealed_file.py), bound to its job, name and number. So a piece that comes again
+replaces itself, and none can be put in another's place. A worker reads them itself, one after another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from parties.errors import PartsMissing, PartsTooLarge
+from parties.private_files import make_private_directory
+from parties.sealed_file import SealedFile
 
-from parties.errors import FileUnusable, PartsMissing, PartsTooLarge
-from parties.private_files import make_private_directory, write_atomically
-
-__all__ = ["PartFiles"]
+__all__ = ["PartFiles", "Pieces"]
 
 _JOB = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?")
-_OVERHEAD = 28
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """All pieces of one part, in order; iterating gives their bytes. For a worker of this node's."""
+
+    files: tuple[SealedFile, ...]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for file in self.files:
+            yield from file
 
 
 class PartFiles:
-    """The pieces of all jobs of one node. Calls block.
+    """The pieces of all jobs of one node. Calls block; from any thread.
 
     Args:
         directory: made if it does not exist.
@@ -39,8 +48,9 @@ class PartFiles:
 
     def __init__(self, directory: Path, key: bytes, most: int) -> None:
         self._directory = directory
-        self._sealing = AESGCM(key)
+        self._key = key
         self._most = most
+        self._order = threading.Lock()
         make_private_directory(directory)
         self._kept = sum(file.stat().st_size for file in directory.glob("*/*/*") if file.is_file())
 
@@ -49,57 +59,48 @@ class PartFiles:
 
     def put(self, job: str, name: str, part: int, content: bytes) -> None:
         """Keep a piece. PartsTooLarge if it does not fit under the limit."""
-        where = self._place(job, name)
-        if self._kept + len(content) + _OVERHEAD > self._most:
-            raise PartsTooLarge(
-                f"this node keeps {self._most} bytes that others dealt to it at most, and has {self._kept}: wait for "
-                "other jobs to end, or let its operator raise limits.dealt_bytes in node.toml"
-            )
-        make_private_directory(where.parent)
-        make_private_directory(where)
-        nonce = os.urandom(12)
-        sealed = nonce + self._sealing.encrypt(nonce, content, _bound(job, name, part))
-        file = where / f"{part:08d}"
-        before = file.stat().st_size if file.exists() else 0
-        write_atomically(file, sealed, replace=True)
-        self._kept += len(sealed) - before
+        with self._order:
+            where = self._place(job, name)
+            if self._kept + len(content) > self._most:
+                raise PartsTooLarge(
+                    f"this node keeps {self._most} bytes that others dealt to it at most, and has {self._kept}: wait "
+                    "for other jobs to end, or let its operator raise limits.dealt_bytes in node.toml"
+                )
+            make_private_directory(where.parent)
+            make_private_directory(where)
+            file = self._file(job, name, part)
+            before = file.path.stat().st_size if file.path.exists() else 0
+            file.store([content])
+            self._kept += file.path.stat().st_size - before
 
-    def read(self, job: str, name: str) -> Iterator[bytes]:
-        """All pieces in order. PartsMissing if there are none, or one between them is not here; or was changed."""
+    def read(self, job: str, name: str) -> Pieces:
+        """All pieces in order. PartsMissing if there are none, or one between them is not here."""
         where = self._place(job, name)
-        files = sorted(where.glob("[0-9]*")) if where.is_dir() else []
-        if not files:
+        numbers = sorted(int(path.name) for path in where.glob("[0-9]*")) if where.is_dir() else []
+        if not numbers:
             raise PartsMissing(f"job {job}: nothing was dealt to this node as {name}")
-        for part, file in enumerate(files):
-            try:
-                if int(file.name) != part:
-                    raise PartsMissing(f"job {job}: piece {part} of {name} did not come to this node")
-                sealed = file.read_bytes()
-                yield self._sealing.decrypt(sealed[:12], sealed[12:], _bound(job, name, part))
-            except OSError as error:
-                raise FileUnusable(f"{file} cannot be read: {error.strerror or error}") from None
-            except (InvalidTag, ValueError):
-                raise PartsMissing(f"job {job}: piece {part} of {name} was changed on this node's disk") from None
+        if numbers != list(range(len(numbers))):
+            raise PartsMissing(f"job {job}: a piece of {name} did not come to this node")
+        return Pieces(tuple(self._file(job, name, part) for part in numbers))
 
     def drop(self, job: str) -> None:
         """Delete all of a job. Nothing the second time."""
-        if not _JOB.fullmatch(job):
-            return
-        where = self._directory / job
-        if where.is_dir():
-            self._kept -= sum(file.stat().st_size for file in where.glob("*/*") if file.is_file())
-            with contextlib.suppress(OSError):
-                shutil.rmtree(where)
+        with self._order:
+            where = self._directory / job
+            if _JOB.fullmatch(job) and where.is_dir():
+                self._kept -= sum(file.stat().st_size for file in where.glob("*/*") if file.is_file())
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(where)
 
     def jobs(self) -> list[str]:
         """Of which there are pieces."""
         return [path.name for path in self._directory.iterdir() if _JOB.fullmatch(path.name)]
 
+    def _file(self, job: str, name: str, part: int) -> SealedFile:
+        context = f"accord part {job} {name} {part}".encode()
+        return SealedFile(self._place(job, name) / f"{part:08d}", self._key, context)
+
     def _place(self, job: str, name: str) -> Path:
         if not _JOB.fullmatch(job) or not _NAME.fullmatch(name):
             raise PartsMissing("a job's id has 32 hex digits, a part's name 1 to 64 of a-z, 0-9, - and _")
         return self._directory / job / name
-
-
-def _bound(job: str, name: str, part: int) -> bytes:
-    return f"accord part {job} {name} {part}".encode()

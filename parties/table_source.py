@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-__all__ = ["FILE_KINDS", "OpenSource", "files_of", "open_source"]
+__all__ = ["FILE_KINDS", "OpenSource", "files_of", "load_engine", "open_source"]
 
 FILE_KINDS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _MEMORY = 1 << 30  # bytes
@@ -94,6 +94,15 @@ def open_source(source: str, what: str, *, memory: int = _MEMORY, typed: bool = 
             yield _open_spark(source.removeprefix("spark:"), what, typed)
         else:
             yield _open_files(source, what, memory, typed, cleanup)
+
+
+def load_engine() -> None:
+    """Load Ibis and DuckDB, and make both do something once: seconds of work, done when nobody waits for it. Local."""
+    import ibis
+
+    backend = ibis.duckdb.connect()
+    backend.to_pyarrow(ibis.memtable({"one": [1]}))
+    backend.disconnect()
 
 
 def files_of(source: str, what: str) -> tuple[str, list[str]]:
