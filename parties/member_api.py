@@ -28,20 +28,9 @@ from starlette.responses import Response
 
 from parties.charter import Member
 from parties.envelope import ReplayGuard
-from parties.errors import BodyTooLarge, MessageInvalid
-from parties.meeting import (
-    Beat,
-    CharterAnswer,
-    HelloAnswer,
-    Tables,
-)
-from parties.message_form import (
-    Done,
-    Envelope,
-    Message,
-    Strict,
-    read_json,
-)
+from parties.errors import MessageInvalid
+from parties.meeting import Beat, CharterAnswer, HelloAnswer, Tables
+from parties.message_form import Done, Envelope, Message, Strict, read_json
 from parties.messages import (
     Abort,
     Accept,
@@ -75,7 +64,6 @@ MOST_PIECE = 64 << 20
 """Bytes of one piece of shares; more of them travel as several pieces."""
 
 _PIECE_SECONDS = 300.0
-_MOST_HEADER = 8 * 1024
 
 _Charter = Annotated[str, Query(pattern="^[0-9a-f]{64}$", description="Digest of the charter the caller goes by.")]
 _Version = Annotated[int, Query(ge=0, le=10**6, description="Its number; 0: the one in force.")]
@@ -197,8 +185,6 @@ def member_api(
 
     async def piece(request: Request, accord_envelope: _Header) -> Response:
         peer = caller(request)
-        if len(accord_envelope) > _MOST_HEADER:
-            raise BodyTooLarge(f"the header Accord-Envelope has more than {_MOST_HEADER} bytes")
         envelope = read_json(Envelope[Piece], accord_envelope)
         body = envelope.body
         if body.size > MOST_PIECE or body.part >= body.parts:

@@ -16,31 +16,12 @@ import trio
 
 from parties.charter import Member
 from parties.envelope import Outbox, Stamp
-from parties.errors import (
-    MessageInvalid,
-    PeerAnswerInvalid,
-    PeerRefusedUs,
-    PeerUnreachable,
-)
+from parties.errors import MessageInvalid, PeerAnswerInvalid, PeerRefusedUs, PeerUnreachable
 from parties.leaf import Leaf
-from parties.meeting import (
-    Beat,
-    CharterAnswer,
-    HelloAnswer,
-    Tables,
-)
+from parties.meeting import Beat, CharterAnswer, HelloAnswer, Tables
 from parties.member_transport import MemberTransport
-from parties.message_form import (
-    Done,
-    Envelope,
-    Message,
-    Problem,
-    Strict,
-    read_json,
-)
-from parties.messages import (
-    Piece,
-)
+from parties.message_form import Done, Envelope, Message, Problem, Strict, read_json
+from parties.messages import Piece
 from parties.peers import Peers
 
 __all__ = ["SILENCE", "MemberClient"]

@@ -17,14 +17,7 @@ import trio
 
 from mpc.certificates import Credentials
 from parties.charter import Member
-from parties.errors import (
-    PeerCallFailed,
-    PeerRefused,
-    PeerRefusedUs,
-    PeerTimedOut,
-    PeerUnproven,
-    PeerUnreachable,
-)
+from parties.errors import PeerCallFailed, PeerRefused, PeerRefusedUs, PeerTimedOut, PeerUnproven, PeerUnreachable
 from parties.leaf import Leaf, contexts
 from parties.peers import Peers
 

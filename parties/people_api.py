@@ -20,9 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from parties.envelope import LAST_NONCE
-from parties.message_form import (
-    read_json,
-)
+from parties.message_form import read_json
 from parties.peers import People
 from parties.people_messages import MOST_SUBMIT, Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
 from parties.replies import Api, Lines, read_body, reply

@@ -6,21 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from parties.meeting import (
-    Table,
-)
-from parties.message_form import (
-    Count,
-    Digest,
-    Fingerprint,
-    JobId,
-    MemberName,
-    Object,
-    State,
-    Strict,
-    Text,
-    Word,
-)
+from parties.meeting import Table
+from parties.message_form import Count, Digest, Fingerprint, JobId, MemberName, Object, State, Strict, Text, Word
 
 __all__ = [
     "MOST_SUBMIT",

@@ -30,9 +30,7 @@ from parties.errors import (
     PeerRefused,
     RouteUnknown,
 )
-from parties.message_form import (
-    Problem,
-)
+from parties.message_form import Problem
 from parties.quiet_log import QuietLog, place_of
 
 __all__ = ["Api", "Lines", "read_body", "reply", "status_of"]

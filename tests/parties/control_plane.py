@@ -15,16 +15,10 @@ from parties.envelope import ReplayGuard
 from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
 from parties.leaf import Leaf, contexts
-from parties.meeting import (
-    CharterAnswer,
-    Table,
-    Tables,
-)
+from parties.meeting import CharterAnswer, Table, Tables
 from parties.member_api import member_api
 from parties.member_client import MemberClient
-from parties.message_form import (
-    Done,
-)
+from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,

@@ -58,6 +58,9 @@ def test_the_window_ends_where_it_says() -> None:
     for old in (5000, 5001, 5000 - WINDOW + 1, 0, -1):
         with pytest.raises(MessageReplayed):
             guard.check(ALFA, guard.boot, old)
+    for never in (0, -1):
+        with pytest.raises(MessageReplayed):
+            guard.check(BRAVO, guard.boot, never)
     guard.check(BRAVO, guard.boot, 5000)  # every sender has numbers of its own
 
 

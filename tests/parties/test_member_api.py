@@ -32,19 +32,8 @@ from parties.errors import (
 from parties.https_limits import Allowance, Caller
 from parties.leaf import contexts, issue
 from parties.member_api import MOST_PIECE, Handlers, member_api
-from parties.message_form import (
-    Envelope,
-    Problem,
-    Strict,
-    read_json,
-)
-from parties.messages import (
-    MESSAGES,
-    Abort,
-    Piece,
-    Propose,
-    StateQuery,
-)
+from parties.message_form import Envelope, Problem, Strict, read_json
+from parties.messages import MESSAGES, Abort, Piece, Propose, StateQuery
 from parties.peers import Peers
 from parties.replies import status_of
 from tests.parties.consortium import charter, identity
@@ -61,9 +50,9 @@ async def calling(caller: Node, called: Node) -> AsyncIterator[httpx.AsyncClient
         yield client
 
 
-def sealed(node: Node, body: Strict, nonce: int, *, boot: str | None = None, job: str = JOB) -> bytes:
+def sealed(node: Node, body: Strict, nonce: int, *, job: str = JOB, charter: str | None = None) -> bytes:
     envelope = cast(Any, Envelope)[type(body)]
-    made = envelope(charter=node.chain[-1].digest, job=job, boot=boot or node.guard.boot, nonce=nonce, body=body)
+    made = envelope(charter=charter or node.chain[-1].digest, job=job, boot=node.guard.boot, nonce=nonce, body=body)
     return cast(str, made.model_dump_json()).encode()
 
 
@@ -124,7 +113,9 @@ def test_bodies_are_bounded_by_their_route_stated_or_not() -> None:
 
         for message in MESSAGES:
             large = b" " * (message.most + 1)
-            assert problem(await client.post(message.path, content=large)) == (413, "BodyTooLarge")
+            answer = await client.post(message.path, content=large)  # refused before it is read
+            assert f"this route takes {message.most}" in read_json(Problem, answer.content).text
+            assert problem(answer) == (413, "BodyTooLarge")
             assert problem(await client.post(message.path, content=unstated(large))) == (413, "BodyTooLarge")
             fits = b" " * message.most
             assert problem(await client.post(message.path, content=fits)) == (400, "MessageInvalid")
@@ -203,11 +194,21 @@ def test_a_piece_that_is_not_what_was_announced_is_not_kept(changes: dict[str, A
     run(test)
 
 
-def test_a_piece_needs_a_job_and_a_header_of_bounded_length() -> None:
+def test_a_piece_needs_a_job_and_a_good_envelope() -> None:
     async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
         for header in (sealed(bravo, piece(b""), 1, job="").decode(), "{}", "x" * 9000):
             answer = await client.post("/v1/job/piece", content=b"", headers={"accord-envelope": header})
-            assert problem(answer)[0] in (400, 413)
+            assert problem(answer) == (400, "MessageInvalid")
+        assert bravo.handlers.heard == []
+
+    run(test)
+
+
+def test_a_piece_states_the_charter_in_force() -> None:
+    async def test(alfa: Node, bravo: Node, client: httpx.AsyncClient) -> None:
+        header = sealed(bravo, piece(b"1"), 1, charter="0" * 64).decode()
+        answer = await client.post("/v1/job/piece", content=b"1", headers={"accord-envelope": header})
+        assert problem(answer) == (409, "CharterUnknown")
         assert bravo.handlers.heard == []
 
     run(test)

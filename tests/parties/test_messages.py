@@ -11,17 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parties.errors import MessageInvalid
-from parties.meeting import (
-    Beat,
-    CharterAnswer,
-    HelloAnswer,
-)
-from parties.message_form import (
-    Envelope,
-    Message,
-    Strict,
-    read_json,
-)
+from parties.meeting import Beat, CharterAnswer, HelloAnswer
+from parties.message_form import Envelope, Message, Strict, read_json
 from parties.messages import (
     MESSAGES,
     Abort,

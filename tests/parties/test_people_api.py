@@ -17,13 +17,8 @@ from parties.errors import CharterNotInForce
 from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
 from parties.leaf import contexts, issue
-from parties.meeting import (
-    Table,
-)
-from parties.message_form import (
-    Problem,
-    read_json,
-)
+from parties.meeting import Table
+from parties.message_form import Problem, read_json
 from parties.peers import People
 from parties.people_api import PeopleHandlers, people_api
 from parties.people_messages import (
@@ -60,6 +55,7 @@ class Noting:
     heard: list[tuple[Any, ...]] = field(default_factory=list)
     error: Exception | None = None
     closed: trio.Event = field(default_factory=trio.Event)
+    quiet: bool = False  # after its first line of progress
     lines: int | None = None  # of progress; None: no end
 
     def _note(self, *what: Any) -> None:
@@ -90,7 +86,7 @@ class Noting:
             while self.lines is None or count < self.lines:
                 count += 1
                 yield JobProgress(state="RUNNING", rounds=count)
-                await trio.lowlevel.checkpoint()
+                await (trio.sleep_forever() if self.quiet else trio.lowlevel.checkpoint())
             if self.error is None:
                 raise CharterNotInForce("the job's charter was replaced")
         finally:
@@ -207,8 +203,10 @@ def test_progress_that_fails_at_once_is_a_plain_error() -> None:
     run(test)
 
 
-def test_progress_is_closed_when_the_caller_goes() -> None:
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_is_closed_when_the_caller_goes(quiet: bool) -> None:
     async def test(handlers: Noting, client: httpx.AsyncClient, server: HttpsServer) -> None:
+        handlers.quiet = quiet
         async with client.stream("GET", f"/v1/jobs/{JOB}/progress") as answer:
             async for _ in answer.aiter_lines():
                 break
