@@ -60,8 +60,8 @@ def readable(table: ir.Table, column: PublishedColumn, what: str, *, can_try: bo
     given = table[column.name]
     dtype = given.type()
     never = ibis.literal(False)
-    if dtype.is_floating():
-        given = given.nullif(ibis.literal(float("nan"), dtype))
+    if dtype.is_floating() or dtype.is_decimal():  # PostgreSQL's decimals have a NaN too
+        given = _without_nan(given)
     kind = column.profile if column.kind == "key" else column.kind
     if column.kind == "category" and isinstance(column.categories[0], int):
         kind = "integer"
@@ -72,8 +72,7 @@ def readable(table: ir.Table, column: PublishedColumn, what: str, *, can_try: bo
     elif kind == "integer" and dtype.is_numeric():
         return _whole(given, dtype, column)
     elif kind == "real" and dtype.is_numeric():
-        real = given.cast("float64")
-        return Pushed(real.nullif(ibis.literal(float("nan"), "float64")), never, given.isnull())
+        return Pushed(given.cast("float64"), never, given.isnull())
     elif kind == "boolean" and dtype.is_boolean():
         return Pushed(_digit(given), never, given.isnull())
     elif kind == "boolean" and dtype.is_integer():
@@ -134,6 +133,13 @@ def key_identity(key: Any, profile: str | None) -> Any:
     return key.nullif("") if profile in ("text", "email-pair", "email-admap") else key
 
 
+def _without_nan(number: Any) -> Any:
+    """NULL for NaN. Not by comparing: engines disagree on whether NaN is NaN."""
+    import ibis
+
+    return number.cast("float64").isnan().ifelse(ibis.null(number.type()), number)
+
+
 def _digit(truth: Any) -> Any:
     """1, 0 or NULL; not every engine casts a boolean."""
     import ibis
@@ -152,12 +158,9 @@ def _from_text(given: Any, kind: str | None) -> Pushed:
     elif kind == "date":
         value = given.try_cast("date")
     else:
-        import ibis
-
-        value = given.try_cast("float64")
-        nothing = value.isnan().fill_null(False)
-        value = value.nullif(ibis.literal(float("nan"), "float64"))
-        return Pushed(value, given.notnull() & value.isnull() & ~nothing, given.isnull() | nothing)
+        real = given.try_cast("float64")
+        value = _without_nan(real)
+        return Pushed(value, given.notnull() & real.isnull(), value.isnull() & (given.isnull() | real.notnull()))
     return Pushed(value, given.notnull() & value.isnull(), given.isnull())
 
 

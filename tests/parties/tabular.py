@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 
 from parties.published import KINDS, PublishedColumn, PublishedTable
 from parties.row_filter import AllOf, AnyOf, Compare, Filter, Not
@@ -64,7 +66,11 @@ def save(made: pd.DataFrame, path: Path) -> Path:
     if path.suffix == ".csv":
         made.to_csv(path, index=False)
     elif path.suffix == ".parquet":
-        made.to_parquet(path, index=False)
+        rows = pa.Table.from_pandas(made, preserve_index=False)
+        if "cost" in made:  # what is missing stays NaN, and does not become NULL
+            costs = pa.array(made["cost"].to_numpy(np.float64), from_pandas=False)
+            rows = rows.set_column(rows.schema.get_field_index("cost"), "cost", costs)
+        pyarrow.parquet.write_table(rows, path)
     else:
         made = made.assign(seen=made["seen"].map(str, na_action="ignore"))
         made["cost"] = made["cost"].replace(np.inf, 1e300)  # JSON has no infinity

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from parties.errors import ColumnMissing, SourceUnreachable, SourceUnreadable, TableInvalid, TableMissing
+from parties.errors import ColumnMissing, ExtraMissing, SourceUnreachable, SourceUnreadable, TableInvalid, TableMissing
 from parties.row_filter import Compare
 from parties.source_faults import guarded
 from parties.table_source import files_of, open_source
@@ -93,6 +93,19 @@ def test_a_damaged_file_is_named_without_a_word_of_it(tmp_path: Path) -> None:
         assert raised.value.__context__ is None and raised.value.__cause__ is None, name
 
 
+@pytest.mark.parametrize(
+    ("source", "library", "extra"),
+    [("postgres://u@127.0.0.1/db?table=t", "psycopg", "postgres"), ("spark:t", "pyspark", "spark")],
+)
+def test_an_extra_that_is_not_installed(source: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with (
+        pytest.raises(ExtraMissing, match=rf"table t: .*pip install 'accord\[{extra}\]'"),
+        open_source(source, "table t"),
+    ):
+        pass
+
+
 def test_an_engines_error_leaves_nothing_behind() -> None:
     def fails() -> None:
         raise ValueError("SECRET")
@@ -149,11 +162,13 @@ def rows_there(server: postgres.Cluster) -> pd.DataFrame:
         connection.execute("CREATE SCHEMA ward")
         connection.execute(
             'CREATE TABLE ward.patients (id varchar, age bigint, cost double precision, "Sex (m/f)" text, ward text, '
-            "dead boolean, seen date, count smallint, note text, nan double precision, day timestamptz, n numeric)"
+            "dead boolean, seen date, count smallint, note text, nan double precision, day timestamptz, n numeric, "
+            "m numeric)"
         )
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO ward.patients VALUES (%s,%s,%s,%s,%s,%s,%s,%s,'12','NaN','2020-03-01 23:30:00-05',2.50)",
+                "INSERT INTO ward.patients "
+                "VALUES (%s,%s,%s,%s,%s,%s,%s,%s,'12','NaN','2020-03-01 23:30:00-05',2.50,'NaN')",
                 [
                     tuple(None if pd.isna(x) else x for x in row)
                     for row in made.astype(object).itertuples(index=False, name=None)
@@ -218,11 +233,12 @@ def test_postgres_columns_of_other_types(server: postgres.Cluster, rows_there: p
         "nan": PublishedColumn("nan", "real", low=0.0, high=1.0, missing=0.5),
         "day": PublishedColumn("day", "date", low=LOW, high=HIGH),
         "n": PublishedColumn("n", "real", low=0.0, high=9.0),
+        "m": PublishedColumn("m", "integer", low=0, high=9, missing=4),
     }
     source = f"postgres://tester@:{server.port}/postgres?host={server.directory}&table=ward.patients"
     with open_table(table(source, columns=columns)) as opened:
-        read = gathered(list(opened.read(Reading(("nan", "day", "n")))))
-    assert set(read.itertuples(index=False, name=None)) == {(0.5, 18323, 2.5, 1)}  # the day in UTC
+        read = gathered(list(opened.read(Reading(("nan", "day", "n", "m")))))
+    assert set(read.itertuples(index=False, name=None)) == {(0.5, 18323, 2.5, 4, 1)}  # the day in UTC
     columns["note"] = PublishedColumn("note", "integer", low=0, high=99)
     with (
         open_table(table(source, columns=columns)) as opened,

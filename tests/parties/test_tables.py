@@ -198,10 +198,13 @@ def test_what_does_not_fit_is_named_by_column_and_never_told(
 
 
 def test_whole_floats_are_integers_and_others_are_not(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet
+
     columns = {"id": COLUMNS["id"], "x": PublishedColumn("x", "integer", low=-5, high=5)}
     for values, fits in (([1.0, -7.5, 1e300, -np.inf], True), ([1.0, 2.5], False), ([1.0, np.nan], False)):
         path = tmp_path / "t.parquet"
-        pd.DataFrame({"id": [f"x{i}" for i in range(len(values))], "x": values}).to_parquet(path)
+        pyarrow.parquet.write_table(pa.table({"id": [f"x{i}" for i in range(len(values))], "x": values}), path)
         with open_table(table(path, columns=columns)) as opened:
             if fits:
                 assert sorted(gathered(list(opened.read(Reading(("x",)))))["x"]) == [-5, -5, 1, 5]
@@ -291,6 +294,16 @@ def test_one_email_in_two_cases_is_one_person(tmp_path: Path) -> None:
     with open_table(published) as opened:
         assert opened.check(Reading(("age",))) == 2
         assert len(gathered(list(opened.read(Reading(("mail", "age"), by_person=True))))) == 2
+
+
+def test_rows_alone_are_counted(places: dict[str, tuple[Path, pd.DataFrame]]) -> None:
+    path, made = places[".parquet"]
+    had = expected(made)["id"].value_counts()
+    for rows in (2, 100):
+        with open_table(table(path, rows_a_person=rows)) as opened:
+            assert sum(map(len, opened.read(Reading(())))) == had.clip(upper=rows).sum()
+            people = gathered(list(opened.read(Reading((), by_person=True))))
+        assert sorted(people["#"]) == sorted(had.clip(upper=rows))
 
 
 def test_no_rows_is_an_answer(tmp_path: Path) -> None:
