@@ -138,5 +138,7 @@ FILTERS: list[Filter] = [
     *(Compare("Sex (m/f)", op, value) for op in ("==", "!=") for value in ("F", "M")),
     *(Compare("ward", op, value) for op in ("==", "!=") for value in ("a", "b", "rest")),
     *(Compare("dead", op, value) for op in ("==", "!=") for value in (True, False)),
+    Not(AnyOf((Compare("age", ">", 18), Compare("dead", "==", True)))),
+    Not(AllOf((Compare("age", ">", 18), Compare("Sex (m/f)", "==", "F")))),
     AnyOf((Compare("age", ">", 18), AllOf((Compare("dead", "==", False), Not(Compare("cost", ">=", 0.0)))))),
 ]
