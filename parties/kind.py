@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.party import Party
+from mpc.scope import checksum, current_scope
 from parties.charter import Charter
 from parties.published import PublishedTable
 from protocols.accounting import Event
@@ -107,6 +108,12 @@ class Plan:
     spent: tuple[float, float] = (0.0, 0.0)
     leaks: tuple[str, ...] = ()
     receivers: tuple[str, ...] | None = None
+
+    def agree(self) -> None:
+        """At the start of a program: parties whose plans differ end in ProgramDiverged. Local."""
+        asks = [(a.member, a.table, sorted((c, sorted(u)) for c, u in a.uses.items()), a.counts) for a in self.asks]
+        said = (self.kind, asks, self.shapes, [answer.json for answer in self.answers], self.spent, self.receivers)
+        current_scope().note(checksum(repr(said)))
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -87,6 +87,7 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
     2. Counts and sums, by group or of all.                                               (about 20 rounds, or local)
     3. Noise, the minimum group size; each party's share of the answers.                  (about 19 rounds)
     """
+    work.plan.agree()
     figures: Figures = work.plan.details.figures
     party.report("aggregate: the tables come in")
     table = union(await enter(party, work, encode))

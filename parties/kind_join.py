@@ -194,6 +194,7 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
 
     Leaks: what the plan says. Rounds: those of join, of totals by group and of the noise.
     """
+    work.plan.agree()
     details: _Details = work.plan.details
     figures = details.figures
     party.report("join: the tables come in, and are joined by people nobody sees")

@@ -115,6 +115,7 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
 
     Rounds: 2, and those of the model. Leaks nothing. Raises at the model's owner ModelMismatch, ModelUnsupported.
     """
+    work.plan.agree()
     details: _Details = work.plan.details
     party.report("score: the model and the rows come in")
     mine = work.extra if party.index == details.owner else None

@@ -190,6 +190,7 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
     2. The fit, with noise on every step; states are kept (checkpoints.py).                 (about 20 rounds a step)
     3. Each party's share of the coefficients.                                              (1 round)
     """
+    work.plan.agree()
     details: _Details = work.plan.details
     mine = own_words(party, work, encode)
     keeper = None

@@ -12,6 +12,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from mpc import LocalCluster
+from mpc.errors import ProgramDiverged
 from parties.checkpoints import Checkpoint, Checkpointing
 from parties.errors import KindUnknown, RowsUnfit, TableUnfit
 from parties.kind import Outcome, TableInput, Work
@@ -123,6 +124,14 @@ def test_an_owner_whose_rows_are_not_as_published_ends_the_job_by_name(cluster: 
     with pytest.raises(RowsUnfit, match="table stays of alfa, column age: a value outside") as raised:
         through(cluster, "aggregate", inputs(kind_of("aggregate"), plan, [(0, rows)], 3, 1))
     assert "4711" not in str(raised.value)
+
+
+def test_members_whose_plans_differ_compute_nothing(cluster: LocalCluster) -> None:
+    asked = {"figures": ["count"], "epsilon": 1.0}
+    plans = [kind_of("aggregate").check(asked, owned(stays(capacity=c)), charter()) for c in (9, 9, 8)]
+    own = TableInput(0, {"": np.ones(3, np.int64)})
+    with pytest.raises(ProgramDiverged):
+        through(cluster, "aggregate", [Work(plan, (own if i == 0 else TableInput(0),)) for i, plan in enumerate(plans)])
 
 
 def test_a_join_takes_no_dealt_tables() -> None:
