@@ -2,7 +2,7 @@
 
 Several figures share the job's epsilon in equal parts. With a minimum group size the noised count decides which groups
 are shown, in all figures alike, so it is among the figures even if nobody asked for it; a mean has a count of its own.
-What is counted are rows, and a person may have several.
+What is counted are rows, and a person may have several. Dates are told as days since 1970-01-01.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from mpc import bits, codec
 from mpc.encoding import decode
-from mpc.errors import NotTransferable, UsageError
+from mpc.errors import NotTransferable
 from mpc.sharing import Layout
 from protocols.description import Description, Opened, Slot
 from protocols.errors import ShareInvalid, SharesDisagree, SharesMissing
@@ -78,15 +79,12 @@ class SealedShare:
 
     def check(self, description: Description) -> None:
         """ShareInvalid unless it has the arrays that the description says."""
-        try:
-            k = Layout(self.m, self.t).k
-        except UsageError as error:
-            raise ShareInvalid(f"a share of {self.m} parties, t={self.t}: {error}") from None
-        if not 0 <= self.party < self.m:
-            raise ShareInvalid(f"a share of party {self.party} of {self.m}: there is none")
+        sharing = self.m >= 3 and self.t >= 1 and 2 * self.t < self.m <= _MOST_COMPONENTS
+        if not sharing or math.comb(self.m, self.t) > _MOST_COMPONENTS or not 0 <= self.party < self.m:
+            raise ShareInvalid(f"a share of party {self.party} of {self.m}, t={self.t}: there is no such sharing")
         if self.digest != description.digest:
             raise ShareInvalid(f"party {self.party}: a share of another answer than the one described")
-        needed = [(k, slot.words) for slot in description.slots]
+        needed = [(math.comb(self.m - 1, self.t), slot.words) for slot in description.slots]
         arrays: tuple[Any, ...] = self.arrays
         shapes = [x.shape if isinstance(x, np.ndarray) and x.dtype == np.uint64 else None for x in arrays]
         if shapes != needed:
@@ -134,23 +132,26 @@ def _opened(slot: Slot, components: Sequence[Words]) -> Any:
 def _check_copies(layout: Layout, shares: Mapping[int, SealedShare]) -> None:
     """SharesDisagree, naming the fewest parties whose fault it can be, or all of several such sets.
 
-    A set of parties explains what is seen if the others agree with one another in every component.
+    A set of parties explains what is seen if the others agree with one another in every component. Where no t of them
+    explain it, all who disagree with somebody are named.
     """
     differ: set[tuple[int, int]] = set()
     for a in layout.components:
-        copies = [(i, [x[layout.slot[i][a]] for x in shares[i].arrays]) for i in a if i in shares]
-        for (i, x), (j, y) in itertools.combinations(copies, 2):
-            if not all(map(np.array_equal, x, y)):
-                differ.add((i, j))
+        alike: dict[bytes, list[int]] = {}
+        for i in a:
+            if i in shares:
+                copy = b"".join(x[layout.slot[i][a]].tobytes() for x in shares[i].arrays)
+                alike.setdefault(copy, []).append(i)
+        for some, others in itertools.combinations(alike.values(), 2):
+            differ |= set(itertools.product(some, others))
     if not differ:
         return
     at = sorted({i for pair in differ for i in pair})
-    guilty = next(
-        found
-        for size in range(1, len(at) + 1)
-        if (found := [set(s) for s in itertools.combinations(at, size) if all(i in s or j in s for i, j in differ)])
-    )
-    parties = tuple(sorted(set().union(*guilty)))
+    guilty: list[set[int]] = []
+    for size in range(1, layout.t + 1):
+        sets = [set(s) for s in itertools.combinations(at, size)]
+        guilty = guilty or [s for s in sets if all(i in s or j in s for i, j in differ)]
+    parties = tuple(sorted(set().union(*guilty))) if guilty else tuple(at)
     sure = "gave" if len(guilty) == 1 else "or another of them gave"
     raise SharesDisagree(
         parties,

@@ -20,6 +20,7 @@ WARDS = ("north", "south", "west")
 ALL = {
     "integer": frozenset({"sum", "filter", "train", "score"}),
     "real": frozenset({"sum", "filter", "train", "score"}),
+    "date": frozenset({"sum", "filter", "train", "score"}),
     "boolean": frozenset({"sum", "group", "filter", "train", "score"}),
     "category": frozenset({"group", "filter", "train", "score"}),
     "key": frozenset({"count", "join"}),

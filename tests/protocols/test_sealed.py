@@ -225,6 +225,31 @@ def test_where_two_may_be_at_fault_both_are_named() -> None:
     assert raised.value.parties == (0, 1)
 
 
+def test_two_liars_are_named_together_where_two_may_lie_and_else_everybody_is() -> None:
+    for m, t, named in [(5, 2, (1, 3)), (3, 1, (0, 1, 2))]:
+        _, description, shares = opened_both_ways(m, t, figures)
+        wrong = dict(shares)
+        for liar in named[:2]:
+            k = len(shares[liar].arrays[0])
+            wrong[liar] = (
+                spoilt(spoilt(shares[liar], range(k)), range(k)) if liar == 1 else spoilt(shares[liar], range(k))
+            )
+        with pytest.raises(SharesDisagree) as raised:
+            open_sealed(description, wrong, m, t)
+        assert raised.value.parties == named
+
+
+def test_many_parties_are_compared_in_time() -> None:
+    """50 of them, most of which lie: as many sets of liars as there are must not be gone through."""
+    m, t = 50, 1
+    layout, description = Layout(m, t), Description("delivery", (Slot((2,)),))
+    words = np.zeros((layout.k, 2), np.uint64)
+    shares = {i: SealedShare(m, t, i, description.digest, (words + np.uint64(i % 40),)) for i in range(m)}
+    with pytest.raises(SharesDisagree) as raised:
+        open_sealed(description, shares, m, t)
+    assert len(raised.value.parties) == m
+
+
 def test_flags_are_compared_too() -> None:
     _, description, shares = opened_both_ways(3, 1, gated)
     arrays = shares[2].arrays
