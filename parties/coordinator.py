@@ -14,13 +14,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+import trio
+
 from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import FAST, Proposal, Value
+from parties.errors import PeerCallFailed
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
-from parties.messages import Propose, Reserve, Run
+from parties.messages import Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import PUBLISHED, Participant
 from parties.session import State
 from parties.settling import Settling
@@ -30,6 +33,7 @@ __all__ = ["Coordinator", "Slot"]
 
 _STEP = 10.0  # seconds for a step that computes nothing
 _LONG = 24 * 3600.0
+_AGAIN = 0.2  # seconds between looks whether all wait for a job
 
 Slot = Callable[[], AbstractAsyncContextManager[Run]]
 """Gives a lane, when one is free, as the order to run in it; free again at the end."""
@@ -68,11 +72,19 @@ class Coordinator:
         await self._board.until(job.id)
 
     async def _steps(self, job: Job, proposal: bytes) -> None:
-        await self._propose(job, proposal)
-        async with self._slot() as order:
-            record = await self._board.until(job.id, State.RESERVED)
-            if record.state.terminal:
+        board = self._board
+        if await board.state(job.id) is not State.RESERVED:  # else it is gone on with, after a restart
+            await self._propose(job, proposal)
+        while not (await board.until(job.id, State.RESERVED)).state.terminal:
+            checkpoint = await self._unless_over(job, lambda: self._common(job)) if job.on_loss == "wait" else None
+            await self._run(job, checkpoint)
+
+    async def _run(self, job: Job, checkpoint: Kept | None) -> None:
+        """Steps 3 and 4; it ends without a decision where the job is suspended."""
+        async with self._slot() as free:
+            if await self._board.state(job.id) is not State.RESERVED:  # it ended while it waited
                 return
+            order = free.model_copy(update={"checkpoint": checkpoint})
             await everywhere(
                 self._board.charter.compute, lambda member: self._ask(member, order, job, self._participant.run)
             )
@@ -80,6 +92,47 @@ class Coordinator:
             if votes is not None:
                 await self._decide(job, votes)
             await self._participant.stopped(job.id)
+
+    async def _common(self, job: Job) -> Kept | None:
+        """Once all compute members are there and wait for the job: the newest checkpoint they all have; None: none."""
+        board = self._board
+        while True:
+            for member in board.other_computers():
+                await board.network.await_there(member)
+            try:
+                answers = await everywhere(board.charter.compute, lambda member: self._state(member, job))
+            except PeerCallFailed:
+                answers = []
+            if answers and all(answer.state == "RESERVED" for answer in answers):
+                mine = answers[0].checkpoints
+                common = [kept for kept in mine if all(kept in answer.checkpoints for answer in answers)]
+                return common[-1] if common else None
+            await trio.sleep(_AGAIN)
+
+    async def _state(self, member: Member, job: Job) -> StateAnswer:
+        if member == self._board.me:
+            return await self._participant.state(member, job.id, StateQuery())
+        return await self._board.network.call(member, StateQuery(), job.id, within=_STEP)
+
+    async def _unless_over(self, job: Job, work: Callable[[], Awaitable[T]]) -> T | None:
+        """What it gives; None if the job came to its end before, and it is cancelled."""
+        answer: T | None = None
+        error: AccordError | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def until_over() -> None:
+                await self._board.until(job.id)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_over)
+            try:
+                answer = await work()
+            except AccordError as raised:
+                error = raised
+            nursery.cancel_scope.cancel()
+        if error is not None:
+            raise error
+        return answer
 
     async def _propose(self, job: Job, proposal: bytes) -> None:
         """Steps 1 and 2."""
@@ -111,8 +164,7 @@ class Coordinator:
             if len(votes) == len(board.charter.compute):
                 await board.disk(board.store.keep_votes, job.id, votes)
                 return dict(votes)
-            state = await board.state(job.id)
-            if state is None or state.terminal:
+            if await board.state(job.id) is not State.RUNNING:  # over, or suspended
                 return None
             await news.wait()
 

@@ -21,6 +21,7 @@ import trio
 from parties.board import Board
 from parties.charter import Charter, Member
 from parties.charter_store import CharterStore
+from parties.checkpoint_files import CheckpointFiles
 from parties.envelope import ReplayGuard
 from parties.errors import NotAMember
 from parties.home import Home
@@ -154,7 +155,7 @@ class Daemon:
                 self.settings.start_deadline,
             )
         progress = ProgressBoard(board.wake)
-        work = KindWork(board, plans, self._tables, parts, lanes, progress.worker)
+        work = KindWork(board, plans, self._tables, parts, CheckpointFiles(self.home.parts), lanes, progress.worker)
 
         def rebuild(job: Job, shares: Mapping[str, bytes]) -> bytes | None:
             return plans.answer(job, store.facts(job.id)[PUBLISHED], shares)

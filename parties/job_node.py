@@ -60,6 +60,10 @@ class JobNode:
         for record in await board.disk(board.store.open_jobs):
             if record.standing.bound:
                 self._nursery.start_soon(self.participant.settle, record.job, f"Restarted: {board.me.name}'s node")
+            elif record.job.on_loss == "wait" and record.state in (State.RESERVED, State.RUNNING):
+                await self.participant.give_up_or_wait(record.job, f"Restarted: {board.me.name}'s node")
+                if board.coordinates:
+                    self._drive(record.job, record.proposal)
             else:
                 cause = f"Restarted: {board.me.name}'s node was started anew while the job was {record.state.value}"
                 await self.participant.give_up(record.job, cause)

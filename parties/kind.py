@@ -215,6 +215,7 @@ class Kind:
             None where rows come in otherwise.
         program: (party, line, work) -> Outcome; sent to workers by reference.
         answer: (plan, what each sealed answer was opened to) -> plain data for JSON.
+        keeps: whether its program keeps checkpoints, and goes on from one: Work.extra is a Checkpointing then.
     """
 
     name: str
@@ -222,3 +223,4 @@ class Kind:
     encode: Callable[[Plan, int, Rows], npt.NDArray[np.uint64]] | None
     program: Callable[[Party, Talk, Work], Awaitable[Outcome]]
     answer: Callable[[Plan, Sequence[Opened]], dict[str, Any]]
+    keeps: bool = False

@@ -236,4 +236,4 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
     }
 
 
-TRAIN = Kind(_NAME, check, encode, program, answer)
+TRAIN = Kind(_NAME, check, encode, program, answer, keeps=True)

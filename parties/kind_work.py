@@ -13,6 +13,8 @@ import trio
 
 from mpc.transport import Traffic
 from parties.board import Board
+from parties.checkpoint_files import CheckpointFiles
+from parties.checkpoints import Checkpoint, Checkpointing
 from parties.consent import Request, TableUse, check_consent
 from parties.description import digest_of
 from parties.errors import JobRefused, LaneInvalid, NotPublished
@@ -26,6 +28,7 @@ from parties.part_files import PartFiles
 from parties.participant import PUBLISHED, Outcome
 from parties.published import PublishedTable
 from parties.row_filter import read_filter
+from parties.store_key import store_key
 from parties.tables import Reading, open_table
 from protocols.errors import TableChanged
 
@@ -50,6 +53,7 @@ class KindWork:
         plans: theirs.
         tables: gives this member's published tables; blocks.
         parts: what was dealt to this node.
+        kept: checkpoints of its long jobs.
         lanes: this node's; None where it does not compute.
         progress: see Progress.
     """
@@ -60,6 +64,7 @@ class KindWork:
         plans: Plans,
         tables: Callable[[], Mapping[str, PublishedTable]],
         parts: PartFiles,
+        kept: CheckpointFiles,
         lanes: Lanes | None,
         progress: Progress,
     ) -> None:
@@ -67,6 +72,7 @@ class KindWork:
         self._plans = plans
         self._tables = tables
         self._parts = parts
+        self._kept = kept
         self._lanes = lanes
         self._progress = progress
 
@@ -143,12 +149,26 @@ class KindWork:
             def heard(value: Any) -> None:
                 if isinstance(value, Traffic):
                     self._progress(job.id, "", value)
+                elif isinstance(value, Checkpoint):
+                    self._kept.put(job.id, value.run, value.step, value.data)
 
-            found, traffic, seconds = await lane.worker.run(
-                order.number, kind.program, Work(plan, inputs), heard, reported
-            )
+            extra = self._checkpointing(job, order) if kind.keeps and job.on_loss == "wait" else None
+            work = Work(plan, inputs, extra)
+            found, traffic, seconds = await lane.worker.run(order.number, kind.program, work, heard, reported)
         facts = {"rounds": traffic.rounds, "bytes": traffic.bytes_sent, "seconds": seconds, **found.facts}
         return Outcome(pack_shares(found.shares), facts)
+
+    async def held(self, job: Job) -> list[tuple[str, int]]:
+        """(run, step) of the checkpoints kept here, the newest last."""
+        return await self._board.aside(self._kept.held, job.id)
+
+    def _checkpointing(self, job: Job, order: Run) -> Checkpointing:
+        """A run's name follows from the lane, so it is the same at all members, and never had twice."""
+        resume = None
+        if order.checkpoint is not None:
+            resume = self._kept.read(job.id, order.checkpoint.run, order.checkpoint.step)
+        key = store_key(self._board.identity, "checkpoints")
+        return Checkpointing(key, job.digest, f"{order.lane}x{order.epoch}x{order.number}", resume=resume)
 
     async def _input(self, job: Job, plan: Plan, place: int) -> TableInput:
         member = job.tables[place][0]

@@ -126,19 +126,26 @@ class Reserve(Message[Done]):
     acceptances: Signatures
 
 
+class Kept(Strict):
+    """A checkpoint of a long job: after ``step`` steps of ``run``. Members go on together from one and the same."""
+
+    run: Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,64}$", max_length=64)]
+    step: Count
+
+
 class Run(Message[Done]):
     """Run it in this lane.
 
     Attributes:
         number: of the run in this making of the lane: 1, 2, ...
-        checkpoint: number of the checkpoint all members go on from; None: from the start.
+        checkpoint: what all compute members go on from; None: from the start.
     """
 
     path = "/v1/job/run"
     lane: Lane
     epoch: Count
     number: Annotated[int, Field(ge=1, le=10**9)]
-    checkpoint: Count | None = None
+    checkpoint: Kept | None = None
 
 
 class Abort(Message[Done]):
@@ -162,13 +169,13 @@ class StateAnswer(Strict):
         state: None if it knows no such job.
         cause: of ABORTED, else ''.
         voted: whether it voted ready.
-        checkpoint: the last one it has.
+        checkpoints: those it keeps, the newest last.
     """
 
     state: State | None
     cause: Text = ""
     voted: bool = False
-    checkpoint: Count | None = None
+    checkpoints: Annotated[list[Kept], Field(max_length=8)] = Field(default_factory=list)
 
 
 class StateQuery(Message[StateAnswer]):

@@ -21,11 +21,19 @@ from typing import Any, Protocol
 
 import trio
 
-from mpc.errors import AccordError
+from mpc.errors import AccordError, PartyFailed, PeerError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import Accepted, Nack, Promise, Value
-from parties.errors import IllegalStep, JobInvalid, JobRefused, JobUnknown, MemberLost, PeerRefusedUs
+from parties.errors import (
+    IllegalStep,
+    JobInvalid,
+    JobRefused,
+    JobUnknown,
+    LaneInvalid,
+    PeerRefusedUs,
+    WorkerLost,
+)
 from parties.job import Job, check_job, participants, read_job
 from parties.job_records import JobRecord
 from parties.job_signatures import (
@@ -42,6 +50,7 @@ from parties.messages import (
     Accept,
     Acceptance,
     Decided,
+    Kept,
     Prepare,
     Propose,
     Ready,
@@ -84,6 +93,10 @@ class Work(Protocol):
 
     async def compute(self, job: Job, order: Run) -> Outcome:
         """Run it in this lane. Cancelled, the lane is free again, or gone, when it returns."""
+        ...
+
+    async def held(self, job: Job) -> list[tuple[str, int]]:
+        """(run, step) of the checkpoints that are kept here, the newest last."""
         ...
 
 
@@ -251,7 +264,9 @@ class Participant:
         record = await self._board.find(job_id)
         if record is None:
             return StateAnswer(state=None)
-        return StateAnswer(state=record.state.value, cause=record.cause, voted=record.standing.voted)
+        held = await self._work.held(record.job) if record.job.on_loss == "wait" else []
+        kept = [Kept(run=run, step=step) for run, step in held]
+        return StateAnswer(state=record.state.value, cause=record.cause, voted=record.standing.voted, checkpoints=kept)
 
     async def abort(self, peer: Member, job_id: str, body: Abort) -> Done:
         """Somebody wants it ended. The answer comes when nothing of it runs here any more."""
@@ -281,9 +296,25 @@ class Participant:
             if member not in participants(record.job, board.charter):
                 continue
             inputs = {owner for owner, _ in record.job.tables}
-            if computes or (member.name in inputs and record.state is not State.RUNNING):
-                error = MemberLost(f"{member.name} was lost: {reason}")
-                self._nursery.start_soon(self.give_up, record.job, f"MemberLost: {error}")
+            if computes or (member.name in inputs and record.state not in (State.RESERVED, State.RUNNING)):
+                cause = f"MemberLost: {member.name} was lost: {reason}"
+                self._nursery.start_soon(self.give_up_or_wait, record.job, cause)
+
+    async def give_up_or_wait(self, job: Job, cause: str) -> None:
+        """As :meth:`give_up`; but a job that is to wait, and has begun, waits for the member that was lost."""
+        record = await self._board.find(job.id)
+        if job.on_loss != "wait" or record is None or record.state not in (State.RESERVED, State.RUNNING):
+            await self.give_up(job, cause)
+        elif record.state is State.RUNNING:
+            try:
+                await self._board.step(job.id, Event.SUSPEND, cause)
+            except IllegalStep:  # it voted, is over, or was suspended for somebody else meanwhile
+                if await self._board.state(job.id) is State.RUNNING:
+                    await self.give_up(job, cause)
+            else:
+                scope = self._running.get(job.id)
+                if scope is not None:
+                    scope.cancel()
 
     async def stopped(self, job_id: str) -> None:
         """Until the run of this job, if there is one, is over here."""
@@ -366,7 +397,8 @@ class Participant:
             stopped.set()
             self._running.pop(job.id, None)
         if failure is not None:
-            await self.give_up(job, f"{type(failure).__name__}: {failure}")
+            cause = f"{type(failure).__name__}: {failure}"
+            await (self.give_up_or_wait if _is_loss(failure) else self.give_up)(job, cause)
         if outcome is None:
             return
         vote = sign_vote(job, board.identity)
@@ -413,6 +445,13 @@ class Participant:
     def _check_caster(self, peer: Member, body: Prepare | Accept) -> None:
         if self._board.index_of(peer.fingerprint) != body.ballot.member:
             raise JobRefused(f"{peer.name} casts a ballot that is not its own")
+
+
+def _is_loss(failure: AccordError) -> bool:
+    """Whether a run ended for somebody who was lost, and not by itself."""
+    if isinstance(failure, PartyFailed):
+        return failure.kind in ("PeerLost", "PeerSilent", "FrameTruncated", "CancelledError", "Cancelled", "WorkerLost")
+    return isinstance(failure, PeerError | WorkerLost | LaneInvalid)
 
 
 def check_described(job: Job, tables: Sequence[str]) -> None:

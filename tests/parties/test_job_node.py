@@ -186,6 +186,66 @@ def test_a_job_whose_proposer_forged_it_or_is_none_is_refused(tmp_path: Path) ->
     play(tmp_path, scenario)
 
 
+# -- jobs that wait for who was lost -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("victim", ("alfa", "bravo", "charlie"))
+@pytest.mark.parametrize("fault", ("killed", "cut off"))
+def test_a_job_that_waits_goes_on_from_the_newest_checkpoint_all_have(tmp_path: Path, victim: str, fault: str) -> None:
+    async def scenario(world: World) -> None:
+        world.long = 100.0
+        job = world.job(on_loss="wait")
+        await submitted(world, job)
+        await trio.sleep(5)
+        assert State.RUNNING in world.states(job.id).values()
+        old, new, own = ("r1", 1), ("r1", 2), ("r1", 3)
+        world.held = {"alfa": [old, new], "bravo": [new, own], "charlie": [old, new]}
+        before = len(world.orders)
+        if fault == "killed":
+            await world.kill(victim)
+        else:
+            world.sever(victim)
+        await trio.sleep(5)
+        left = {name: state for name, state in world.states(job.id).items() if name in MEMBERS[:3] and name != victim}
+        assert set(left.values()) == {State.RESERVED}, (left, world.causes(job.id))
+        assert all(victim in world.causes(job.id)[name] for name in left)
+        world.long = 0.01
+        if fault == "killed":
+            await world.start(victim)
+        else:
+            world.join(victim)
+        await trio.sleep(30)
+        assert set(world.states(job.id).values()) == {State.RELEASED}, (world.states(job.id), world.causes(job.id))
+        again = world.orders[before:]
+        assert sorted({name for name, _ in again}) == sorted(MEMBERS[:3])
+        assert {(order.checkpoint.run, order.checkpoint.step) for _, order in again if order.checkpoint} == {new}
+        assert world.answers(job.id) == {"alfa": b"the answer", "delta": b"the answer"}
+
+    play(tmp_path, scenario)
+
+
+def test_without_a_common_checkpoint_it_begins_anew_and_its_deadline_counts(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.long = 100.0
+        job, late = world.job(on_loss="wait"), world.job(key="late", on_loss="wait", deadline=60)
+        await submitted(world, job)
+        await submitted(world, late)
+        await trio.sleep(5)
+        world.held = {"alfa": [("r1", 2)], "bravo": [("r1", 3)]}
+        before = len(world.orders)
+        await world.kill("charlie")
+        await trio.sleep(70)
+        assert world.states(late.id)["alfa"] is State.ABORTED and "Expired" in world.causes(late.id)["alfa"]
+        world.long = 0.01
+        await world.start("charlie")
+        await trio.sleep(30)
+        assert set(world.states(job.id).values()) == {State.RELEASED}
+        assert all(order.checkpoint is None for _, order in world.orders[before:])
+        assert set(world.states(late.id).values()) == {State.ABORTED}
+
+    play(tmp_path, scenario)
+
+
 # -- the crash matrix --------------------------------------------------------------------------
 
 

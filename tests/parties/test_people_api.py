@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -86,7 +87,7 @@ class Noting:
             while self.lines is None or count < self.lines:
                 count += 1
                 yield JobProgress(state="RUNNING", rounds=count)
-                await (trio.sleep_forever() if self.quiet else trio.lowlevel.checkpoint())
+                await trio.sleep(math.inf if self.quiet else 0)
             if self.error is None:
                 raise CharterNotInForce("the job's charter was replaced")
         finally:

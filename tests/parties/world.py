@@ -54,7 +54,7 @@ class Lane:
         self.broken = trio.Event()
         self.failure = ""
 
-    async def meet(self, name: str) -> None:
+    async def meet(self, name: str, long: float) -> None:
         self.entered.add(name)
         if len(self.entered) == self.m:
             self.all_in.set()
@@ -67,7 +67,12 @@ class Lane:
             raise
         if not self.all_in.is_set():
             raise PartyFailed(0, "PeerLost", self.failure)
-        await trio.sleep(0.01)
+        try:
+            with trio.move_on_after(long):
+                await self.broken.wait()
+        except BaseException:
+            self.fail(f"{name} left")
+            raise
         if self.broken.is_set():
             raise PartyFailed(0, "PeerLost", self.failure)
 
@@ -114,15 +119,19 @@ class FakeWork:
         self.world.dealt.add(self.node.name)
 
     async def compute(self, job: Job, order: Run) -> Outcome:
+        self.world.orders.append((self.node.name, order))
         lane = self.world.lanes.setdefault((job.id, order.epoch, order.number), Lane(3))
         try:
             if self.node.name in self.world.failing:
                 raise self.world.failing[self.node.name]
-            await lane.meet(self.node.name)
+            await lane.meet(self.node.name, self.world.long)
         except BaseException:
             lane.fail(f"{self.node.name} failed")
             raise
         return Outcome(f"share of {self.node.name}".encode(), {"rounds": 7})
+
+    async def held(self, job: Job) -> list[tuple[str, int]]:
+        return self.world.held.get(self.node.name, [])
 
 
 class MemoryNetwork:
@@ -168,6 +177,9 @@ class World:
         self.refusals: dict[str, AccordError] = {}
         self.failing: dict[str, AccordError] = {}
         self.dealt: set[str] = set()
+        self.held: dict[str, list[tuple[str, int]]] = {}
+        self.orders: list[tuple[str, Run]] = []
+        self.long = 0.01  # seconds a run takes
         self.lanes: dict[tuple[str, int, int], Lane] = {}
         self.epoch = 0
         self.slots = trio.CapacityLimiter(2)
