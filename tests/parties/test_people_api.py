@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -87,13 +86,9 @@ class Noting:
             while self.lines is None or count < self.lines:
                 count += 1
                 yield JobProgress(state="RUNNING", rounds=count)
-<<<<<<< HEAD
-                await trio.sleep(math.inf if self.quiet else 0)
-=======
                 if self.quiet:
                     await trio.sleep_forever()
                 await trio.lowlevel.checkpoint()
->>>>>>> e6c8481 (A progress stream that is quiet is closed too when its caller goes)
             if self.error is None:
                 raise CharterNotInForce("the job's charter was replaced")
         finally:
