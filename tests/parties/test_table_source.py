@@ -41,6 +41,14 @@ def test_columns_of_parts_go_by_name(tmp_path: Path) -> None:
         assert in_order(gathered(list(opened.read(Reading(("id", "age")))))) == [("x", 1, 1), ("y", 2, 1)]
 
 
+def test_a_part_without_a_column_has_it_missing(tmp_path: Path) -> None:
+    for name, text in (("a.csv", "id,age\nx,1\n"), ("b.csv", "id\ny\n")):
+        (tmp_path / name).write_text(text)
+    with open_table(table(tmp_path)) as opened:
+        rows = in_order(gathered(list(opened.read(Reading(("id", "age"))))))
+    assert rows == [("x", 1, 1), ("y", COLUMNS["age"].missing, 1)]
+
+
 def test_a_name_with_signs_of_a_glob_is_a_name(tmp_path: Path) -> None:
     (tmp_path / "a[1].csv").write_text("id,age\nx,1\n")
     (tmp_path / "a1.csv").write_text("id,age\nx,1\ny,2\n")
