@@ -15,9 +15,11 @@ first run is checked by a digest, as other rows would be a fit of neither.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,13 +118,14 @@ class Checkpoints:
 
     def _read(self, data: bytes) -> State:
         _, step, head, sealed = _split(data)
-        try:
-            content = AESGCM(self._told.key).decrypt(sealed[:12], sealed[12:], self._place(head))
-            rows, arrays = codec.loads(content)
-        except (InvalidTag, NotTransferable, TypeError, ValueError):
+        arrays: dict[str, Any] | None = None
+        rows = None
+        with contextlib.suppress(InvalidTag, NotTransferable, TypeError, ValueError):
+            rows, arrays = codec.loads(AESGCM(self._told.key).decrypt(sealed[:12], sealed[12:], self._place(head)))
+        if arrays is None:
             raise CheckpointInvalid(
                 "a checkpoint of another job or party, under another key, or changed: begin the job anew"
-            ) from None
+            )
         if rows != self._rows:
             raise CheckpointInvalid("this party's tables have other rows than at the checkpoint: begin the job anew")
         found = {name: SecretArray(self._party, words, frac) for name, (frac, words) in arrays.items()}

@@ -5,6 +5,7 @@ All sizes follow from what the reader knows of the table: what is longer, shorte
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import struct
@@ -136,11 +137,13 @@ def _read_header(frame: tuple[int, bytes], about: dict[str, Any], held: list[Hol
     kind, content = frame
     if kind != _HEADER or len(content) > _MOST_HEADER:
         raise DealtInvalid("a part of a dealt table: no header, or too long a one")
-    try:
+    said: dict[str, Any] = {}
+    seeds: dict[Holders, bytes] = {}
+    with contextlib.suppress(AttributeError, KeyError, RecursionError, TypeError, ValueError):
         said = json.loads(content.decode("ascii"))
         seeds = {tuple(a): bytes.fromhex(seed) for a, seed in said.pop("seeds")}
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        raise DealtInvalid("a part of a dealt table: a header that is not one") from None
+    if not seeds and held:  # outside of any except: what JSON raises has the seeds in it
+        raise DealtInvalid("a part of a dealt table: a header that is not one")
     if said != about:
         names = [name for name in about if said.get(name) != about[name]]
         raise DealtInvalid(f"a part of a dealt table: not the one that is needed here, by its {', '.join(names)}")

@@ -6,6 +6,7 @@ has is not told. A program does not see whether a table came from a member that 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -71,10 +72,12 @@ def encoded(shape: TableShape, columns: Mapping[str, npt.NDArray[Any]], rows: Ro
         raise RowsUnfit(f"{what}: columns of several lengths, or none; without any, give ones under {PRESENT!r}")
     words = np.ones((len(shape.columns), lengths.pop()), np.uint64)
     for j, (name, frac) in enumerate(shape.columns[1:], 1):
-        try:
+        fits = False
+        with contextlib.suppress(AccordError):
             words[j], _ = encode(columns[name], frac, what=f"{what}, column {name}")
-        except AccordError:
-            raise RowsUnfit(f"{what}, column {name}: not numbers within the range of the encoding") from None
+            fits = True
+        if not fits:  # outside of any except: what encode raises says where
+            raise RowsUnfit(f"{what}, column {name}: not numbers within the range of the encoding")
     return words
 
 

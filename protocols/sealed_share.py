@@ -6,6 +6,7 @@ says, or ShareInvalid.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -64,12 +65,11 @@ class SealedShare:
             raise ShareInvalid(f"a share of {len(view)} bytes: more than this answer can have")
         if bytes(view[: len(_MAGIC)]) != _MAGIC:
             raise ShareInvalid("not a share of a sealed answer, or of another format; update this node")
-        try:
+        said = None
+        with contextlib.suppress(NotTransferable):
             said = codec.loads(view[len(_MAGIC) :])
-        except NotTransferable:
-            raise ShareInvalid("a share of a sealed answer that is damaged or cut short") from None
         if type(said) is not list or len(said) != 5:
-            raise ShareInvalid("a share of a sealed answer with other parts than it has")
+            raise ShareInvalid("a share of a sealed answer that is damaged or cut short")
         m, t, party, digest, arrays = said
         if type(arrays) is not list or not all(is_whole(x) for x in (m, t, party)):
             raise ShareInvalid("a share of a sealed answer with other parts than it has")

@@ -58,42 +58,53 @@ def from_json(text: str) -> TreeModel:
     """The model that to_json wrote, or ModelUnsupported, which says what is amiss."""
     if len(text) > _MOST_BYTES:
         raise ModelUnsupported(f"a model of {len(text)} bytes: at most {_MOST_BYTES}")
+    model, amiss = None, ""
     try:
-        said = json.loads(text)
-        if said["format"] != _FORMAT:
-            raise ModelUnsupported(f"a model in the format {said['format']!r}: {_FORMAT!r} is read here")
-        base = _reals(said["base"])
-        if base.ndim != 1 or not len(base) or said["link"] not in LINKS or not is_whole(said["features"]):
-            raise ValueError("base, link or features")
-        if not 1 <= said["features"] <= _MOST_VALUES:
-            raise ValueError("features")
-        if any(not isinstance(said[name], bool) for name in ("strict", "float32", "tie")):
-            raise ValueError("strict, float32 or tie")
-        trees = tuple(_plain(tree, len(base), said["features"]) for tree in said["trees"])
+        model = _read(json.loads(text))
+    except _Amiss as error:
+        amiss = str(error)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-        raise ModelUnsupported(f"no JSON model of trees ({type(error).__name__}: {error})") from None
-    model = TreeModel(
-        trees, said["features"], base, said["link"], strict=said["strict"], float32=said["float32"], tie=said["tie"]
-    )
+        amiss = type(error).__name__
+    if model is None:  # outside of any except: what JSON raises has the model in it
+        raise ModelUnsupported(f"no JSON model of trees: {amiss}")
     _ = model.depth  # finds nodes that are no tree
     return model
+
+
+class _Amiss(ValueError):
+    """What is wrong, without a number of the model."""
+
+
+def _read(said: dict[str, Any]) -> TreeModel:
+    if said["format"] != _FORMAT:
+        raise _Amiss(f"it is not in the format {_FORMAT!r}")
+    base = _reals(said["base"])
+    if base.ndim != 1 or not len(base) or said["link"] not in LINKS or not is_whole(said["features"]):
+        raise _Amiss("base, link or features")
+    if not 1 <= said["features"] <= _MOST_VALUES:
+        raise _Amiss("features")
+    if any(not isinstance(said[name], bool) for name in ("strict", "float32", "tie")):
+        raise _Amiss("strict, float32 or tie")
+    trees = tuple(_plain(tree, len(base), said["features"]) for tree in said["trees"])
+    rules = {name: said[name] for name in ("strict", "float32", "tie")}
+    return TreeModel(trees, said["features"], base, said["link"], **rules)
 
 
 def _plain(tree: dict[str, Any], outputs: int, features: int) -> PlainTree:
     feature, left, right = (np.array(tree[name]) for name in ("feature", "left", "right"))
     if any(x.dtype.kind != "i" or x.ndim != 1 for x in (feature, left, right)) or feature.max(initial=-1) >= features:
-        raise ValueError("feature, left or right")
+        raise _Amiss("feature, left or right")
     threshold = np.array([math.nan if t is None else t for t in tree["threshold"]], np.float64)
     missing, value = np.array(tree["missing_left"]), _reals(tree["value"])
     if missing.dtype.kind != "b" or value.shape != (len(feature), outputs):
-        raise ValueError("missing_left or value")
+        raise _Amiss("missing_left or value")
     if np.isnan(threshold[feature >= 0]).any():
-        raise ValueError("a threshold is missing")
+        raise _Amiss("a threshold is missing")
     return PlainTree(feature.astype(np.int64), threshold, left.astype(np.int64), right.astype(np.int64), missing, value)
 
 
 def _reals(values: Any) -> Any:
     array = np.array(values)
     if array.dtype.kind not in "if" or not np.isfinite(array).all():
-        raise ValueError("numbers that are none")
+        raise _Amiss("numbers that are none")
     return array.astype(np.float64)

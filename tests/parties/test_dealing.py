@@ -140,6 +140,14 @@ def test_changed_bytes_are_refused_or_a_part_of_the_same_size(data: Any) -> None
     assert part.explicit is None or part.explicit.shape == (2, 25)
 
 
+def test_no_seed_is_in_what_is_raised() -> None:
+    length = struct.unpack_from("<BI", (good := dealt(3, 1, np.zeros((1, 4), np.uint64), 4, [])[0]))[1]
+    head = good[5 : 5 + length - 1] + b"!"
+    with pytest.raises(DealtInvalid) as raised:
+        read_part([struct.pack("<BI", 1, length) + head], CONTEXT, Layout(3, 1), 0, (1, 4))
+    assert raised.value.__cause__ is raised.value.__context__ is None
+
+
 def test_a_frame_that_announces_more_than_a_part_has_is_not_waited_for() -> None:
     def endless() -> Any:
         yield struct.pack("<BI", 1, 1 << 31)

@@ -45,7 +45,7 @@ def test_a_model_reads_back_to_itself(fitted: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"format": "accord trees 9"}, "in the format"),
+        ({"format": "accord trees 9"}, "not in the format"),
         ({"features": 2}, "feature"),
         ({"features": 0}, "features"),
         ({"link": "probit"}, "link"),
