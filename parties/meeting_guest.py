@@ -227,8 +227,9 @@ class Guest:
             except AccordError as error:
                 failure = failure or error
             nursery.cancel_scope.cancel()
-        if failure is not None or charter is None:
-            raise failure or MeetingBroken("it ended without a charter")
+        if failure is not None:
+            raise failure
+        assert charter is not None
         return charter
 
     async def _sign(self, pipe: Pipe, founder: bytes, charter: Charter, me: Member) -> None:

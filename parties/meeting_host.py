@@ -1,7 +1,9 @@
 """The founder waits for the members it invited, until one charter is in force at all of them.
 
-It listens only while this runs. What it has reached is on disk at every step (founding.json, the charter store), so it
-may be stopped, or crash, and be run again, and members come again with the same codes.
+It listens only while this runs. Strangers learn the founder's public key, whose fingerprint its certificate states
+anyway, and that it founds something; no name, no title, no member. What it has reached is on disk at every step
+(founding.json, the charter store), so it may be stopped, or crash, and be run again, and members come again with the
+same codes.
 """
 
 from __future__ import annotations
@@ -116,8 +118,9 @@ class Host:
                     while self._present:
                         await self._changed.wait()
             nursery.cancel_scope.cancel()
-        if charter is None or failure is not None:
-            raise failure or AssertionError("unreachable")
+        if failure is not None:
+            raise failure
+        assert charter is not None
         return charter
 
     @property

@@ -28,6 +28,7 @@ from parties.errors import (
     SignatureInvalid,
 )
 from parties.home import Home
+from parties.locking import held
 from parties.signatures import Signatures
 from tests.parties.consortium import charter, identity, member, signed
 
@@ -384,6 +385,17 @@ def test_one_process_writes_at_a_time(home: Home) -> None:
     assert next(times, None) is None
     os.close(holder)
     CharterStore(home).propose(TWO)
+
+
+def test_a_lock_is_held_once(tmp_path: Path) -> None:
+    times = iter([0.0, 5.0])
+    again = held(tmp_path / "lock", lambda: next(times))
+    with held(tmp_path / "lock"), pytest.raises(FileUnusable, match="another process"), again:
+        pass
+    with held(tmp_path / "lock"):
+        pass
+    with pytest.raises(FileUnusable, match="cannot be opened"), held(tmp_path / "none" / "lock"):
+        pass
 
 
 def test_two_that_are_open_see_each_others_changes(home: Home) -> None:

@@ -497,6 +497,19 @@ def test_a_member_signs_only_what_it_was_invited_to(world: World, cheat: str, mo
     assert not (world.home("bravo").charter / "signed").exists()
 
 
+def test_a_founder_that_does_not_know_the_code_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared(world)
+    send = Pipe.send
+
+    async def unproved(self: Pipe, message: Message, deadline: float = 30.0) -> None:
+        if isinstance(message, Welcome):
+            message = message.model_copy(update={"proof": "0" * 64})
+        await send(self, message, deadline)
+
+    monkeypatch.setattr(Pipe, "send", unproved)
+    assert "did not prove" in trio.run(refused, world, world.guest("bravo"))
+
+
 def test_a_frame_is_bounded_and_of_the_kind_that_was_asked_for() -> None:
     async def go() -> None:
         a, b = trio.testing.memory_stream_pair()
