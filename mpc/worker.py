@@ -5,7 +5,7 @@ another over the same connections:
 
     parent -> worker   setup config path | run number (program, input) | cancel number | close
                        | open number (program, input), then said number (value) and ended number
-    worker -> parent   ready | failed text (error) | report text | answer traffic seconds (value)
+    worker -> parent   ready | failed text (error) | report text traffic | answer traffic seconds (value)
                        | lost peer text, when a peer's connection ended and nothing can run any more
                        | error traffic seconds broken kind detail traceback waits (error)
                        | waits parties, when told to cancel | says (value), to who opened
@@ -139,7 +139,7 @@ class Worker:
         root = self.session + b" run %d" % number
         party = Party(self.layout, self.prss.for_run(b"%d" % number), transport, root)
         party.runtime = self.node
-        party.on_report = lambda text: self.pipe.send("report", text)
+        party.on_report = lambda text: self.pipe.send("report", text, transport.traffic.copy())
         started = time.perf_counter()
         failure: BaseException | None = None
         answer: Frozen = []

@@ -42,7 +42,8 @@ class Request:
 
     Attributes:
         tables: what it does with each of the member's tables.
-        epsilon: what it spends in all; of every table, as all go into one answer.
+        epsilon: what it spends in all; of every table, as all go into one answer. 0: nothing with noise leaves, as of
+            predictions for the rows' own member only.
         receivers: names of the members that would receive the answer.
     """
 
@@ -59,7 +60,8 @@ def check_consent(request: Request, published: Mapping[str, PublishedTable]) -> 
     3. A column that is measured has public bounds.                                    BoundsMissing
     4. Its member lists the use at the column; `count` at the table.                   UseDenied
     5. The filter compares columns with what they can hold.                            FilterInvalid
-    6. The epsilon is a number above 0 and at most what the table allows one job.      EpsilonInvalid, EpsilonTooLarge
+    6. The epsilon is a number above 0 and at most what the table allows one job; or 0, where the only use is score.
+                                                                                       EpsilonInvalid, EpsilonTooLarge
     7. There is somebody to receive, and the table's member gives each of them.        ReceiverDenied
     """
     if not request.tables:
@@ -70,7 +72,9 @@ def check_consent(request: Request, published: Mapping[str, PublishedTable]) -> 
             raise NotPublished(f"table {use.table!r}: not published here; its member publishes it: `accord publish`")
         _check_columns(use, table)
         check_filter(use.where, table)
-        _check_epsilon(request.epsilon, table)
+        scored = not use.counts and all(uses <= {"score", "filter"} for uses in use.uses.values())
+        if request.epsilon != 0 or not scored:
+            _check_epsilon(request.epsilon, table)
         _check_receivers(request.receivers, table)
 
 

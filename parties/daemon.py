@@ -20,6 +20,7 @@ import trio
 
 from parties.board import Board
 from parties.charter import Charter, Member
+from parties.charter_follower import CharterFollower
 from parties.charter_store import CharterStore
 from parties.checkpoint_files import CheckpointFiles
 from parties.envelope import ReplayGuard
@@ -38,6 +39,7 @@ from parties.leaf import Leaf, contexts, utc_now
 from parties.member_api import member_api
 from parties.member_handlers import MemberHandlers
 from parties.members import Members
+from parties.own_models import OwnModels
 from parties.part_files import PartFiles
 from parties.participant import PUBLISHED
 from parties.peers import Peers, People
@@ -137,8 +139,14 @@ class Daemon:
         computes = "compute" in self.me.roles
         plans = Plans(lambda: self.charters.chain)
         members = Members(
-            self.identity.fingerprint, peers, self._leaf, self.settings.silence, self._lost, lambda member: None
+            self.identity.fingerprint,
+            peers,
+            self._leaf,
+            self.settings.silence,
+            self._lost,
+            outdated=self._outdated,
         )
+        self._follower = CharterFollower(self.charters, members, self._agreed)
         board = self._board = Board(self.identity, lambda: self.charter, store, members, time.time)
         parts = await board.aside(
             PartFiles, self.home.parts, store_key(self.identity, "parts"), self.settings.most_dealt_bytes
@@ -155,7 +163,16 @@ class Daemon:
                 self.settings.start_deadline,
             )
         progress = ProgressBoard(board.wake)
-        work = KindWork(board, plans, self._tables, parts, CheckpointFiles(self.home.parts), lanes, progress.worker)
+        work = KindWork(
+            board,
+            plans,
+            self._tables,
+            parts,
+            CheckpointFiles(self.home.parts),
+            OwnModels(self.home.models),
+            lanes,
+            progress.worker,
+        )
 
         def rebuild(job: Job, shares: Mapping[str, bytes]) -> bytes | None:
             return plans.answer(job, store.facts(job.id)[PUBLISHED], shares)
@@ -187,6 +204,8 @@ class Daemon:
         await nursery.start(members.attend)
         if keeper is not None:
             nursery.start_soon(keeper.attend)
+        self._members, self._lanes = members, lanes
+        nursery.start_soon(self._follower.attend)
         nursery.start_soon(self._renew)
         nursery.start_soon(self._tidy, parts, board)
 
@@ -238,6 +257,24 @@ class Daemon:
     def _lost(self, member: Member, reason: str) -> None:
         _log.warning("%s is lost: %s", member.name, reason)
         self._nursery.start_soon(self._jobs.participant.lost, member, reason)
+
+    def _outdated(self) -> None:
+        self._follower.refused()
+
+    def _agreed(self, charter: Charter) -> None:
+        """Another charter is in force: whoever is no member any more is let go, jobs under the old one end."""
+        _log.warning("version %d of the charter is in force", charter.version)
+        me = charter.by_fingerprint.get(self.identity.fingerprint)
+        if me is None or ("compute" in me.roles) != ("compute" in self.me.roles) or me.address != self.me.address:
+            _log.warning("this member's part in it is another one: the node ends, start it anew")
+            self.stop()
+            return
+        self.me = me
+        self._servers[0].exchange(self._members_context())
+        self._members.renew()
+        if self._lanes is not None:
+            self._lanes.drop_all("another charter is in force")
+        self._nursery.start_soon(self._jobs.end_those_of_another_charter)
 
     async def _renew(self) -> None:
         """A new certificate in time, for connections that are made from then on."""

@@ -53,6 +53,8 @@ __all__ = [
     "MemberLost",
     "MessageInvalid",
     "MessageReplayed",
+    "ModelMissing",
+    "ModelUnfit",
     "NotAMember",
     "NotOneOfThePeople",
     "NotPublished",
@@ -167,6 +169,14 @@ class PartsMissing(AccordError):
 
 class PartsTooLarge(AccordError):
     """This node keeps no more of what other members deal to it."""
+
+
+class ModelMissing(UsageError):
+    """This member offers no model of this name."""
+
+
+class ModelUnfit(UsageError):
+    """A model this member offers is of another public size than the job states."""
 
 
 class MemberLost(AccordError):

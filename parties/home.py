@@ -5,6 +5,7 @@ node.toml       this node's own settings                                        
 founding.json   who founds a consortium, and whom it invited                     (founding.py)
 charter/        charters in force, proposed, signed and withdrawn                (charter_store.py)
 tables.toml     published tables
+models/         models offered for scoring                                       (own_models.py)
 node.db         jobs
 parts/          dealt shares and checkpoints, encrypted
 """
@@ -37,7 +38,7 @@ class Home:
     Attributes:
         directory: absolute.
         identity, settings, founding, tables, jobs: files in it, which need not exist.
-        charter, parts: directories in it, likewise.
+        charter, parts, models: directories in it, likewise.
     """
 
     def __init__(self, directory: str | Path | None = None, environment: Mapping[str, str] = os.environ) -> None:
@@ -50,6 +51,7 @@ class Home:
         self.tables = self.directory / "tables.toml"
         self.jobs = self.directory / "node.db"
         self.parts = self.directory / "parts"
+        self.models = self.directory / "models"
 
     def __repr__(self) -> str:
         return f"<Home {self.directory}>"

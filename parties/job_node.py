@@ -115,6 +115,14 @@ class JobNode:
         await self.participant.give_up(record.job, f"Cancelled: by {who} of {board.me.name}")
         return await board.until(job_id)
 
+    async def end_those_of_another_charter(self) -> None:
+        """A new charter is in force: jobs made under another one are not gone on with."""
+        board = self._board
+        for record in await board.disk(board.store.open_jobs):
+            if record.job.charter != board.charter.digest:
+                cause = f"CharterOutdated: version {board.charter.version} of the charter came in force"
+                self._nursery.start_soon(self.participant.give_up, record.job, cause)
+
     def _drive(self, job: Job, proposal: bytes) -> None:
         assert self._coordinator is not None
         self._nursery.start_soon(self._coordinator.drive, job, proposal)

@@ -29,8 +29,8 @@ from protocols.released import charge
 from protocols.sealed import Sealed
 
 __all__ = [
-    "PRESENT", "Kind", "Outcome", "Owned", "Plan", "Rows", "TableAsk", "TableInput", "TableShape", "Talk", "Work",
-    "outcome_of",
+    "PRESENT", "Kind", "ModelAsk", "Outcome", "Owned", "Plan", "Rows", "TableAsk", "TableInput", "TableShape", "Talk",
+    "Work", "outcome_of",
 ]  # fmt: skip
 
 Rows = Mapping[str, npt.NDArray[Any]]
@@ -86,6 +86,15 @@ class TableShape:
 
 
 @dataclass(frozen=True)
+class ModelAsk:
+    """A model that its owner offers by a name; ``size`` is what the job says of it, public."""
+
+    owner: str
+    name: str
+    size: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Plan:
     """A job that was checked. Equal at all participants.
 
@@ -97,6 +106,7 @@ class Plan:
         spent: what the job spends beside the answers' noise, as (epsilon, delta).
         leaks: what the compute members learn on the way, in words; empty: nothing.
         receivers: the only members that may receive the answer; None: whom the job names.
+        model: a model that a compute member brings in, Work.extra there; None: none.
         details: for the kind's program.
     """
 
@@ -108,6 +118,7 @@ class Plan:
     spent: tuple[float, float] = (0.0, 0.0)
     leaks: tuple[str, ...] = ()
     receivers: tuple[str, ...] | None = None
+    model: ModelAsk | None = None
 
     def agree(self) -> None:
         """At the start of a program: parties whose plans differ end in ProgramDiverged. Local."""

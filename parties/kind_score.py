@@ -1,6 +1,6 @@
 """Score: predictions of one member's model of trees for another member's rows; the rows' owner alone receives them.
 
-    {"model": {"owner": "alfa", "depth": 6, "trees": 100, "outputs": 1, "link": "sigmoid"},
+    {"model": {"owner": "alfa", "name": "risk", "depth": 6, "trees": 100, "outputs": 1, "link": "sigmoid"},
      "features": ["age", "cost"], "answer": "predict_proba"}
 
 The model's owner computes; the rows' owner may or may not. Neither learns the other's: public are the model's size, to
@@ -25,7 +25,20 @@ from mpc.party import Party
 from mpc.shapes import stack
 from parties.charter import Charter
 from parties.errors import ParametersInvalid
-from parties.kind import PRESENT, Kind, Outcome, Owned, Plan, Rows, TableAsk, TableShape, Talk, Work, outcome_of
+from parties.kind import (
+    PRESENT,
+    Kind,
+    ModelAsk,
+    Outcome,
+    Owned,
+    Plan,
+    Rows,
+    TableAsk,
+    TableShape,
+    Talk,
+    Work,
+    outcome_of,
+)
 from parties.kind_rows import encode_columns, enter
 from parties.parameters import check_known, check_tables, columns_asked, published, texts, whole
 from protocols.description import Description, Opened, Slot
@@ -39,7 +52,7 @@ _NAME = "score"
 _ANSWERS = ("predict", "predict_proba", "decision_function")
 _KINDS = ("integer", "real", "date", "boolean", "category")
 _LEAF_FRAC = 24
-_MODEL = ("owner", "depth", "trees", "outputs", "link")
+_MODEL = ("owner", "name", "depth", "trees", "outputs", "link")
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,8 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     )
     description = Description("delivery", (_slot(answer, size, table.facts.capacity),))
     details = _Details(table, features, answer, owner, size)
-    return Plan(_NAME, (ask,), (shape,), (description,), details, receivers=(table.member,))
+    model = ModelAsk(parameters["model"]["owner"], parameters["model"]["name"], size)
+    return Plan(_NAME, (ask,), (shape,), (description,), details, receivers=(table.member,), model=model)
 
 
 def _read_model(model: Any, features: int, charter: Charter) -> tuple[int, dict[str, Any]]:
@@ -84,6 +98,8 @@ def _read_model(model: Any, features: int, charter: Charter) -> tuple[int, dict[
     names = [member.name for member in charter.compute]
     if model["owner"] not in names:
         raise ParametersInvalid(f"{what}: owner is one of the members who compute: {', '.join(names)}")
+    if not isinstance(model["name"], str) or not 1 <= len(model["name"]) <= 64:
+        raise ParametersInvalid(f"{what}: name is the one under which its owner offers it")
     depth, trees = whole(what, model, "depth", 1, MOST_DEPTH), whole(what, model, "trees", 1, MOST_WORDS)
     outputs, link = whole(what, model, "outputs", 1, 1 << 10), model["link"]
     if link not in LINKS or (link in ("identity", "sigmoid") and outputs != 1) or (link == "softmax" and outputs < 2):

@@ -5,10 +5,9 @@ See participant.Work. Nothing here decides when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import trio
 
 from mpc.transport import Traffic
@@ -20,16 +19,17 @@ from parties.description import digest_of
 from parties.errors import JobRefused, LaneInvalid, NotPublished
 from parties.job import Job
 from parties.job_plans import Plans, pack_shares
-from parties.kind import PRESENT, Kind, Plan, Rows, TableInput, Work
+from parties.kind import Kind, Plan, Rows, TableInput, Work
 from parties.kinds import deal_rows, table_context
 from parties.lanes import Lanes
 from parties.messages import Run
+from parties.own_models import OwnModels
+from parties.own_rows_kept import OwnRows
 from parties.part_files import PartFiles
 from parties.participant import PUBLISHED, Outcome
 from parties.published import PublishedTable
-from parties.row_filter import read_filter
+from parties.row_filter import Filter, read_filter
 from parties.store_key import store_key
-from parties.tables import Reading, open_table
 from protocols.errors import TableChanged
 
 __all__ = ["INPUT", "KindWork", "Progress", "part_name"]
@@ -39,9 +39,7 @@ INPUT = "input"
 
 _PIECE = 4 << 20  # bytes of a dealt part sent at once
 
-_DTYPES: Mapping[str, Any] = {"real": np.float64, "key": object}
-
-Progress = Callable[[str, str, Traffic | None], None]
+Progress = Callable[[str, str, Traffic], None]
 """Called as progress(job id, operation, traffic so far)."""
 
 
@@ -54,6 +52,7 @@ class KindWork:
         tables: gives this member's published tables; blocks.
         parts: what was dealt to this node.
         kept: checkpoints of its long jobs.
+        models: those this member offers.
         lanes: this node's; None where it does not compute.
         progress: see Progress.
     """
@@ -65,6 +64,7 @@ class KindWork:
         tables: Callable[[], Mapping[str, PublishedTable]],
         parts: PartFiles,
         kept: CheckpointFiles,
+        models: OwnModels,
         lanes: Lanes | None,
         progress: Progress,
     ) -> None:
@@ -73,6 +73,8 @@ class KindWork:
         self._tables = tables
         self._parts = parts
         self._kept = kept
+        self._models = models
+        self._own = OwnRows()
         self._lanes = lanes
         self._progress = progress
 
@@ -91,6 +93,8 @@ class KindWork:
                 raise NotPublished(f"table {name!r}: {me} publishes no such table")
             if digest_of(mine[name]) != digest:
                 raise TableChanged(f"table {name} of {me} was published anew: look at it, and ask again")
+        if plan.model is not None and plan.model.owner == me:
+            self._models.load(plan.model.name, plan.model.size)
         uses = tuple(
             TableUse(ask.table, ask.uses, ask.counts, None if ask.where is None else read_filter(ask.where))
             for ask in plan.asks
@@ -114,7 +118,7 @@ class KindWork:
     async def _deal(self, job: Job, plan: Plan, place: int) -> None:
         charter = self._board.charter
         m, context = len(charter.compute), table_context(job.digest, place)
-        dealt = deal_rows(plan, place, self._batches(plan, place), m, charter.threshold, context)
+        dealt = deal_rows(plan, place, self._own.batches(*self._reading(plan, place)), m, charter.threshold, context)
         waiting: list[list[bytes]] = [[] for _ in range(m)]
         sent = [0] * m
 
@@ -143,16 +147,18 @@ class KindWork:
             kind, plan = await self._planned(job)
             inputs = tuple([await self._input(job, plan, place) for place in range(len(job.tables))])
 
-            def reported(text: str) -> None:
-                self._progress(job.id, text, None)
+            def reported(text: str, traffic: Traffic) -> None:
+                self._progress(job.id, text, traffic)
 
             def heard(value: Any) -> None:
-                if isinstance(value, Traffic):
-                    self._progress(job.id, "", value)
-                elif isinstance(value, Checkpoint):
+                if isinstance(value, Checkpoint):
                     self._kept.put(job.id, value.run, value.step, value.data)
 
-            extra = self._checkpointing(job, order) if kind.keeps and job.on_loss == "wait" else None
+            extra: Any = None
+            if kind.keeps and job.on_loss == "wait":
+                extra = await self._board.aside(self._checkpointing, job, order)
+            elif plan.model is not None and plan.model.owner == self._board.me.name:
+                extra = await self._board.aside(self._models.load, plan.model.name, plan.model.size)
             work = Work(plan, inputs, extra)
             found, traffic, seconds = await lane.worker.run(order.number, kind.program, work, heard, reported)
         facts = {"rounds": traffic.rounds, "bytes": traffic.bytes_sent, "seconds": seconds, **found.facts}
@@ -182,21 +188,12 @@ class KindWork:
         return TableInput(names.index(member), rows)
 
     def _rows(self, plan: Plan, place: int) -> Rows:
-        """All rows of one table at once: they are shared from memory."""
-        batches = list(self._batches(plan, place))
-        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        return self._own.all(*self._reading(plan, place))
 
-    def _batches(self, plan: Plan, place: int) -> Iterator[Rows]:
-        """One table's rows as its plan asks for them, in batches; at least one, which may be empty."""
+    def _reading(self, plan: Plan, place: int) -> tuple[PublishedTable, tuple[str, ...], Filter | None]:
         ask = plan.asks[place]
-        published = self._tables()[ask.table]
         where = None if ask.where is None else read_filter(ask.where)
-        names = tuple(ask.uses)
-        empty = {name: np.zeros(0, _DTYPES.get(published.columns[name].kind, np.int64)) for name in names}
-        yield empty or {PRESENT: np.zeros(0, np.int64)}
-        with open_table(published) as table:
-            for batch in table.read(Reading(names, where)):
-                yield dict(batch.columns) or {PRESENT: np.ones(len(batch), np.int64)}
+        return self._tables()[ask.table], tuple(ask.uses), where
 
     async def _planned(self, job: Job) -> tuple[Kind, Plan]:
         def planned() -> tuple[Kind, Plan]:

@@ -196,6 +196,11 @@ class Lanes:
         if lane is not None:
             lane.worker.end(why)
 
+    def drop_all(self, why: str) -> None:
+        """End all lanes here; the worker that stands by stays."""
+        for number in list(self._lanes):
+            self.drop(number, why)
+
     def _stand_by(self) -> None:
         assert self._nursery is not None
         listener = self._listener()

@@ -15,7 +15,7 @@ import trio
 
 from mpc.errors import AccordError
 from parties.charter import Member
-from parties.errors import PeerCallFailed, PeerUnreachable
+from parties.errors import PeerCallFailed, PeerRefusedUs, PeerUnreachable
 from parties.leaf import Leaf
 from parties.member_client import MemberClient
 from parties.message_form import Message, Strict
@@ -40,10 +40,18 @@ class Members:
         leaf: this member's.
         silence: seconds without a beat after which a member counts as stopped.
         lost, found: called when a member is lost, with the reason; and when it is there (again).
+        outdated: called when a member goes by a newer charter than this node.
     """
 
     def __init__(
-        self, me: str, peers: Peers, leaf: Leaf, silence: float, lost: Lost, found: Callable[[Member], None]
+        self,
+        me: str,
+        peers: Peers,
+        leaf: Leaf,
+        silence: float,
+        lost: Lost,
+        found: Callable[[Member], None] = lambda member: None,
+        outdated: Callable[[], None] = lambda: None,
     ) -> None:
         self._me = me
         self._peers = peers
@@ -51,6 +59,7 @@ class Members:
         self._silence = silence
         self._lost = lost
         self._found = found
+        self._outdated = outdated
         self._clients: dict[str, MemberClient] = {}
         self._there: dict[str, trio.Event] = {}
         self._why: dict[str, str] = {}
@@ -93,6 +102,10 @@ class Members:
         """One part, of member_api.MOST_PIECE bytes at most."""
         client = self._client(member)
         await client.send_piece(job, content, purpose=purpose, name=name, part=part, parts=parts)  # type: ignore[arg-type]
+
+    def calls(self, member: Member) -> bool:
+        """Whether it has an address and is another one than this member."""
+        return member.fingerprint in self._clients
 
     def client(self, member: Member) -> MemberClient:
         """The client of a member. PeerUnreachable if it has no address."""
@@ -161,6 +174,8 @@ class Members:
                 reason = reason or "it left in good order"
             except PeerCallFailed as error:
                 reason = reason or error.text
+                if isinstance(error, PeerRefusedUs) and error.error == "CharterOutdated":
+                    self._outdated()
             except AccordError as error:
                 reason = reason or f"{type(error).__name__}: {error}"
             nursery.cancel_scope.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mpc.transport import Traffic
 from parties.messages import ProgressReport
@@ -47,18 +47,12 @@ class ProgressBoard:
         """How far it is, as far as known."""
         return self._done.get(job, Done())
 
-    def worker(self, job: str, operation: str, traffic: Traffic | None) -> None:
-        """This node's worker says something: a text, in which "3 of 20" or "3/20" is how much is done; or traffic."""
-        done = self.of(job)
-        if operation:
-            found = _OF.search(operation)
-            fraction = done.fraction
-            if found is not None and int(found[2]) > 0 and int(found[1]) <= int(found[2]):
-                fraction = int(found[1]) / int(found[2])
-            done = replace(done, operation=operation[:200], fraction=fraction)
-        if traffic is not None:
-            done = replace(done, rounds=traffic.rounds, sent=traffic.bytes_sent)
-        self._put(job, done)
+    def worker(self, job: str, operation: str, traffic: Traffic) -> None:
+        """This node's worker says what it does; "3 of 20" or "3/20" in it is how much is done."""
+        found, fraction = _OF.search(operation), self.of(job).fraction
+        if found is not None and int(found[1]) <= int(found[2]) != 0:
+            fraction = int(found[1]) / int(found[2])
+        self._put(job, Done(operation[:200], traffic.rounds, traffic.bytes_sent, fraction))
 
     def member(self, job: str, report: ProgressReport) -> None:
         """The coordinator says something."""

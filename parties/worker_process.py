@@ -32,6 +32,7 @@ _OBEYS = 1.0  # seconds a program has to end when it is cancelled
 _PATIENCE = 0.5  # seconds it has to end by itself
 
 Heard = Callable[[Any], None]
+Reported = Callable[[str, Traffic], None]
 T = TypeVar("T")
 
 
@@ -106,7 +107,7 @@ class WorkerProcess:
         program: Callable[..., Awaitable[Any]],
         mine: Any,
         heard: Heard,
-        reported: Callable[[str], None] = lambda text: None,
+        reported: Reported = lambda text, traffic: None,
     ) -> tuple[Any, Traffic, float]:
         """``await program(party, line, mine)`` there: its answer, its traffic, the seconds it took.
 
@@ -115,7 +116,7 @@ class WorkerProcess:
             program: a function at the top of a module, which the worker imports by name.
             mine: plain data.
             heard: called with every value the program says on its line.
-            reported: called with the texts of party.report.
+            reported: called with the texts of party.report, and the traffic so far.
 
         Raises what the program raised, as PartyFailed if it is no AccordError; WorkerLost. Cancelled, it tells the
         worker so, and waits a second for the program's end; then it ends the process.
@@ -141,7 +142,7 @@ class WorkerProcess:
         with trio.move_on_after(_OBEYS, shield=True) as limit:
             self._tell("cancel", number)
             with contextlib.suppress(AccordError):
-                await self._or_lost(lambda: self._outcome(news, lambda value: None, lambda text: None))
+                await self._or_lost(lambda: self._outcome(news, lambda value: None, lambda text, traffic: None))
         if limit.cancelled_caught:
             self.end("it did not stop when it was told to")
 
@@ -190,13 +191,13 @@ class WorkerProcess:
         scope.cancel()
 
     async def _outcome(
-        self, news: trio.MemoryReceiveChannel[Message], heard: Heard, reported: Callable[[str], None]
+        self, news: trio.MemoryReceiveChannel[Message], heard: Heard, reported: Reported
     ) -> tuple[Any, Traffic, float]:
         async for kind, fields, bodies in news:
             if kind == "says":
                 heard(thaw(bodies[0]))
             elif kind == "report":
-                reported(fields[0])
+                reported(fields[0], fields[1])
             elif kind == "answer":
                 return thaw(bodies[0]), fields[0], fields[1]
             elif kind == "error":

@@ -16,9 +16,9 @@ from protocols.errors import ModelUnsupported
 from protocols.exact import is_whole
 from protocols.tree_models import LINKS, PlainTree, TreeModel
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["FORMAT", "from_json", "to_json"]
 
-_FORMAT = "accord trees 1"
+FORMAT = "accord trees 1"
 _MOST_BYTES = 1 << 28
 _MOST_VALUES = 1 << 24
 
@@ -27,7 +27,7 @@ def to_json(model: TreeModel) -> str:
     """As text in ASCII. Numbers are written so that they read back to the same floats; no threshold is NaN there."""
     return json.dumps(
         {
-            "format": _FORMAT,
+            "format": FORMAT,
             "features": model.features,
             "base": model.base.tolist(),
             "link": model.link,
@@ -76,8 +76,8 @@ class _Amiss(ValueError):
 
 
 def _read(said: dict[str, Any]) -> TreeModel:
-    if said["format"] != _FORMAT:
-        raise _Amiss(f"it is not in the format {_FORMAT!r}")
+    if said["format"] != FORMAT:
+        raise _Amiss(f"it is not in the format {FORMAT!r}")
     base = _reals(said["base"])
     if base.ndim != 1 or not len(base) or said["link"] not in LINKS or not is_whole(said["features"]):
         raise _Amiss("base, link or features")

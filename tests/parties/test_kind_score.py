@@ -30,7 +30,7 @@ def plan_of(fitted: Any = None, by: Any = None, **change: Any) -> Any:
     if fitted is not None:
         plain = from_sklearn(fitted)
         size = {"depth": plain.depth, "trees": len(plain.trees), "outputs": plain.outputs, "link": plain.link}
-    asked = {"model": {"owner": "charlie", **size}, "features": list(FEATURES), **change}
+    asked = {"model": {"owner": "charlie", "name": "risk", **size}, "features": list(FEATURES), **change}
     return SCORE.check(asked, owned(stays()), by or charter())
 
 
@@ -81,7 +81,7 @@ def test_a_model_of_another_size_is_refused_at_its_owner() -> None:
         ({"features": ["person"]}, TableUnfit, "of kind key"),
         ({"features": ["age", "age"]}, ParametersInvalid, "each once"),
         ({"answer": "explain"}, ParametersInvalid, "answer is one of"),
-        ({"model": {"owner": "charlie"}}, ParametersInvalid, "'depth' is missing"),
+        ({"model": {"owner": "charlie", "name": "risk"}}, ParametersInvalid, "'depth' is missing"),
         ({"model": 3}, ParametersInvalid, "model has owner"),
         ({"epsilon": 1.0}, ParametersInvalid, "unknown parameter 'epsilon'"),
     ],
@@ -102,6 +102,6 @@ def test_what_does_not_fit_is_refused_by_name(change: Any, error: type[AccordErr
     ],
 )
 def test_models_that_cannot_be(change: dict[str, Any], match: str) -> None:
-    model = {"owner": "charlie", "depth": 3, "trees": 1, "outputs": 1, "link": "sigmoid", **change}
+    model = {"owner": "charlie", "name": "risk", "depth": 3, "trees": 1, "outputs": 1, "link": "sigmoid", **change}
     with pytest.raises(ParametersInvalid, match=match):
         plan_of(model=model)

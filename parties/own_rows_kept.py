@@ -1,0 +1,73 @@
+"""This member's own rows as jobs read them: read once while neither table, filter nor source changes.
+
+What is kept is plaintext of this member's own, in its own process, up to a limit; the least lately read goes first. A
+source that cannot say whether it changed (a database) is read every time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from parties.description import digest_of
+from parties.kind import PRESENT, Rows
+from parties.published import PublishedTable
+from parties.row_filter import Filter
+from parties.table_source import source_state
+from parties.tables import Reading, open_table
+
+__all__ = ["OwnRows"]
+
+_DTYPES: dict[str, Any] = {"real": np.float64, "key": object}
+_MOST = 256 << 20  # bytes
+
+
+class OwnRows:
+    """Reads published tables for jobs. Calls block; from any thread.
+
+    Args:
+        most: bytes kept.
+    """
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._kept: dict[Any, tuple[Any, Rows, int]] = {}
+        self._order = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<own rows of {len(self._kept)} readings>"
+
+    def batches(self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None) -> Iterator[Rows]:
+        """Rows in batches; at least one, which may be empty. Without columns a column of ones. Errors: Table.read."""
+        empty = {name: np.zeros(0, _DTYPES.get(table.columns[name].kind, np.int64)) for name in columns}
+        yield empty or {PRESENT: np.zeros(0, np.int64)}
+        with open_table(table) as opened:
+            for batch in opened.read(Reading(columns, where)):
+                yield dict(batch.columns) or {PRESENT: np.ones(len(batch), np.int64)}
+
+    def all(self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None) -> Rows:
+        """All rows at once, not to be changed."""
+        key = (digest_of(table), table.source, table.order, columns, where)
+        state = source_state(table.source, f"table {table.name}")
+        with self._order:
+            known = self._kept.pop(key, None)
+            if known is not None and state and known[0] == state:
+                self._kept[key] = known
+                return known[1]
+        batches = list(self.batches(table, columns, where))
+        rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        if state and state == source_state(table.source, f"table {table.name}"):
+            self._keep(key, state, rows)
+        return rows
+
+    def _keep(self, key: Any, state: Any, rows: Rows) -> None:
+        size = sum(column.nbytes if column.dtype != object else 100 * len(column) for column in rows.values())
+        if size > self._most:
+            return
+        with self._order:
+            self._kept[key] = state, rows, size
+            while sum(kept[2] for kept in self._kept.values()) > self._most:
+                self._kept.pop(next(iter(self._kept)))
