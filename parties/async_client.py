@@ -1,0 +1,143 @@
+"""The client of client.py for programs on trio and on asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from parties.client_common import MOST_ANSWER, Progress, made, open_calls, parted, watched
+from parties.client_questions import Questions
+from parties.client_wire import AsyncWire
+from parties.fitted import FittedLogistic
+from parties.identity import Identity
+from parties.node_calls import NodeCalls
+from parties.people_messages import Consortium, JobList, JobProgress, JobView, NodeStatus
+from parties.questions import DEADLINE, Question, submission
+from parties.results import frame_of_jobs, frame_of_tables
+
+__all__ = ["AsyncClient", "AsyncJobHandle"]
+
+
+class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[FittedLogistic]]):
+    """As Client, for programs on trio and on asyncio. Close it by ``aclose``, or use it in an ``async with``."""
+
+    def __init__(
+        self,
+        url: str,
+        identity: Identity | str | Path,
+        node: str | bytes | None = None,
+        *,
+        passphrase: bytes | None = None,
+        timeout: float = 30.0,
+        patience: float = 30.0,
+        connect: float = 5.0,
+        most_answer: int = MOST_ANSWER,
+    ) -> None:
+        self._calls = open_calls(
+            AsyncWire, url, identity, node, passphrase,
+            timeout=timeout, patience=patience, connect=connect, most_answer=most_answer,
+        )  # fmt: skip
+        self._member = ""
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncClient of the node at {self._calls.wire.url}>"
+
+    async def aclose(self) -> None:
+        """As Client.close."""
+        await self._calls.wire.aclose()
+
+    async def status(self) -> NodeStatus:
+        """As Client.status."""
+        return await self._calls.status()
+
+    async def consortium(self) -> Consortium:
+        """As Client.consortium."""
+        return await self._calls.consortium()
+
+    async def tables(self) -> pd.DataFrame:
+        """As Client.tables."""
+        return frame_of_tables(await self.consortium())
+
+    async def job_list(self, most: int = 100, before: int | None = None) -> JobList:
+        """As Client.job_list."""
+        return await self._calls.jobs(most, before)
+
+    async def jobs(self, most: int = 100) -> pd.DataFrame:
+        """As Client.jobs."""
+        return frame_of_jobs(await self.job_list(most))
+
+    def job(self, id: str) -> AsyncJobHandle:
+        """As Client.job; nobody is asked yet."""
+        return AsyncJobHandle(self._calls, id)
+
+    async def submit(
+        self,
+        kind: str,
+        parameters: Mapping[str, Any],
+        tables: Sequence[str] = (),
+        results: Sequence[str] | None = None,
+        *,
+        deadline: int = DEADLINE,
+        on_loss: str = "abort",
+        key: str | None = None,
+    ) -> AsyncJobHandle:
+        """As Client.submit."""
+        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key)
+        if results is None:
+            self._member = self._member or (await self.status()).member
+            asked = asked.model_copy(update={"results": [self._member]})
+        return AsyncJobHandle(self._calls, (await self._calls.submit(asked)).job, kind)
+
+    async def _ask(self, question: Question, how: Mapping[str, Any]) -> Any:
+        waiting, submitting = parted(how)
+        submitting.setdefault("results", question.results)
+        handle = await self.submit(question.kind, question.parameters, question.tables, **submitting)
+        return await handle.result(**waiting)
+
+
+class AsyncJobHandle:
+    """As JobHandle."""
+
+    def __init__(self, calls: NodeCalls, id: str, kind: str = "") -> None:
+        self.id = id
+        self._calls = calls
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"<AsyncJobHandle {self.id}>"
+
+    async def view(self) -> JobView:
+        """As JobHandle.view."""
+        return await self._calls.job(self.id)
+
+    async def state(self) -> str:
+        """As JobHandle.state."""
+        return (await self.view()).state
+
+    def progress(self) -> AsyncGenerator[JobProgress, None]:
+        """As JobHandle.progress. Put it in a contextlib.aclosing if you may leave it before its end."""
+        return self._calls.progress(self.id)
+
+    async def cancel(self) -> JobView:
+        """As JobHandle.cancel."""
+        return await self._calls.cancel(self.id)
+
+    async def result(self, timeout: float | None = None, progress: Progress = True) -> Any:  # noqa: ASYNC109
+        """As JobHandle.result; cancelled, the job goes on too."""
+        with watched(self.id, progress) as tell:
+            content = await self._calls.result(self.id, timeout, tell)
+        kind = self._kind or (await self.view()).kind
+        return made(self._calls.wire.url, kind, content, self.id)
+
+    async def answer(self) -> bytes:
+        """As JobHandle.answer."""
+        return await self._calls.answer(self.id)

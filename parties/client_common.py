@@ -1,0 +1,76 @@
+"""What the blocking and the other client have in common: how they begin, and what they make of an answer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from parties.client_wire import Wire
+from parties.errors import MessageInvalid, NodeAnswerInvalid
+from parties.home import Home
+from parties.identity import Identity
+from parties.known_nodes import FILE, find_key, load_known, read_url
+from parties.node_calls import NodeCalls
+from parties.people_messages import JobProgress
+from parties.progress_bar import ProgressBar
+from parties.results import read_answer
+
+__all__ = ["MOST_ANSWER", "Progress", "goes_on", "made", "open_calls", "parted", "watched"]
+
+MOST_ANSWER = 256 << 20
+"""Bytes of a job's answer, if nothing else is said."""
+
+Progress = bool | Callable[[JobProgress], None]
+
+
+def open_calls(
+    make: Callable[[str, Identity, bytes, float], Wire],
+    url: str,
+    identity: Identity | str | Path,
+    node: str | bytes | None,
+    passphrase: bytes | None,
+    *,
+    timeout: float,
+    patience: float,
+    connect: float,
+    most_answer: int,
+) -> NodeCalls:
+    """The way to a node. Nobody is called. See Client for the arguments."""
+    url = read_url(url)
+    known: Mapping[str, bytes] = {}
+    if not isinstance(identity, Identity):
+        path = Path(identity).expanduser()
+        home = path if path.is_dir() else path.parent
+        known = load_known(home / FILE)
+        identity = Home(path).load_identity(passphrase=passphrase) if path.is_dir() else Identity.load(path, passphrase)
+    wire = make(url, identity, find_key(node, url, identity.public, known), connect)
+    return NodeCalls(wire, timeout=timeout, patience=patience, quiet=timeout, most_answer=most_answer)
+
+
+@contextlib.contextmanager
+def watched(job: str, progress: Progress) -> Generator[Callable[[JobProgress], None], None, None]:
+    """Whom to tell the lines of progress."""
+    if progress is True:
+        with ProgressBar(f"job {job[:8]}") as bar:
+            yield bar
+    else:
+        yield (lambda line: None) if progress is False else progress
+
+
+def made(url: str, kind: str, content: bytes, job: str) -> Any:
+    try:
+        return read_answer(kind, content, job)
+    except MessageInvalid as error:
+        raise NodeAnswerInvalid(url, f"the answer of job {job} is none of kind {kind}: {error}") from None
+
+
+def goes_on(job: str) -> str:
+    return f"job {job} goes on: client.job({job!r}).result() or `accord result {job}` asks for it again"
+
+
+def parted(how: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is about waiting, and what is about submitting."""
+    waiting = {name: how[name] for name in ("timeout", "progress") if name in how}
+    return waiting, {name: value for name, value in how.items() if name not in waiting and value is not None}

@@ -1,0 +1,210 @@
+"""Answers as people use them: pandas frames and fitted models, made of the JSON a kind of job answers with. Pure.
+
+The bytes come from one's own node, which made them of what other members sent; so they are read as strictly as any
+message.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import Field, StringConstraints
+
+from parties.description import read_description
+from parties.errors import MessageInvalid, TableInvalid
+from parties.fitted import Coefficient, FittedLogistic
+from parties.messages import Strict, read_json
+from parties.people_messages import Consortium, JobList
+from parties.published import PublishedTable
+
+__all__ = ["frame_of_jobs", "frame_of_tables", "read_answer"]
+
+_Name = Annotated[str, StringConstraints(max_length=256)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Cost = Annotated[float, Field(ge=0)]
+_MOST = 1 << 20
+
+
+class _Figure(Strict):
+    """A count, a sum or a mean of one group; numbers are None where it is not shown."""
+
+    figure: Literal["count", "sum", "mean"]
+    column: _Name | None
+    group: str | int | bool | None
+    shown: bool
+    value: int | _Finite | None
+    standard_error: int | _Finite | None
+    low: int | _Finite | None
+    high: int | _Finite | None
+
+    @property
+    def name(self) -> str:
+        return self.figure if self.column is None else f"{self.figure}({self.column})"
+
+
+class _Figures(Strict):
+    """The answer of aggregate and of join."""
+
+    by: _Name | None
+    rows: Annotated[list[_Figure], Field(max_length=_MOST)]
+    epsilon: _Cost
+    delta: _Cost
+
+
+class _Coefficient(Strict):
+    column: _Name
+    category: str | int | None
+    low: _Finite
+    high: _Finite
+    coefficient: _Finite
+
+
+class _Trained(Strict):
+    """The answer of train."""
+
+    coefficients: Annotated[list[_Coefficient], Field(min_length=1, max_length=_MOST)]
+    intercept: _Finite
+    bound: _Finite
+    spread: _Finite
+    label: _Name
+    positive: str | int | None = None
+    epsilon: _Cost
+    delta: _Cost
+
+
+class _Scored(Strict):
+    """The answer of score."""
+
+    answer: Literal["predict", "predict_proba", "decision_function"]
+    predictions: list[int | _Finite] | list[list[int | _Finite]]
+
+
+def read_answer(kind: str, content: bytes, job: str = "") -> Any:
+    """What a job's answer is to its receiver.
+
+    aggregate, join: a DataFrame, a row a group (one row without ``by``), columns "count", "sum(age)", "mean(age)", each
+    with ".standard_error", ".low", ".high" (95%); ``shown`` is False, and the numbers are missing, where a group is
+    below the minimum. attrs: epsilon, delta, job, kind. train: a FittedLogistic. score: a DataFrame, a row a place of
+    the table. Any other kind: what is in the JSON. Raises MessageInvalid.
+    """
+    made = _MADE.get(kind)
+    if made is not None:
+        return made(content, kind, job)
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise MessageInvalid("the answer: no JSON that can be read") from None
+
+
+def _figures(content: bytes, kind: str, job: str) -> pd.DataFrame:
+    said = read_json(_Figures, content)
+    groups = list(dict.fromkeys(row.group for row in said.rows))
+    by_group: dict[Any, dict[str, Any]] = {group: {} for group in groups}
+    shown: dict[Any, bool] = {}
+    for row in said.rows:
+        told = by_group[row.group]
+        if row.name in told:
+            raise MessageInvalid("rows: one figure of one group twice")
+        told[row.name] = row.value
+        for part in ("standard_error", "low", "high"):
+            told[f"{row.name}.{part}"] = getattr(row, part)
+        shown[row.group] = row.shown and shown.get(row.group, True)
+    frame = pd.DataFrame(list(by_group.values()), index=_index(groups, said.by))
+    frame["shown"] = [shown[group] for group in groups]
+    frame.attrs.update(epsilon=said.epsilon, delta=said.delta, job=job, kind=kind)
+    return frame
+
+
+def _index(groups: list[Any], by: str | None) -> pd.Index[Any]:
+    return pd.RangeIndex(len(groups)) if by is None else pd.Index(groups, name=by)
+
+
+def _trained(content: bytes, kind: str, job: str) -> FittedLogistic:
+    said = read_json(_Trained, content)
+    return FittedLogistic(
+        [Coefficient(c.column, c.category, c.low, c.high, c.coefficient) for c in said.coefficients],
+        said.intercept,
+        bound=said.bound,
+        spread=said.spread,
+        label=said.label,
+        positive=said.positive,
+        epsilon=said.epsilon,
+        delta=said.delta,
+        job=job,
+    )
+
+
+def _scored(content: bytes, kind: str, job: str) -> pd.DataFrame:
+    said = read_json(_Scored, content)
+    first = said.predictions[0] if said.predictions else 0
+    if isinstance(first, list):
+        if any(len(row) != len(first) for row in said.predictions if isinstance(row, list)):
+            raise MessageInvalid("predictions: rows of several lengths")
+        frame = pd.DataFrame(said.predictions, columns=[f"{said.answer}.{j}" for j in range(len(first))])
+    else:
+        frame = pd.DataFrame({said.answer: said.predictions})
+    frame.attrs.update(job=job, kind=kind)
+    return frame
+
+
+_MADE: Mapping[str, Callable[[bytes, str, str], Any]] = {
+    "aggregate": _figures,
+    "join": _figures,
+    "train": _trained,
+    "score": _scored,
+}
+
+
+def frame_of_jobs(jobs: JobList) -> pd.DataFrame:
+    """A row a job, the latest first: its id is the index; times are in UTC."""
+    names = ("job", "kind", "state", "proposer", "proposed", "changed", "deadline", "error", "cause", "answer")
+    frame = pd.DataFrame([{name: getattr(one, name) for name in names} for one in jobs.jobs], columns=list(names))
+    for name in ("proposed", "changed"):
+        frame[name] = pd.to_datetime(frame[name].astype(float), unit="s", utc=True)
+    return frame.set_index("job")
+
+
+_TABLE = ("table", "column", "kind", "uses", "low", "high", "categories", "capacity", "rows_a_person", "epsilon_a_job")
+
+
+def frame_of_tables(consortium: Consortium) -> pd.DataFrame:
+    """A row a published column; ``table`` is member.table, as jobs take it. attrs: ``errors`` by member, of nodes that
+    could not be asked or tell what cannot be read."""
+    rows, errors = [], {}
+    for member in consortium.members:
+        if member.error:
+            errors[member.member] = member.error
+        for table in member.tables:
+            try:
+                read = read_description(json.dumps(table.description).encode())
+            except TableInvalid as error:
+                errors[member.member] = str(error)
+                continue
+            rows.extend(_column_rows(member.member, read))
+    frame = pd.DataFrame(rows, columns=list(_TABLE))
+    frame.attrs["errors"] = errors
+    return frame
+
+
+def _column_rows(member: str, table: PublishedTable) -> list[dict[str, Any]]:
+    whole = {
+        "table": f"{member}.{table.name}",
+        "capacity": table.capacity,
+        "rows_a_person": table.rows_a_person,
+        "epsilon_a_job": table.epsilon_a_job,
+    }
+    return [
+        {
+            **whole,
+            "column": column.name,
+            "kind": column.kind,
+            "uses": tuple(sorted(column.uses)),
+            "low": column.low,
+            "high": column.high,
+            "categories": column.categories,
+        }
+        for column in table.columns.values()
+    ]
