@@ -46,6 +46,7 @@ from parties.peers import Peers, People
 from parties.people_api import people_api
 from parties.people_handlers import PeopleHandlers
 from parties.progress_board import ProgressBoard
+from parties.progress_teller import ProgressTeller
 from parties.published import PublishedTable
 from parties.settings import NodeSettings
 from parties.store_key import store_key
@@ -163,6 +164,7 @@ class Daemon:
                 self.settings.start_deadline,
             )
         progress = ProgressBoard(board.wake)
+        teller = ProgressTeller(board, progress, nursery)
         work = KindWork(
             board,
             plans,
