@@ -173,7 +173,7 @@ class Daemon:
             CheckpointFiles(self.home.parts),
             OwnModels(self.home.models),
             lanes,
-            progress.worker,
+            teller.worker,
         )
 
         def rebuild(job: Job, shares: Mapping[str, bytes]) -> bytes | None:

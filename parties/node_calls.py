@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from parties.client_wire import Wire
 from parties.errors import MessageInvalid, NodeAnswerInvalid, NodeTimedOut, NodeUnreachable, StillRunning
-from parties.messages import Problem, Strict, read_json
+from parties.message_form import Problem, Strict, read_json
 from parties.people_messages import Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
 from parties.told_errors import told_error
 

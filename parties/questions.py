@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from parties.errors import JobInvalid, MessageInvalid
-from parties.messages import read_json
+from parties.message_form import read_json
 from parties.people_messages import MOST_SUBMIT, Submit
 
 __all__ = ["DEADLINE", "Question", "aggregate", "fit", "join", "score", "submission"]

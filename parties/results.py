@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints
 from parties.description import read_description
 from parties.errors import MessageInvalid, TableInvalid
 from parties.fitted import Coefficient, FittedLogistic
-from parties.messages import Strict, read_json
+from parties.message_form import Strict, read_json
 from parties.people_messages import Consortium, JobList
 from parties.published import PublishedTable
 
