@@ -9,6 +9,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +136,8 @@ def test_the_docs_are_drawn_from_the_table() -> None:
         if not t.state.terminal:
             (line,) = [s for s in diagram().splitlines() if f"    {t.state.value} --> {t.then.value}:" in s]
             assert t.event.value in line and (t.who is Who.ANY or t.who.value in line)
+
+
+def test_the_documents_have_the_table_and_the_diagram_as_they_are_printed() -> None:
+    text = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
+    assert table() in text and diagram() in text
