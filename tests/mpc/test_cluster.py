@@ -377,6 +377,7 @@ def test_a_long_computation_that_holds_the_interpreter_is_not_silence() -> None:
     assert held[1] > 1.5
 
 
+@pytest.mark.slow
 def test_a_caller_that_is_busy_while_large_answers_wait() -> None:
     """They are longer than any pipe keeps, and no party waits for them."""
 

@@ -288,7 +288,7 @@ async def test_keys_that_come_twice_during_the_start_are_a_fault(monkeypatch: py
             send(connection, kind, *rest)
 
     monkeypatch.setattr(Connection, "send", twice)
-    world = World.make(3)
+    world = World.make(3, start_deadline=3.0)
     found = await asyncio.gather(*(refused(MPyCNode(world.config(i))) for i in range(3)))
     assert any(type(one) is FrameInvalid and "HELLO twice" in str(one) for one in found), found
     assert all(isinstance(one, PeerError) for one in found), found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -275,12 +276,13 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(st.sampled_from(PARTIES), st.integers(0, 999), steps)
 def test_random_programs(m: int, seed: int, steps: list[tuple[int, int, int, int]]) -> None:
     check(m, seed, steps)
 
 
+@pytest.mark.slow
 def test_long_random_programs() -> None:
     """Programs of up to hundreds of steps; most steps must fit, or the machine tests nothing."""
     done = 0

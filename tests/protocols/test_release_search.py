@@ -55,7 +55,7 @@ def in_the_clear(x: Any, y: Any, here: Any, blocks: int) -> Any:
     return np.array(table)
 
 
-@pytest.mark.parametrize("m", (3, 5))
+@pytest.mark.parametrize("m", (3, pytest.param(5, marks=pytest.mark.slow)))
 def test_blocks_vote_and_score_as_in_the_clear(m: int) -> None:
     x, y, here = rows()
     expected = in_the_clear(x, y, here, 4)
