@@ -52,7 +52,7 @@ class JobNode:
         settling = Settling(board, nursery, **options)
         self.delivery = Delivery(board, rebuild, nursery)
         self.participant = Participant(board, settling, work, nursery, self.delivery.begin)
-        self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot)
+        self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot, work)
 
     async def recover(self) -> None:
         """At a start: every job that is not over is taken up where its state says."""

@@ -106,6 +106,7 @@ class Plan:
         spent: what the job spends beside the answers' noise, as (epsilon, delta).
         leaks: what the compute members learn on the way, in words; empty: nothing.
         receivers: the only members that may receive the answer; None: whom the job names.
+        anew: whether a run that was lost may begin anew: not where what it leaks has noise, which would be drawn twice.
         model: a model that a compute member brings in, Work.extra there; None: none.
         details: for the kind's program.
     """
@@ -119,6 +120,7 @@ class Plan:
     leaks: tuple[str, ...] = ()
     receivers: tuple[str, ...] | None = None
     model: ModelAsk | None = None
+    anew: bool = True
 
     def agree(self) -> None:
         """At the start of a program: parties whose plans differ end in ProgramDiverged. Local."""

@@ -17,8 +17,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mpc.arrays import SecretArray
 from mpc.party import Party
+from mpc.scope import checksum, current_scope
 from parties.charter import Charter
+from parties.checkpoints import Checkpoints
 from parties.errors import ParametersInvalid, RowsUnfit, TableUnfit
 from parties.figures import FIGURE_PARAMETERS, Figures, Measure, read_figures
 from parties.kind import Kind, Outcome, Owned, Plan, Rows, TableAsk, Talk, Work, outcome_of
@@ -31,6 +34,7 @@ from protocols.dummies import dummies_for
 from protocols.group_by import group_by
 from protocols.join import Column, Source, join
 from protocols.join_plan import Plan as JoinPlan
+from protocols.resume import State
 
 __all__ = ["JOIN"]
 
@@ -79,7 +83,7 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     pairs = len(JoinPlan.pairs(sources, "inner"))
     spent = (0.0, 0.0) if pad is None else (pairs * pad[0], pairs * pad[1])
     details = _Details(figures, tuple(tables), tuple(sources), pad)
-    return Plan(_NAME, tuple(asks), (), figures.described(), details, spent, leaks)
+    return Plan(_NAME, tuple(asks), (), figures.described(), details, spent, leaks, anew=pad is None)
 
 
 def _uses(figures: Figures) -> list[tuple[str, str]]:
@@ -190,28 +194,49 @@ def _pad(parameters: Mapping[str, Any], charter: Charter) -> tuple[tuple[float, 
 
 
 async def program(party: Party, line: Talk, work: Work) -> Outcome:
-    """What every compute member runs.
+    """What every compute member runs. ``work.extra``: a Checkpointing, or None.
 
     Leaks: what the plan says. Rounds: those of join, of totals by group and of the noise.
+
+    1. The joined table: by a join, which is kept then (checkpoints.py), or as it was kept by an earlier run.
+    2. Totals, by group or of all.
+    3. Noise; each party's share of the answers.
     """
     work.plan.agree()
-    details: _Details = work.plan.details
-    figures = details.figures
-    party.report("join: the tables come in, and are joined by people nobody sees")
-    mine = _mine(party, details, work)
-    common = await join(party, details.sources, mine, how="inner", pad=details.pad)
+    figures: Figures = work.plan.details.figures
+    names = tuple(dict.fromkeys((*(() if figures.by is None else (figures.by,)), *figures.columns)))
+    present, table = await _joined(party, line, work, names)
     party.report("join: totals")
-    columns = [common[name] for name in figures.columns]
+    columns = [table[name] for name in figures.columns]
     if figures.by is None:
-        present = await common.present.to_array()
         counts, sums = present.sum().reshape(1), [(present @ column).reshape(1) for column in columns]
     else:
-        groups = group_by(common[figures.by], len(figures.groups), present=common.present)
+        groups = group_by(table[figures.by], len(figures.groups), present=present)
         totals = await groups.totals(columns)
         counts, sums = totals.counts, list(totals.sums)
     party.report("join: noise nobody knows")
     sealed = await figures.seal(party, counts, dict(zip(figures.columns, sums, strict=True)))
     return await outcome_of(work.plan, sealed)
+
+
+async def _joined(
+    party: Party, line: Talk, work: Work, names: Sequence[str]
+) -> tuple[SecretArray, Mapping[str, SecretArray]]:
+    """Which rows are present, 0 or 1, and the columns needed."""
+    details: _Details = work.plan.details
+    keeper = None if work.extra is None else Checkpoints(party, work.extra, line)
+    begun = None if keeper is None else keeper.begin()
+    if keeper is not None:
+        current_scope().note(checksum(f"goes on from {None if begun is None else keeper.came_from}"))
+    if begun is not None:
+        party.report("join: the joined table is here from before")
+        return begun.arrays[""], begun.arrays
+    party.report("join: the tables come in, and are joined by people nobody sees")
+    common = await join(party, details.sources, _mine(party, details, work), how="inner", pad=details.pad)
+    arrays = {"": await common.present.to_array(), **{name: await common[name] for name in names}}
+    if keeper is not None:
+        keeper.keep(State(1, arrays))
+    return arrays[""], arrays
 
 
 def _mine(party: Party, details: _Details, work: Work) -> dict[str, Any] | None:
@@ -239,4 +264,4 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
     return {"by": figures.by, "rows": figures.told(opened), "epsilon": plan.epsilon, "delta": plan.delta}
 
 
-JOIN = Kind(_NAME, check, None, program, answer)
+JOIN = Kind(_NAME, check, None, program, answer, keeps=True)

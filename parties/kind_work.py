@@ -168,6 +168,11 @@ class KindWork:
         """(run, step) of the checkpoints kept here, the newest last."""
         return await self._board.aside(self._kept.held, job.id)
 
+    async def may_begin_anew(self, job: Job) -> bool:
+        """See kind.Plan.anew."""
+        _, plan = await self._planned(job)
+        return plan.anew
+
     def _checkpointing(self, job: Job, order: Run) -> Checkpointing:
         """A run's name follows from the lane, so it is the same at all members, and never had twice."""
         resume = None

@@ -99,6 +99,10 @@ class Work(Protocol):
         """(run, step) of the checkpoints that are kept here, the newest last."""
         ...
 
+    async def may_begin_anew(self, job: Job) -> bool:
+        """Whether a job whose run was lost may begin again without a checkpoint."""
+        ...
+
 
 class Participant:
     """The jobs of one node.

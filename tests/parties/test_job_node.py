@@ -246,6 +246,22 @@ def test_without_a_common_checkpoint_it_begins_anew_and_its_deadline_counts(tmp_
     play(tmp_path, scenario)
 
 
+def test_a_job_that_must_not_begin_anew_ends_where_no_checkpoint_is_common(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.long, world.anew = 100.0, False
+        job = world.job(on_loss="wait")
+        await submitted(world, job)
+        await trio.sleep(5)
+        await world.kill("bravo")
+        await trio.sleep(5)
+        await world.start("bravo")
+        await trio.sleep(30)
+        assert set(world.states(job.id).values()) == {State.ABORTED}
+        assert all("must not begin anew" in cause for cause in world.causes(job.id).values())
+
+    play(tmp_path, scenario)
+
+
 # -- the crash matrix --------------------------------------------------------------------------
 
 

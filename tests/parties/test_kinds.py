@@ -86,6 +86,27 @@ def test_join(cluster: LocalCluster) -> None:
     assert told == [common.sum(), rows[1]["level"][common].sum()]
 
 
+@pytest.mark.parametrize("by", [None, "ward"])
+def test_a_join_goes_on_from_the_joined_table(cluster: LocalCluster, by: str | None) -> None:
+    people = table(column("level", "integer", low=0, high=1), name="people")
+    asked = {"figures": ["count", {"sum": "level"}], "by": by, "epsilon": 80.0, "show_matches": True}
+    kind = kind_of("join")
+    plan = kind.check(asked, owned(stays(), people), charter())
+    rows = [stay_rows(30, 1), {"person": np.arange(40) * 25, "level": np.arange(40) % 2}]
+    no_rows = [{name: column[:0] for name, column in part.items()} for part in rows]
+
+    def joined(run: str, given: Any, resume: Any) -> tuple[list[Any], list[list[Checkpoint]]]:
+        extra = [Checkpointing(KEY, "job", run, resume=None if resume is None else resume[i]) for i in range(3)]
+        outcomes, said = through(cluster, "join", inputs(kind, plan, list(enumerate(given)), 3, 1, extra))
+        return [row["value"] for row in answer_of(plan, sent(outcomes), 3, 1)["rows"]], said
+
+    told, kept = joined("1", rows, None)
+    assert sum(told[: len(told) // 2]) == np.isin(rows[1]["person"], rows[0]["person"]).sum() > 0
+    again, later = joined("2", no_rows, [of_one[-1].data for of_one in kept])
+    assert again == told and later == [[], [], []]  # the rows are not even looked at
+    assert [c.step for c in kept[0]] == [1]
+
+
 def test_score(cluster: LocalCluster) -> None:
     rows = stay_rows(30, 1)
     X = np.stack([rows["age"], rows["cost"]], axis=1)

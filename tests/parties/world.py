@@ -130,6 +130,9 @@ class FakeWork:
             raise
         return Outcome(f"share of {self.node.name}".encode(), {"rounds": 7})
 
+    async def may_begin_anew(self, job: Job) -> bool:
+        return self.world.anew
+
     async def held(self, job: Job) -> list[tuple[str, int]]:
         return self.world.held.get(self.node.name, [])
 
@@ -180,6 +183,7 @@ class World:
         self.held: dict[str, list[tuple[str, int]]] = {}
         self.orders: list[tuple[str, Run]] = []
         self.long = 0.01  # seconds a run takes
+        self.anew = True
         self.lanes: dict[tuple[str, int, int], Lane] = {}
         self.epoch = 0
         self.slots = trio.CapacityLimiter(2)
