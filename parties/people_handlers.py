@@ -233,8 +233,9 @@ class PeopleHandlers:
     async def _line(self, record: JobRecord) -> JobProgress:
         error, cause = error_of(record)
         done = self._progress.of(record.job.id)
+        runs = record.state is State.RESERVED and done.operation and not record.standing.computes
         return JobProgress(
-            state=record.state.value,
+            state=State.RUNNING.value if runs else record.state.value,
             operation=done.operation,
             rounds=done.rounds,
             sent=done.sent,
