@@ -10,6 +10,7 @@ what it is asked, and what is released follows from a majority's promises (decis
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -25,12 +26,14 @@ from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
 from parties.messages import Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import PUBLISHED, Participant, Work
+from parties.quiet_log import place_of
 from parties.session import Event, State
 from parties.settling import Settling
 from parties.together import everywhere
 
 __all__ = ["Coordinator", "Slot"]
 
+_log = logging.getLogger("accord.node")
 _STEP = 10.0  # seconds for a step that computes nothing
 _LONG = 24 * 3600.0
 _AGAIN = 0.2  # seconds between looks whether all wait for a job
@@ -69,6 +72,9 @@ class Coordinator:
             await self._steps(job, proposal)
         except AccordError as error:
             await self._participant.give_up(job, f"{type(error).__name__}: {error}")
+        except Exception as error:
+            _log.error("job %s: a fault of this node's own: %s", job.id, place_of(error))
+            await self._participant.give_up(job, f"NodeFault: at {self._board.me.name}: {place_of(error)}")
         finally:
             self._driven.discard(job.id)
         await self._board.until(job.id)

@@ -52,6 +52,7 @@ from parties.settings import NodeSettings
 from parties.store_key import store_key
 from parties.table_source import load_engine
 from parties.tables_file import load_tables
+from parties.tasks import Tasks
 
 __all__ = ["Daemon"]
 
@@ -163,8 +164,8 @@ class Daemon:
                 self.settings.lanes,
                 self.settings.start_deadline,
             )
-        progress = ProgressBoard(board.wake)
-        teller = ProgressTeller(board, progress, nursery)
+        tasks, progress = Tasks(nursery), ProgressBoard(board.wake)
+        teller = ProgressTeller(board, progress, tasks)
         work = KindWork(
             board,
             plans,
@@ -179,8 +180,8 @@ class Daemon:
         def rebuild(job: Job, shares: Mapping[str, bytes]) -> bytes | None:
             return plans.answer(job, store.facts(job.id)[PUBLISHED], shares)
 
-        self._jobs = JobNode(board, work, rebuild, None if keeper is None else keeper.slot, nursery)
-        self._nursery = nursery
+        self._jobs = JobNode(board, work, rebuild, None if keeper is None else keeper.slot, tasks)
+        self._tasks = tasks
         handlers = MemberHandlers(board, self._jobs, self.charters, self._tables, lanes, parts, progress.member)
         people = People(self._people)
         asked = PeopleHandlers(
@@ -258,7 +259,7 @@ class Daemon:
 
     def _lost(self, member: Member, reason: str) -> None:
         _log.warning("%s is lost: %s", member.name, reason)
-        self._nursery.start_soon(self._jobs.participant.lost, member, reason)
+        self._tasks.start_soon(self._jobs.participant.lost, member, reason)
 
     def _outdated(self) -> None:
         self._follower.refused()
@@ -276,7 +277,7 @@ class Daemon:
         self._members.renew()
         if self._lanes is not None:
             self._lanes.drop_all("another charter is in force")
-        self._nursery.start_soon(self._jobs.end_those_of_another_charter)
+        self._tasks.start_soon(self._jobs.end_those_of_another_charter)
 
     async def _renew(self) -> None:
         """A new certificate in time, for connections that are made from then on."""

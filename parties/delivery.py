@@ -18,6 +18,7 @@ from parties.errors import IllegalStep, JobRefused, NotReleased
 from parties.job import Job
 from parties.job_records import JobRecord
 from parties.session import Event, State
+from parties.tasks import Tasks
 
 __all__ = ["ANSWER", "Delivery"]
 
@@ -40,13 +41,13 @@ class Delivery:
     Args:
         board: its jobs.
         rebuild: see Rebuild; called in a thread.
-        nursery: where deliveries live.
+        tasks: where deliveries live.
     """
 
-    def __init__(self, board: Board, rebuild: Rebuild, nursery: trio.Nursery) -> None:
+    def __init__(self, board: Board, rebuild: Rebuild, tasks: Tasks) -> None:
         self._board = board
         self._rebuild = rebuild
-        self._nursery = nursery
+        self._tasks = tasks
         self._under_way: set[tuple[str, str]] = set()
         self._parts: dict[tuple[str, str], list[bytes]] = {}
 
@@ -65,7 +66,7 @@ class Delivery:
         for name in members:
             if name in named and (job_id, name) not in self._under_way:
                 self._under_way.add((job_id, name))
-                self._nursery.start_soon(self._deliver, job_id, named[name])
+                self._tasks.start_soon(self._deliver, job_id, named[name])
 
     async def _deliver(self, job_id: str, member: Member) -> None:
         board = self._board

@@ -60,6 +60,7 @@ __all__ = [
     "NodeAnswerInvalid",
     "NodeCallFailed",
     "NodeFailed",
+    "NodeFault",
     "NodeKeyUnknown",
     "NodeTimedOut",
     "NodeUnproven",
@@ -179,6 +180,10 @@ class PartsMissing(AccordError):
 
 class PartsTooLarge(AccordError):
     """This node keeps no more of what other members deal to it."""
+
+
+class NodeFault(AccordError):
+    """A fault of a node's own program, which ended a job and nothing else. Its log says the same."""
 
 
 class ModelMissing(UsageError):

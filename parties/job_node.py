@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import trio
-
 from parties.board import Board
 from parties.charter import Member
 from parties.coordinator import Coordinator, Slot
@@ -23,6 +21,7 @@ from parties.messages import Acceptance, Propose
 from parties.participant import Participant, Work
 from parties.session import State
 from parties.settling import Settling
+from parties.tasks import Tasks
 
 __all__ = ["JobNode"]
 
@@ -37,7 +36,7 @@ class JobNode:
         work: what is done in a job.
         rebuild: makes an answer of shares.
         slot: gives lanes; None where this node does not compute.
-        nursery: where all of it lives.
+        tasks: where all of it lives.
 
     Attributes:
         participant: answers the others' messages.
@@ -45,13 +44,13 @@ class JobNode:
     """
 
     def __init__(
-        self, board: Board, work: Work, rebuild: Rebuild, slot: Slot | None, nursery: trio.Nursery, **options: Any
+        self, board: Board, work: Work, rebuild: Rebuild, slot: Slot | None, tasks: Tasks, **options: Any
     ) -> None:
         self._board = board
-        self._nursery = nursery
-        settling = Settling(board, nursery, **options)
-        self.delivery = Delivery(board, rebuild, nursery)
-        self.participant = Participant(board, settling, work, nursery, self.delivery.begin)
+        self._tasks = tasks
+        settling = Settling(board, tasks, **options)
+        self.delivery = Delivery(board, rebuild, tasks)
+        self.participant = Participant(board, settling, work, tasks, self.delivery.begin)
         self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot, work)
 
     async def recover(self) -> None:
@@ -59,7 +58,7 @@ class JobNode:
         board = self._board
         for record in await board.disk(board.store.open_jobs):
             if record.standing.bound:
-                self._nursery.start_soon(self.participant.settle, record.job, f"Restarted: {board.me.name}'s node")
+                self._tasks.start_soon(self.participant.settle, record.job, f"Restarted: {board.me.name}'s node")
             elif record.job.on_loss == "wait" and record.state in (State.RESERVED, State.RUNNING):
                 await self.participant.give_up_or_wait(record.job, f"Restarted: {board.me.name}'s node")
                 if board.coordinates:
@@ -68,7 +67,7 @@ class JobNode:
                 cause = f"Restarted: {board.me.name}'s node was started anew while the job was {record.state.value}"
                 await self.participant.give_up(record.job, cause)
         for record in await board.disk(board.store.open_jobs):
-            self._nursery.start_soon(self.participant.expire, record.job)
+            self._tasks.start_soon(self.participant.expire, record.job)
         await self.delivery.resume()
 
     async def submit(self, job: Job, tables: Sequence[str]) -> JobRecord:
@@ -121,8 +120,8 @@ class JobNode:
         for record in await board.disk(board.store.open_jobs):
             if record.job.charter != board.charter.digest:
                 cause = f"CharterOutdated: version {board.charter.version} of the charter came in force"
-                self._nursery.start_soon(self.participant.give_up, record.job, cause)
+                self._tasks.start_soon(self.participant.give_up, record.job, cause)
 
     def _drive(self, job: Job, proposal: bytes) -> None:
         assert self._coordinator is not None
-        self._nursery.start_soon(self._coordinator.drive, job, proposal)
+        self._tasks.start_soon(self._coordinator.drive, job, proposal)

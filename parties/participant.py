@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ from parties.errors import (
     JobRefused,
     JobUnknown,
     LaneInvalid,
+    NodeFault,
     PeerRefusedUs,
     WorkerLost,
 )
@@ -61,14 +63,17 @@ from parties.messages import (
 )
 from parties.messages import Accepted as AcceptedAnswer
 from parties.messages import Promise as PromiseAnswer
+from parties.quiet_log import place_of
 from parties.session import Event, State
 from parties.settling import Settling, ballot_message, read_ballot
+from parties.tasks import Tasks
 
 __all__ = ["PUBLISHED", "Outcome", "Participant", "Work", "check_described"]
 
 PUBLISHED = "published"
 """The fact of a job under which the descriptions of its tables are kept."""
 
+_log = logging.getLogger("accord.node")
 _UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
 
 
@@ -111,7 +116,7 @@ class Participant:
         board: what is kept, and whom it can reach.
         settling: its ballots.
         work: what is done.
-        nursery: where runs live.
+        tasks: where runs live.
         released: called when a job is released here.
     """
 
@@ -120,13 +125,13 @@ class Participant:
         board: Board,
         settling: Settling,
         work: Work,
-        nursery: trio.Nursery,
+        tasks: Tasks,
         released: Callable[[Job], Awaitable[None]],
     ) -> None:
         self._board = board
         self._settling = settling
         self._work = work
-        self._nursery = nursery
+        self._tasks = tasks
         self._released = released
         self._running: dict[str, trio.CancelScope] = {}
         self._stopped: dict[str, trio.Event] = {}
@@ -169,7 +174,7 @@ class Participant:
             signature = sign_job(job, board.identity)
             with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
                 await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature})
-                self._nursery.start_soon(self.expire, job)
+                self._tasks.start_soon(self.expire, job)
             record = await board.disk(board.store.get, job.id)
         if record.state is State.ABORTED:
             raise JobRefused(record.cause)
@@ -205,7 +210,7 @@ class Participant:
         await self._board.step(job_id, Event.RUN, f"lane {body.lane}")
         scope, stopped = trio.CancelScope(), trio.Event()
         self._running[job_id], self._stopped[job_id] = scope, stopped
-        self._nursery.start_soon(self._run, record.job, body, scope, stopped)
+        self._tasks.start_soon(self._run, record.job, body, scope, stopped)
         return Done()
 
     async def ready(self, peer: Member, job_id: str, body: Ready) -> Done:
@@ -302,7 +307,7 @@ class Participant:
             inputs = {owner for owner, _ in record.job.tables}
             if computes or (member.name in inputs and record.state not in (State.RESERVED, State.RUNNING)):
                 cause = f"MemberLost: {member.name} was lost: {reason}"
-                self._nursery.start_soon(self.give_up_or_wait, record.job, cause)
+                self._tasks.start_soon(self.give_up_or_wait, record.job, cause)
 
     async def give_up_or_wait(self, job: Job, cause: str) -> None:
         """As :meth:`give_up`; but a job that is to wait, and has begun, waits for the member that was lost."""
@@ -352,12 +357,12 @@ class Participant:
             await board.step(job.id, Event.DECIDE_ABORT if decisive else Event.ABORT, cause)
         except IllegalStep:  # bound, or at its end meanwhile
             if tell and not record.standing.computes:  # those who compute may be free to end it
-                self._nursery.start_soon(self._tell, job, cause)
-            self._nursery.start_soon(self.settle, job, cause)
+                self._tasks.start_soon(self._tell, job, cause)
+            self._tasks.start_soon(self.settle, job, cause)
             return
         await self.at_its_end(job)
         if tell:
-            self._nursery.start_soon(self._tell, job, cause)
+            self._tasks.start_soon(self._tell, job, cause)
 
     async def _tell(self, job: Job, cause: str) -> None:
         board = self._board
@@ -397,6 +402,9 @@ class Participant:
                     outcome = await self._work.compute(job, order)
                 except AccordError as error:
                     failure = error
+                except Exception as error:
+                    failure = NodeFault(f"at {board.me.name}: {place_of(error)}")
+                    _log.error("job %s: a fault of this node's own: %s", job.id, place_of(error))
         finally:
             stopped.set()
             self._running.pop(job.id, None)

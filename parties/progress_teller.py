@@ -11,6 +11,7 @@ from mpc.transport import Traffic
 from parties.board import Board
 from parties.messages import ProgressReport
 from parties.progress_board import ProgressBoard
+from parties.tasks import Tasks
 
 __all__ = ["ProgressTeller"]
 
@@ -24,13 +25,13 @@ class ProgressTeller:
     Args:
         board: the node's jobs.
         progress: where it is kept.
-        nursery: where the reports live.
+        tasks: where the reports live.
     """
 
-    def __init__(self, board: Board, progress: ProgressBoard, nursery: trio.Nursery) -> None:
+    def __init__(self, board: Board, progress: ProgressBoard, tasks: Tasks) -> None:
         self._board = board
         self._progress = progress
-        self._nursery = nursery
+        self._tasks = tasks
         self._telling: set[str] = set()
 
     def worker(self, job: str, operation: str, traffic: Traffic) -> None:
@@ -38,7 +39,7 @@ class ProgressTeller:
         self._progress.worker(job, operation, traffic)
         if self._board.coordinates and job not in self._telling:
             self._telling.add(job)
-            self._nursery.start_soon(self._tell, job)
+            self._tasks.start_soon(self._tell, job)
 
     async def _tell(self, job: str) -> None:
         """What is known now; what comes within the next moment is told together."""

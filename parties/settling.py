@@ -28,6 +28,7 @@ from parties.messages import Accept as AcceptMessage
 from parties.messages import Ballot as BallotMessage
 from parties.messages import Prepare as PrepareMessage
 from parties.session import Event
+from parties.tasks import Tasks
 
 __all__ = ["Settling", "ballot_message", "read_ballot"]
 
@@ -40,13 +41,13 @@ class Settling:
 
     Args:
         board: its jobs.
-        nursery: where what is told lives.
+        tasks: where what is told lives.
         pause: how long to wait after a try that failed; tests give their own.
     """
 
-    def __init__(self, board: Board, nursery: trio.Nursery, pause: Callable[[], float] | None = None) -> None:
+    def __init__(self, board: Board, tasks: Tasks, pause: Callable[[], float] | None = None) -> None:
         self._board = board
-        self._nursery = nursery
+        self._tasks = tasks
         self._pause = pause or (lambda: random.uniform(*_PAUSE))
         self._under_way: set[str] = set()
 
@@ -88,7 +89,7 @@ class Settling:
         if self._board.index is not None:
             message = Decided(value=decided.value, text=cause[:2000])
             for member in self._board.others(job):
-                self._nursery.start_soon(self._tell, member, job, message)
+                self._tasks.start_soon(self._tell, member, job, message)
 
     async def _tell(self, member: Member, job: Job, message: Decided) -> None:
         with contextlib.suppress(AccordError):

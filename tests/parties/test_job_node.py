@@ -132,6 +132,27 @@ def test_a_run_that_fails_anywhere_ends_the_job_everywhere(tmp_path: Path, faili
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("failing", ("alfa", "bravo"))
+def test_a_fault_of_a_nodes_own_ends_one_job_and_tells_nothing_of_what_it_had(tmp_path: Path, failing: str) -> None:
+    async def scenario(world: World) -> None:
+        world.failing[failing] = KeyError("a patient's name")  # type: ignore[assignment]
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(0.5)
+        await world.at_their_end(job.id, 1.0)
+        assert set(world.states(job.id).values()) == {State.ABORTED}
+        causes = world.causes(job.id)
+        assert "NodeFault" in causes[failing] and "KeyError" in causes[failing]
+        assert not any("patient" in cause for cause in causes.values())
+        world.failing.clear()
+        after = world.job(key="after")
+        await submitted(world, after)
+        await trio.sleep(2)
+        assert set(world.states(after.id).values()) == {State.RELEASED}
+
+    play(tmp_path, scenario)
+
+
 def test_a_deadline_ends_a_job_that_waits_for_a_lane(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         world.slots.total_tokens = 1

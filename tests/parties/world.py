@@ -27,6 +27,7 @@ from parties.job_store import JobStore
 from parties.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
 from parties.participant import Outcome
 from parties.session import State
+from parties.tasks import Tasks
 from tests.parties.consortium import charter, identity, member
 
 START = 1_800_000_000.0
@@ -223,7 +224,7 @@ class World:
                         FakeWork(self, node),
                         rebuilt,
                         self._slot if computes else None,
-                        nursery,
+                        Tasks(nursery),
                         pause=lambda: 0.1 + 0.07 * (node.board.index or 0),
                     )
                     await node.jobs.recover()
