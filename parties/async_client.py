@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from parties.client_common import MOST_ANSWER, Progress, made, open_calls, parted, watched
+from parties.client_common import MOST_ANSWER, Progress, check_id, made, open_calls, parted, watched
 from parties.client_questions import Questions
 from parties.client_wire import AsyncWire
 from parties.fitted import FittedLogistic
@@ -108,7 +108,7 @@ class AsyncJobHandle:
     """As JobHandle."""
 
     def __init__(self, calls: NodeCalls, id: str, kind: str = "") -> None:
-        self.id = id
+        self.id = check_id(id)
         self._calls = calls
         self._kind = kind
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from parties.charter_commands import add_charter_commands
+from parties.client_commands import add_client_commands
 from parties.doctor_command import add_doctor_command
 from parties.founding_commands import add_founding_commands
 from parties.identity_commands import add_identity_commands, run_identity_command
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_serve_command(commands)
     add_charter_commands(commands)
     add_doctor_command(commands)
+    add_client_commands(commands)
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help()

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from parties.async_client import AsyncClient, AsyncJobHandle
-from parties.client_common import MOST_ANSWER, Progress, goes_on, made, open_calls, parted, watched
+from parties.client_common import MOST_ANSWER, Progress, check_id, goes_on, made, open_calls, parted, watched
 from parties.client_questions import Questions
 from parties.client_wire import BlockingWire, at_once
 from parties.fitted import FittedLogistic
@@ -104,7 +104,7 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
         return frame_of_jobs(self.job_list(most))
 
     def job(self, id: str) -> JobHandle:
-        """One the node knows already. Raises JobUnknown when it is asked for, and the node does not."""
+        """One the node knows already: nobody is asked yet. Raises JobInvalid for what is no id."""
         return JobHandle(self._calls, id)
 
     def submit(
@@ -154,7 +154,7 @@ class JobHandle:
     """
 
     def __init__(self, calls: NodeCalls, id: str, kind: str = "") -> None:
-        self.id = id
+        self.id = check_id(id)
         self._calls = calls
         self._kind = kind
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 from parties.client_wire import Wire
-from parties.errors import MessageInvalid, NodeAnswerInvalid
+from parties.errors import JobInvalid, MessageInvalid, NodeAnswerInvalid
 from parties.home import Home
 from parties.identity import Identity
 from parties.known_nodes import FILE, find_key, load_known, read_url
@@ -17,12 +18,19 @@ from parties.people_messages import JobProgress
 from parties.progress_bar import ProgressBar
 from parties.results import read_answer
 
-__all__ = ["MOST_ANSWER", "Progress", "goes_on", "made", "open_calls", "parted", "watched"]
+__all__ = ["MOST_ANSWER", "Progress", "check_id", "goes_on", "made", "open_calls", "parted", "watched"]
 
 MOST_ANSWER = 256 << 20
 """Bytes of a job's answer, if nothing else is said."""
 
 Progress = bool | Callable[[JobProgress], None]
+
+
+def check_id(job: str) -> str:
+    """The id, or JobInvalid: it becomes part of a path."""
+    if not re.fullmatch("[0-9a-f]{32}", str(job)):
+        raise JobInvalid("a job's id has 32 digits of 0-9a-f; jobs() shows those the node knows")
+    return job
 
 
 def open_calls(

@@ -55,12 +55,14 @@ def read_given_passphrase(given: argparse.Namespace, *, new: bool) -> bytes | No
 
 
 def told(name: str, command: Callable[[], int]) -> int:
-    """Run a command. An error of ours is one line on stderr and status 1; an interruption is status 130."""
+    """Run a command. An error of ours is a line on stderr, with its notes, and status 1; an interruption is 130."""
     try:
         return command()
     except AccordError as error:
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))  # a part may come from elsewhere
         print(f"accord {name}: {type(error).__name__}: {text}", file=sys.stderr)
+        for note in getattr(error, "__notes__", ()):
+            print(f"  {note}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"accord {name}: interrupted; the same command again goes on from here", file=sys.stderr)

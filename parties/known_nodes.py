@@ -33,7 +33,14 @@ def read_url(text: str) -> str:
     except ValueError:
         parts, port = urlsplit(""), None
     host = parts.netloc.rpartition(":")[0]
-    good = parts.scheme == "https" and port and _HOST.fullmatch(host) and not (parts.query or parts.fragment)
+    good = (
+        text.isascii()
+        and text.isprintable()
+        and parts.scheme == "https"
+        and port
+        and _HOST.fullmatch(host)
+        and not (parts.query or parts.fragment)
+    )
     if not good or parts.path not in ("", "/"):
         raise AddressInvalid(
             f"{text[:200]!r} is no address of a node: https://host:port, as people_address in its node.toml has it"

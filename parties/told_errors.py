@@ -16,6 +16,7 @@ import parties.errors
 import protocols.errors
 from mpc.errors import AccordError, PartyFailed, PeerError
 from parties.errors import JobFailed, NodeCallFailed, NodeFailed, PeerCallFailed, PeerRefusedUs, StillRunning
+from protocols.errors import SharesDisagree
 
 __all__ = ["KNOWN", "printable", "told_error"]
 
@@ -39,6 +40,7 @@ _FORMS: tuple[tuple[type[AccordError], str, Callable[[re.Match[str]], tuple[Any,
     (PeerRefusedUs, r"member (\S+): ([A-Za-z]\w*): (.*)", lambda said: (said[1], said[2], said[3])),
     (PeerCallFailed, r"member (\S+): (.*)", lambda said: (said[1], said[2])),
     (PartyFailed, r"the program failed at party (\d{1,3}) with (\w+): (.*)", lambda s: (int(s[1]), s[2], s[3])),
+    (SharesDisagree, r"(.*)", lambda said: ((), said[1])),
     (PeerError, r"(.*)", lambda said: (-1, said[1])),
     (AccordError, r"(.*)", lambda said: (said[1],)),
 )

@@ -1,0 +1,73 @@
+"""Which node a command is about: the one at --url, the one at $ACCORD_URL, or this machine's own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from parties.charter_store import CharterStore
+from parties.client import Client
+from parties.command_options import add_home_option, add_passphrase_options, given_home, read_given_passphrase
+from parties.errors import AddressInvalid, CharterMissing
+from parties.home import Home
+from parties.identity import Identity
+from parties.new_node import port_of
+from parties.settings import PORT
+
+__all__ = ["NODE_VARIABLE", "URL_VARIABLE", "add_node_options", "given_client", "own_url"]
+
+URL_VARIABLE = "ACCORD_URL"
+NODE_VARIABLE = "ACCORD_NODE"
+
+
+def add_node_options(parser: argparse.ArgumentParser) -> None:
+    """``--url``, ``--node``, ``--identity``, ``--home`` and the passphrase's."""
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help=f"https://host:port; default ${URL_VARIABLE}, or this machine's node",
+    )
+    parser.add_argument(
+        "--node",
+        metavar="KEY",
+        help=f"the node's public key; default ${NODE_VARIABLE}, or the one `accord remember` kept",
+    )
+    parser.add_argument("--identity", type=Path, metavar="FILE", help="of who asks; default identity.key in --home")
+    add_home_option(parser)
+    add_passphrase_options(parser)
+
+
+def given_client(given: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Client:
+    """The client these options say. Nobody is called yet.
+
+    Raises AddressInvalid if they say none, and there is no node in --home; else as Client does.
+    """
+    home = given_home(given)
+    passphrase = read_given_passphrase(given, new=False)
+    who = given.identity or home.directory
+    url = given.url or environment.get(URL_VARIABLE)
+    node = given.node or environment.get(NODE_VARIABLE) or None
+    if url:
+        return Client(url, who, node, passphrase=passphrase)
+    own = home.load_identity(passphrase=passphrase)
+    asking = own if given.identity is None else Identity.load(given.identity, passphrase)
+    return Client(own_url(home, own.fingerprint), asking, node or own.public)
+
+
+def own_url(home: Home, fingerprint: str) -> str:
+    """Where the node in this home listens to its people. AddressInvalid if none was ever made there."""
+    port = PORT
+    try:
+        member = CharterStore(home).current.by_fingerprint.get(fingerprint)
+        port = port_of(member.address if member else None)
+    except CharterMissing:
+        if not home.settings.exists():
+            raise AddressInvalid(
+                f"there is no node in {home.directory}: give the address of one, --url https://host:port or "
+                f"${URL_VARIABLE}"
+            ) from None
+    listening = home.read_settings(port).people_address
+    host = "127.0.0.1" if listening.host in ("*", "0.0.0.0") else "::1" if listening.host == "::" else listening.host
+    return f"https://[{host}]:{listening.port}" if ":" in host else f"https://{host}:{listening.port}"
