@@ -171,8 +171,9 @@ class Questions(Generic[F, M]):
     ) -> F:
         """Predictions of a member's trees for the rows of a table, which its owner alone receives.
 
-        ``model``: {"owner": member, "depth": ..., "trees": ..., "outputs": ..., "link": ...}; see kind_score.py. A row
-        for each place up to the table's capacity, in the order its owner read it; of a classifier, places of classes.
+        ``model``: {"owner": member, "name": ..., "depth": ..., "trees": ..., "outputs": ..., "link": ...}; see
+        kind_score.py. A row for each place up to the table's capacity, in the order its owner read it; of a classifier,
+        places of classes.
         """
         found: F = self._ask(questions.score(model, table, features, "predict", {"where": where}), how)
         return found

@@ -81,9 +81,9 @@ class NodeCalls:
         """Want it ended."""
         return await self._model(JobView, "POST", f"/v1/jobs/{job}/cancel", _MOST_VIEW, job, content=b"")
 
-    async def answer(self, job: str) -> bytes:
-        """A released job's answer, JSON."""
-        return await self._bytes("GET", f"/v1/jobs/{job}/answer", self._most_answer, job)
+    async def answer(self, job: str, within: float = math.inf) -> bytes:
+        """A released job's answer, JSON; the node waits for one that is on its way, and this so long at most."""
+        return await self._bytes("GET", f"/v1/jobs/{job}/answer", self._most_answer, job, within=within)
 
     async def progress(self, job: str, within: float | None = None) -> AsyncGenerator[JobProgress, None]:
         """Its lines, each one that differs from the one before, up to the last; asked for anew when the stream breaks.
@@ -120,14 +120,23 @@ class NodeCalls:
                 raise StillRunning(job, within or 0.0)
 
     async def result(self, job: str, within: float | None, tell: Callable[[JobProgress], None]) -> bytes:
-        """Wait for its answer. Raises what it was aborted for."""
+        """Wait for its answer. Raises what it was aborted for; for a released one, why the answer is not here."""
+        until = math.inf if within is None else self.wire.clock() + within
         last: JobProgress | None = None
         async with contextlib.aclosing(self.progress(job, within)) as lines:
             async for last in lines:
                 tell(last)
+                if last.state == "RELEASED":
+                    break  # whether the answer is here, or will be, its own route says
         if last is not None and last.state == "ABORTED":
             raise told_error(self.wire.url, last.error, last.cause, job)
-        return await self.answer(job)
+        while True:
+            try:
+                return await self.answer(job, max(until - self.wire.clock(), 0.001))
+            except NodeTimedOut:  # the answer is on its way from other members; or else the node answers nothing at all
+                await self.job(job)
+            if self.wire.clock() >= until:
+                raise StillRunning(job, within or 0.0)
 
     # -- how -----------------------------------------------------------------------------------
 
@@ -136,8 +145,11 @@ class NodeCalls:
     ) -> S:
         return self._read(model, await self._bytes(method, path, most, job, content))
 
-    async def _bytes(self, method: str, path: str, most: int, job: str, content: bytes | None = None) -> bytes:
-        return await self._patiently(lambda: self._once(method, path, most, job, content))
+    async def _bytes(
+        self, method: str, path: str, most: int, job: str, content: bytes | None = None, within: float = math.inf
+    ) -> bytes:
+        wait = min(self._timeout, within)
+        return await self._patiently(lambda: self._once(method, path, most, job, content, wait))
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         patience = _Patience(self.wire, self._patience)
@@ -147,8 +159,8 @@ class NodeCalls:
             except NodeUnreachable as error:
                 await patience.bear(error)
 
-    async def _once(self, method: str, path: str, most: int, job: str, content: bytes | None) -> bytes:
-        reply = await self.wire.open(method, path, content, self._timeout)
+    async def _once(self, method: str, path: str, most: int, job: str, content: bytes | None, wait: float) -> bytes:
+        reply = await self.wire.open(method, path, content, wait)
         try:
             until = self.wire.clock() + self._timeout
             if reply.status != 200:

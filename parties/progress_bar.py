@@ -46,6 +46,8 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()
         with self._lock:
             self._over = True
             bar = self._bar

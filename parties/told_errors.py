@@ -47,14 +47,22 @@ _FORMS: tuple[tuple[type[AccordError], str, Callable[[re.Match[str]], tuple[Any,
 """How texts of errors with attributes are made, the narrower class first."""
 
 
+_REFUSALS = ("JobRefused", "PeerRefusedUs", "JobAborted")
+_REFUSAL = re.compile(r"(?:member \S+: JobRefused: )?(\S+ refuses): ([A-Za-z]\w*): (.*)", re.DOTALL)
+"""How nodes pass on why a member does not take part in a job."""
+
+
 def told_error(url: str, name: str, text: str, job: str = "") -> AccordError:
     """What to raise for an error a node tells.
 
-    Of the class with that name, with the node's text, if there is one and its texts look so. Else JobFailed; where no
-    job is spoken of, NodeFailed. A note says which job it is about, and who told it.
+    Of the class with that name, with the node's text, if there is one and its texts look so; where a member refused a
+    job, of the class of its reason. Else JobFailed; where no job is spoken of, NodeFailed. A note says which job it is
+    about, and who told it.
     """
     text = printable(text)
-    error = _built(KNOWN.get(name), text)
+    said = _REFUSAL.fullmatch(text) if name in _REFUSALS else None
+    error = None if said is None else _built(KNOWN.get(said[2]), f"{said[1]}: {said[3]}")
+    error = error or _built(KNOWN.get(name), text)
     if error is None:
         name = printable(name)
         error = JobFailed(job, name, text) if job else NodeFailed(url, name, text)

@@ -21,7 +21,7 @@ from parties.https_connection import Limits
 from parties.https_server import HttpsServer, listening
 from parties.identity import Identity
 from parties.leaf import contexts, issue
-from parties.messages import Table
+from parties.meeting import Table
 from parties.peers import People
 from parties.people_api import people_api
 from parties.people_messages import Consortium, JobList, JobProgress, JobView, MemberTables, NodeStatus, Submit

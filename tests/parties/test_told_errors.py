@@ -62,6 +62,18 @@ def test_names_a_node_may_not_use(name: str) -> None:
     assert name not in KNOWN
 
 
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [("JobRefused", ""), ("JobAborted", ""), ("PeerRefusedUs", "member bravo: JobRefused: ")],
+)
+def test_who_refused_a_job_is_told_with_its_reason(name: str, before: str) -> None:
+    error = told_error(URL, name, f"{before}bravo refuses: EpsilonTooLarge: table stays: 2 at most", JOB)
+    assert type(error) is errors.EpsilonTooLarge and str(error) == "bravo refuses: table stays: 2 at most"
+    other = told_error(URL, name, f"{before}bravo refuses: Whim: no", JOB)
+    assert type(other) is KNOWN.get(name, JobFailed) and "Whim: no" in str(other)
+    assert type(told_error(URL, "OutOfRange", "bravo refuses: EpsilonTooLarge: x", JOB)) is OutOfRange
+
+
 def test_no_error_of_ours_is_missing() -> None:
     own = {"NodeCallFailed", "NodeAnswerInvalid", "NodeFailed", "NodeTimedOut", "NodeUnproven", "NodeUnreachable"}
     assert set(errors.__all__) - set(KNOWN) == own | {"JobFailed", "StillRunning"}

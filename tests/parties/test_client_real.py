@@ -1,0 +1,115 @@
+"""A client of real nodes: what they answer is what numpy makes of the rows, but for noise; who refuses says why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mpc.errors import AccordError
+from parties.client import Client
+from parties.errors import EpsilonTooLarge, JobRefused, NodeUnreachable
+from parties.people_messages import JobProgress
+from parties.published import PublishedColumn, PublishedTable
+from tests.parties.people_node import ANN, NODE
+from tests.parties.real_nodes import RealConsortium, made, running
+
+pytestmark = pytest.mark.slow
+
+ROWS = 4000
+NAMES = ("alfa", "bravo", "charlie")
+
+
+def rows(i: int) -> pd.DataFrame:
+    random = np.random.default_rng(i)
+    age = random.integers(18, 90, ROWS)
+    ward = random.choice(["a", "b"], ROWS)
+    odds = (age - 54) / 8 + np.where(ward == "b", 1.0, -1.0)
+    died = random.random(ROWS) < 1 / (1 + np.exp(-odds))
+    return pd.DataFrame({"id": np.arange(ROWS) + i * ROWS, "age": age, "ward": ward, "died": died})
+
+
+def table(path: Path, i: int) -> PublishedTable:
+    rows(i).to_csv(path, index=False)
+    columns = (
+        PublishedColumn("id", "key", frozenset({"join"}), profile="integer"),
+        PublishedColumn("age", "integer", frozenset({"sum", "train", "filter"}), low=18, high=90),
+        PublishedColumn("ward", "category", frozenset({"group", "train"}), categories=("a", "b")),
+        PublishedColumn("died", "boolean", frozenset({"sum", "train"})),
+    )
+    return PublishedTable(
+        "patients", str(path), "id", 1, 4096, {c.name: c for c in columns}, counts=True, epsilon_a_job=8.0
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def consortium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealConsortium]:
+    directory = tmp_path_factory.mktemp("nodes")
+    tables = {name: [table(directory / f"{name}.csv", i)] for i, name in enumerate(NAMES)}
+    with running(made(directory, tables, people={"ann": ANN.public}, lanes=1)) as nodes:
+        for _ in range(600):  # until all are there, and the lane is connected
+            try:
+                with Client(nodes["alfa"].url, ANN, NODE.public) as client:
+                    status = client.status()
+                if status.lanes and all(member.up for member in status.members):
+                    break
+            except NodeUnreachable:
+                pass
+            time.sleep(0.1)
+        else:
+            pytest.fail("\n".join(node.text() for node in nodes.nodes.values()))
+        yield nodes
+
+
+@pytest.fixture
+def client(consortium: RealConsortium) -> Iterator[Client]:
+    with Client(consortium["alfa"].url, ANN, NODE.public) as made_client:
+        yield made_client
+
+
+TABLES = [f"{name}.patients" for name in NAMES]
+WHOLE = pd.concat([rows(i) for i in range(3)])
+
+
+def test_figures(client: Client) -> None:
+    lines: list[JobProgress] = []
+    frame = client.aggregate(TABLES, ["count", {"mean": "age"}], by="ward", epsilon=8.0, progress=lines.append)
+    truth = WHOLE.groupby("ward")["age"].agg(["size", "mean"])
+    assert (frame["count"] - truth["size"]).abs().max() < 60
+    assert (frame["mean(age)"] - truth["mean"]).abs().max() < 2
+    assert lines[-1].state == "RELEASED"
+    old = client.count(TABLES, where={"column": "age", "is": ">=", "value": 65}, epsilon=8.0)
+    assert abs(old["count"].item() - (WHOLE["age"] >= 65).sum()) < 60
+    assert old.attrs["job"] in client.jobs().index
+    assert len(client.tables()) == 12
+
+
+def test_a_model_that_predicts_offline(client: Client) -> None:
+    model = client.fit(
+        TABLES, ["age", "ward"], "died", epsilon=8.0, delta=1e-6, options={"max_iter": 10, "learning_rate": 4.0}
+    )
+    client.close()
+    accuracy = model.score(WHOLE, WHOLE["died"])
+    assert accuracy > 0.75
+    assert model.terms_ == ("age", "ward=a", "ward=b")
+
+
+def test_refusals_are_of_their_class(client: Client) -> None:
+    with pytest.raises(EpsilonTooLarge, match="patients"):
+        client.count(TABLES, epsilon=16.0)
+    with pytest.raises(JobRefused, match="nothing"):
+        client.count("bravo.nothing", epsilon=1.0)
+    with pytest.raises(AccordError, match="height"):
+        client.mean(TABLES, "height", epsilon=1.0)
+
+
+def test_an_answer_for_others_only(client: Client, consortium: RealConsortium) -> None:
+    handle = client.submit("aggregate", {"figures": ["count"], "epsilon": 1.0}, TABLES, ["bravo"])
+    with pytest.raises(JobRefused, match="bravo"):
+        handle.result()
+    with Client(consortium["bravo"].url, ANN, consortium["bravo"].identity.public) as other:
+        assert other.job(handle.id).result()["count"].item() > 11_000
