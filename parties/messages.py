@@ -109,7 +109,7 @@ class Propose(Message[Acceptance]):
     """
 
     path = "/v1/job/propose"
-    most = 4 * _MOST_JOB
+    most = 6 * _MOST_JOB
     answers = Acceptance
     job: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=_MOST_JOB)]
     signature: Signature

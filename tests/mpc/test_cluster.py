@@ -399,7 +399,7 @@ def test_a_worker_is_told_its_own_private_key_only(monkeypatch: pytest.MonkeyPat
         def put(self, kind: str, *fields: Any) -> None:
             told.append(pickle.dumps(fields))
 
-    monkeypatch.setattr(launch, "_start", lambda listener, path: launch.Launched(None, Recorder()))  # type: ignore[arg-type]
+    monkeypatch.setattr(launch, "start_worker", lambda listener: launch.Launched(None, Recorder()))  # type: ignore[arg-type]
     launch.launch(3, {"session": b"s"})
     keys = [pickle.loads(part)[0]["key"] for part in told]
     assert len(set(keys)) == 3

@@ -305,7 +305,7 @@ def test_nobody_else_is_called(shown: Callable[[], Credentials]) -> None:
         heard: list[bytes] = []
         async with liar(answer, shown(), heard) as client:
             with pytest.raises((PeerUnproven, PeerUnreachable)):
-                await client.call(Abort(error="PeerLost", text=""), JOB)
+                await client.call(Abort(text=""), JOB)
         assert not any(heard)
 
     run(test)

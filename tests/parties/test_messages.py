@@ -18,6 +18,7 @@ from parties.messages import (
     Abort,
     Accept,
     Ballot,
+    Kept,
     LaneConnect,
     LaneEntry,
     LanePrepare,
@@ -40,11 +41,11 @@ SAMPLES: list[Strict] = [
     LaneConnect(lane=1, epoch=2, entries=[ENTRY] * 3),
     Propose(job='{"kind":"count"}', signature=SIGNATURE),
     Reserve(acceptances={"alfa": SIGNATURE, "bravo": SIGNATURE}),
-    Run(lane=0, epoch=1, checkpoint=3),
+    Run(lane=0, epoch=1, number=1, checkpoint=Kept(run="0x1x1", step=3)),
     Ready(epoch=1, signature=SIGNATURE),
     Prepare(ballot=Ballot(round=1, member=2)),
     Accept(ballot=Ballot(round=1, member=2), value="release", votes={"alfa": SIGNATURE}),
-    Abort(error="PeerLost", text="bravo is gone"),
+    Abort(text="bravo is gone"),
     StateQuery(),
     ProgressReport(operation="join", rounds=3, sent=10**9, fraction=0.5),
     Promise(ballot=Ballot(round=1, member=2), accepted=Ballot(round=0, member=0), value="release"),
@@ -200,7 +201,7 @@ def test_every_message_has_a_route_of_its_own_and_room_for_its_largest() -> None
     assert subclasses == set(MESSAGES)
     job = '"' * (1 << 19)
     largest: list[Message[Any]] = [
-        Propose(job=job, signature=SIGNATURE),
+        Propose(job=job, signature=SIGNATURE, tables=[job[: 1 << 18]] * 2),
         Reserve(acceptances={f"m{i:031}": SIGNATURE for i in range(1000)}),
         Accept(ballot=Ballot(round=1, member=2), value="release", votes={f"m{i:031}": SIGNATURE for i in range(1000)}),
         LaneConnect(
@@ -208,7 +209,7 @@ def test_every_message_has_a_route_of_its_own_and_room_for_its_largest() -> None
             epoch=2,
             entries=[LaneEntry(member=DIGEST, port=7700, certificate="\n" * 4096, contribution=DIGEST)] * 32,
         ),
-        Abort(error="E" * 64, text="\u00e9" * 2000),
+        Abort(text="\u00e9" * 2000, job=job, signature=SIGNATURE),
         ProgressReport(operation="x" * 200, rounds=2**53 - 1, sent=2**53 - 1, fraction=0.1),
     ]
     for message in largest:
