@@ -34,8 +34,7 @@ def read_url(text: str) -> str:
         parts, port = urlsplit(""), None
     host = parts.netloc.rpartition(":")[0]
     good = (
-        text.isascii()
-        and text.isprintable()
+        text.isprintable()
         and parts.scheme == "https"
         and port
         and _HOST.fullmatch(host)

@@ -35,7 +35,6 @@ class ProgressBar:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._last: JobProgress | None = None
-        self._over = False
 
     def __enter__(self) -> ProgressBar:
         if self._console.is_terminal:
@@ -48,11 +47,8 @@ class ProgressBar:
         self._timer.cancel()
         if self._timer.is_alive():
             self._timer.join()
-        with self._lock:
-            self._over = True
-            bar = self._bar
-        if bar is not None:
-            bar.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
     def __call__(self, line: JobProgress) -> None:
         with self._lock:
@@ -61,8 +57,6 @@ class ProgressBar:
 
     def _appear(self) -> None:
         with self._lock:
-            if self._over:
-                return
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
