@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from parties.charter import Member
 from parties.errors import PeerCallFailed, PeerRefused, PeerRefusedUs, PeerTimedOut, PeerUnproven, PeerUnreachable
 from parties.leaf import Leaf, contexts
 from parties.peers import Peers
+from parties.transport_faults import Fault, fault_of
 
 __all__ = ["MemberTransport"]
 
@@ -116,31 +116,22 @@ class MemberTransport:
                 await stream.aclose()
                 raise
 
-    def _broken(self, error: BaseException) -> PeerCallFailed:
+    def _broken(self, error: httpx.HTTPError) -> PeerCallFailed:
         """What a connection that failed or broke means."""
         name, address = self.member.name, self.member.address
-        tls = _tls_error(error)
-        if tls is not None and "ALERT" in (tls.reason or ""):
+        fault, told = fault_of(error)
+        if fault is Fault.REFUSED:
             return PeerRefusedUs(
                 name,
                 "Handshake",
                 "it does not take this member's certificate: is this charter in force there, are both clocks right?",
             )
-        if isinstance(tls, ssl.SSLCertVerificationError):
+        if fault is Fault.UNPROVEN:
             return PeerUnproven(
                 name,
-                f"who answers at {address} is not this member, or shows an old certificate ({tls.verify_message}): "
+                f"who answers at {address} is not this member, or shows an old certificate ({told}): "
                 "are addresses swapped in the charter, are both clocks right?",
             )
-        if isinstance(error, httpx.ConnectError):
+        if fault is Fault.NO_CONNECTION:
             return PeerUnreachable(name, f"no connection to {address}: is its node up, and the way to it open?")
         return PeerUnreachable(name, f"the connection to {address} broke before the answer was there")
-
-
-def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """The TLS error that an error came from, if one did."""
-    for _ in range(10):
-        if error is None or isinstance(error, ssl.SSLError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
