@@ -21,13 +21,14 @@ PICTURES = CACHE.parent / "pictures"
 
 
 class Parser(argparse.ArgumentParser):
-    """With --epsilon and --in-memory; says what is wrong in one line."""
+    """With --epsilon and, unless there is no such way to run it, --in-memory; says what is wrong in one line."""
 
-    def __init__(self, name: str, doc: str | None, *, epsilon: float = 1.0) -> None:
+    def __init__(self, name: str, doc: str | None, *, epsilon: float = 1.0, in_memory: bool = True) -> None:
         super().__init__(prog=f"python -m examples.{name}", description=str(doc).split("\n")[0])
         usual = f"for everything released together (default {epsilon:g})"
         self.add_argument("--epsilon", type=_epsilon, default=epsilon, help=usual)
-        self.add_argument("--in-memory", action="store_true", help="three parties in one process, without TLS")
+        if in_memory:
+            self.add_argument("--in-memory", action="store_true", help="three parties in one process, without TLS")
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")

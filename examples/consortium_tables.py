@@ -17,7 +17,6 @@ __all__ = ["PERSON", "TABLE", "Column", "Study", "cut", "parts", "publish_argume
 TABLE = "patients"
 PERSON = "patient"
 SPLIT_SEED = 1990
-EPSILON_A_JOB = 2.0
 
 
 @dataclass(frozen=True)
@@ -158,9 +157,9 @@ def parts(study: Study, hospitals: int) -> list[pd.DataFrame]:
     return found
 
 
-def publish_arguments(study: Study, file: Path) -> list[str]:
-    """Of `accord publish`, without questions."""
+def publish_arguments(study: Study, file: Path, epsilon: float) -> list[str]:
+    """Of `accord publish`, without questions. ``epsilon``: the most that one job may spend."""
     asked: Sequence[str] = ("count", "sum", "group", "filter", "train")
     words = ["publish", TABLE, str(file), "--yes", "--person", PERSON, "--column", f"{PERSON}=key:integer"]
-    words += ["--capacity", str(study.capacity), "--epsilon", f"{EPSILON_A_JOB:g}", "--allow", ",".join(asked)]
+    words += ["--capacity", str(study.capacity), "--epsilon", f"{epsilon:g}", "--allow", ",".join(asked)]
     return [*words, *(word for column in study.columns for word in column.spec)]

@@ -52,6 +52,13 @@ class Stages:
                 self._bar.update(self._task, completed=STAGES, description="done")
             self._bar.stop()
 
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        if self._bar is None:
+            print(f"      {text}", file=sys.stderr, flush=True)
+        else:
+            self._bar.console.print(text, style="dim", markup=False)
+
     def __call__(self, party: int, text: str) -> None:
         """A stage begins, or goes on; party 0 speaks for all."""
         if party != 0:
