@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import numpy as np
 import numpy.typing as npt
 
+import mpc  # its modules need the classes below; they come when a method is called
 from mpc import bits
 from mpc.errors import ShapePending, WrongType
 from mpc.numpy_array import named_refusals
@@ -21,6 +22,11 @@ from mpc.party import Operation
 from mpc.secret import Secret, Shape
 
 if TYPE_CHECKING:
+    import mpc.elementwise
+    import mpc.moments
+    import mpc.quotients
+    import mpc.reductions
+    import mpc.relations
     from mpc.party import Party
 
 __all__ = ["SecretArray", "SecretBits"]
@@ -85,30 +91,30 @@ class SecretArray(Operators):  # noqa: PLW1641 - a secret has no hash
     # -- numbers only --
 
     def __neg__(self) -> SecretArray:
-        return _e.negative(self)
+        return mpc.elementwise.negative(self)
 
     def __pos__(self) -> SecretArray:
         return self
 
     def __abs__(self) -> SecretArray:
-        return _r.absolute(self)
+        return mpc.reductions.absolute(self)
 
     def __round__(self, decimals: int = 0) -> SecretArray:
-        return _m.round_(self, decimals)
+        return mpc.moments.round_(self, decimals)
 
     def __eq__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return _l.equal(self, other)
+        return mpc.relations.equal(self, other)
 
     def __ne__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return ~_l.equal(self, other)
+        return ~mpc.relations.equal(self, other)
 
     def __and__(self, other: Any) -> Any:
-        raise WrongType(_l.NUMBERS_ARE_NO_BITS)
+        raise WrongType(mpc.relations.NUMBERS_ARE_NO_BITS)
 
     __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __and__
 
     def __invert__(self) -> Any:
-        raise WrongType(_l.NUMBERS_ARE_NO_BITS)
+        raise WrongType(mpc.relations.NUMBERS_ARE_NO_BITS)
 
     @overload
     def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> SecretBits: ...
@@ -121,8 +127,8 @@ class SecretArray(Operators):  # noqa: PLW1641 - a secret has no hash
         other ``frac``: before anything is sent. Rounds: none to float with as many bits or more; to fewer bits 2, an
         error of t in the last place; to int or bool those of comparisons.
         """
-        to = _q.kind_of(kind, frac)
-        return self != 0 if to == "b" else _q.astype(self, to, frac)
+        to = mpc.quotients.kind_of(kind, frac)
+        return self != 0 if to == "b" else mpc.quotients.astype(self, to, frac)
 
 
 @named_refusals
@@ -177,28 +183,28 @@ class SecretBits(Operators):  # noqa: PLW1641 - a secret has no hash
     # -- bits only --
 
     def __and__(self, other: Any) -> SecretBits:
-        return _l.logical_and(self, other)
+        return mpc.relations.logical_and(self, other)
 
     __rand__ = __and__
 
     def __or__(self, other: Any) -> SecretBits:
-        return ~_l.logical_and(~self, _l.invert_public(other))
+        return ~mpc.relations.logical_and(~self, mpc.relations.invert_public(other))
 
     __ror__ = __or__
 
     def __xor__(self, other: Any) -> SecretBits:
-        return _l.logical_xor(self, other)
+        return mpc.relations.logical_xor(self, other)
 
     __rxor__ = __xor__
 
     def __eq__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return ~_l.logical_xor(self, other)
+        return ~mpc.relations.logical_xor(self, other)
 
     def __ne__(self, other: Any) -> SecretBits:  # type: ignore[override]
-        return _l.logical_xor(self, other)
+        return mpc.relations.logical_xor(self, other)
 
     def __invert__(self) -> SecretBits:
-        return _l.invert(self)
+        return mpc.relations.invert(self)
 
     def __neg__(self) -> Any:
         raise WrongType(_BITS_HAVE_NO_SIGN)
@@ -210,7 +216,7 @@ class SecretBits(Operators):  # noqa: PLW1641 - a secret has no hash
 
     def to_array(self) -> SecretArray:
         """As integers 0 and 1 (bit injection: 2 rounds, 8 bytes an element and party for m = 3)."""
-        return _l.as_integers(self)
+        return mpc.relations.as_integers(self)
 
     @overload
     def astype(self, kind: type[bool] | Literal["bool", "?"], frac: None = None) -> Self: ...
@@ -218,14 +224,5 @@ class SecretBits(Operators):  # noqa: PLW1641 - a secret has no hash
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray: ...
     def astype(self, kind: Any, frac: int | None = None) -> SecretArray | Self:
         """To ``int``, ``float`` or ``bool``, as SecretArray.astype."""
-        to = _q.kind_of(kind, frac)
-        return self if to == "b" else _q.astype(self.to_array(), to, frac)
-
-
-# The operators and the modules below need each other; the classes come first.
-from mpc import elementwise as _e  # noqa: E402
-from mpc import moments as _m  # noqa: E402
-from mpc import quotients as _q  # noqa: E402
-from mpc import reductions as _r  # noqa: E402
-from mpc import relations as _l  # noqa: E402
-from mpc import sorting as _  # noqa: E402, F401
+        to = mpc.quotients.kind_of(kind, frac)
+        return self if to == "b" else mpc.quotients.astype(self.to_array(), to, frac)

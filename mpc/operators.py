@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import mpc  # its modules need the classes below; they are there when a method is called
+import mpc  # its modules need the classes below; they come when a method is called
 from mpc.errors import WrongType
 from mpc.numpy_array import NumpyArray, named_refusals
 
