@@ -7,9 +7,8 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from parties.client import Client, JobHandle
 from parties.command_options import add_home_option, given_home, told
 from parties.errors import JobInvalid
 from parties.fingerprints import fingerprint_of, read_public_key, show_fingerprint
@@ -17,8 +16,9 @@ from parties.known_nodes import FILE, read_url, remember
 from parties.node_at import add_node_options, given_client
 from parties.private_files import read_public
 from parties.questions import DEADLINE
-from parties.results import frame_of_jobs, frame_of_tables
-from parties.show_results import plain_console, show_frame, show_result, show_status
+
+if TYPE_CHECKING:  # pandas and the engine are not waited for by other commands
+    from parties.client import Client, JobHandle
 
 __all__ = ["add_client_commands"]
 
@@ -83,6 +83,8 @@ def _with_client(given: argparse.Namespace, run: Callable[[argparse.Namespace, C
 
 
 def _status(given: argparse.Namespace, client: Client) -> int:
+    from parties.show_results import plain_console, show_status
+
     status = client.status()
     if given.json:
         print(status.model_dump_json(indent=1))
@@ -92,6 +94,9 @@ def _status(given: argparse.Namespace, client: Client) -> int:
 
 
 def _catalogue(given: argparse.Namespace, client: Client) -> int:
+    from parties.results import frame_of_tables
+    from parties.show_results import plain_console, show_frame
+
     found = client.consortium()
     if given.json:
         print(found.model_dump_json(indent=1))
@@ -104,6 +109,9 @@ def _catalogue(given: argparse.Namespace, client: Client) -> int:
 
 
 def _jobs(given: argparse.Namespace, client: Client) -> int:
+    from parties.results import frame_of_jobs
+    from parties.show_results import plain_console, show_frame
+
     found = client.job_list(given.most)
     if given.json:
         print(found.model_dump_json(indent=1))
@@ -141,6 +149,8 @@ def _cancel(given: argparse.Namespace, client: Client) -> int:
 
 def _waited(given: argparse.Namespace, handle: JobHandle) -> int:
     """Wait for the answer and print it; interrupted, the job goes on, and the handle says how to come back to it."""
+    from parties.show_results import plain_console, show_result
+
     try:
         result = handle.result(given.timeout)
     except KeyboardInterrupt:

@@ -6,15 +6,18 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parties.charter_store import CharterStore
-from parties.client import Client
 from parties.command_options import add_home_option, add_passphrase_options, given_home, read_given_passphrase
 from parties.errors import AddressInvalid, CharterMissing
 from parties.home import Home
 from parties.identity import Identity
 from parties.new_node import port_of
 from parties.settings import PORT
+
+if TYPE_CHECKING:
+    from parties.client import Client
 
 __all__ = ["NODE_VARIABLE", "URL_VARIABLE", "add_node_options", "given_client", "own_url"]
 
@@ -44,6 +47,8 @@ def given_client(given: argparse.Namespace, environment: Mapping[str, str] = os.
 
     Raises AddressInvalid if they say none, and there is no node in --home; else as Client does.
     """
+    from parties.client import Client
+
     home = given_home(given)
     passphrase = read_given_passphrase(given, new=False)
     who = given.identity or home.directory

@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -18,11 +19,13 @@ from parties.command_options import (
     run,
     told,
 )
-from parties.daemon import Daemon
 from parties.errors import NotAMember
 from parties.home import Home
 from parties.listening import Listening
 from parties.new_node import port_of
+
+if TYPE_CHECKING:  # other commands do not wait for all of a node
+    from parties.daemon import Daemon
 
 __all__ = ["add_serve_command", "make_daemon"]
 
@@ -38,6 +41,8 @@ def add_serve_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
 
 def make_daemon(home: Home, passphrase: bytes | None = None) -> Daemon:
     """The node of a home: its identity, charter and settings. Raises what these raise, and NotAMember."""
+    from parties.daemon import Daemon
+
     home.check()
     charter = CharterStore(home).current
     identity = home.load_identity(None, passphrase)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from parties.cli import main
+from tests.scripts import run_script
 
 
 def test_check_computes_over_real_processes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,3 +29,16 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith("accord ")
+
+
+def test_commands_do_not_wait_for_what_only_a_node_needs(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from parties.cli import main\n"
+        "main([])\n"
+        "heavy = 'numba', 'mpyc', 'mpc.arrays', 'pandas', 'duckdb', 'ibis', 'scipy', 'fastapi'\n"
+        "print('loaded:', [name for name in heavy if name in sys.modules])\n"
+    )
+    done = run_script("-c", program, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: accord") and done.stdout.endswith("loaded: []\n")
