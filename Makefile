@@ -13,12 +13,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all check format bench clean
+.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
-	@echo "make demo      three hospitals release joint figures"
-	@echo "make demos     and three with joins: demo-banks, demo-registries, demo-campaigns (ARGS='--rows 1000'),"
+	@echo "make demo      three hospitals found a consortium, a node each, and an analyst asks it (ARGS=--ask: goes on)"
+	@echo "make demos     and without nodes: demo-hospitals, releases joint figures,"
+	@echo "               three with joins: demo-banks, demo-registries, demo-campaigns (ARGS='--rows 1000'),"
 	@echo "               three with models and a picture each: demo-mortality, demo-default, demo-cancer"
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
@@ -47,9 +48,9 @@ $(WARM): $(STAMP) $(wildcard mpc/*.py protocols/*.py)
 	@touch $@
 
 demo: setup
-	@$(BIN)/python -m examples.hospitals $(ARGS)
+	@$(BIN)/python -m examples.consortium $(ARGS)
 
-demo-banks demo-registries demo-campaigns: demo-%: setup
+demo-hospitals demo-banks demo-registries demo-campaigns: demo-%: setup
 	@$(BIN)/python -m examples.$* $(ARGS)
 
 # --compare is unsafe: it opens what has to stay secret, to show how near it is to a fit in the open.
@@ -60,7 +61,7 @@ demo-mortality: EXAMPLE := mortality
 demo-default: EXAMPLE := default_risk
 demo-cancer: EXAMPLE := breast_cancer
 
-demos: demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer
+demos: demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer
 
 test: setup
 	@$(BIN)/python -m pytest -m "not slow" $(TOGETHER) $(ARGS)

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import shlex
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +129,7 @@ class Demonstration:
         for question in asked:
             self._stages.note(f"{ANALYST}: {question.title}")
             try:
-                answers[question.name] = asking.ask(client, question, lambda text: self._stages(0, text))
+                answers[question.name] = asking.ask(client, question, seldom(lambda text: self._stages(0, text)))
             except AccordError as error:
                 self._running.check()  # a node that died says more
                 raise CommandFailed(f"{question.title} {type(error).__name__}: {error}") from error
@@ -146,6 +147,19 @@ class Demonstration:
     def _say(self, words: Sequence[str]) -> None:
         text = shlex.join(["accord", *words]).replace(f"{self._directory}/", "")
         self._stages.note(f"$ {text if len(text) <= 110 else text[:107] + '...'}")
+
+
+def seldom(tell: Callable[[str], None], every: float = 1.0) -> Callable[[str], None]:
+    """The same, but silent for ``every`` seconds after a call that was let through."""
+    last = -math.inf
+
+    def told(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every:
+            last = time.monotonic()
+            tell(text)
+
+    return told
 
 
 @contextlib.contextmanager
@@ -198,10 +212,10 @@ def run(study: Study, epsilon: float, directory: Path, picture: Path, *, stay: b
 def how_to_ask(shown: Demonstration, asked: Sequence[Question]) -> str:
     """The commands to ask more, as they can be copied."""
     accord = Path(sys.executable).with_name("accord")
-    called = f"export PATH={shlex.quote(str(accord.parent))}:$PATH " if accord.exists() else "# accord: see make setup\n"
+    where = f"export PATH={shlex.quote(str(accord.parent))}:$PATH" if accord.exists() else "# accord: make setup has it"
     return "\n".join([
         "\nThe nodes go on until Ctrl-C. In another terminal:\n",
-        f"{called.rstrip()}",
+        where,
         f"export ACCORD_HOME={shlex.quote(str(shown.analyst))} ACCORD_URL={shown.members[0].url}",
         "accord status",
         "accord catalogue",

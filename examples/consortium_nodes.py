@@ -20,11 +20,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["CommandFailed", "Member", "Running", "code_in", "ended_by_signals", "fingerprint_in", "free_ports", "key_in"]
+__all__ = [
+    "CommandFailed",
+    "Member",
+    "Running",
+    "code_in",
+    "ended_by_signals",
+    "fingerprint_in",
+    "free_ports",
+    "key_in",
+]
 
 FIRST_PORT = 17600
 _ROOT = Path(__file__).resolve().parent.parent
 _LAST = 12  # lines of a log
+_SILENCE = 10.0  # seconds a node may say nothing; three on one machine, and perhaps a busy one, need more than usual
 _PATIENCE = 10.0  # seconds for a node that was told to end
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -60,8 +70,16 @@ class Member:
 
     def settings(self, people: dict[str, str]) -> str:
         """Its node.toml: nobody beyond this machine is served; ``people``: public keys by name."""
-        lines = [f'bind = "{self.address}"', f'people_address = "127.0.0.1:{self.people_port}"', 'worker_ports = "any"']
-        return "\n".join([*lines, "", "[people]", *(f'{name} = "{key}"' for name, key in people.items()), ""])
+        return "\n".join([
+            f'bind = "{self.address}"',
+            f'people_address = "127.0.0.1:{self.people_port}"',
+            'worker_ports = "any"',
+            "lanes = 1",
+            f"silence = {_SILENCE:g}",
+            "[people]",
+            *(f'{name} = "{key}"' for name, key in people.items()),
+            "",
+        ])  # fmt: skip
 
 
 @dataclass

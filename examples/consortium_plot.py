@@ -33,7 +33,7 @@ def draw(
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (counts, shares, roc) = plt.subplots(1, 3, figsize=(16, 6.2), width_ratios=(1.1, 1, 1.05))
+    figure, (counts, shares, roc) = plt.subplots(1, 3, figsize=(16, 6), width_ratios=(1.1, 1.1, 0.95))
     groups: pd.DataFrame = answers["groups"].result
     share = f"mean({study.outcome})"
     order = groups[groups["shown"]].sort_values(share).index
@@ -45,12 +45,12 @@ def draw(
         axes.title.set(fontsize=12)
         axes.title.set_horizontalalignment("left")
         axes.title.set_x(0.0)
-        axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+        axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
     title = "Three hospitals answer together; no patient's row left any of them"
     figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
     figure.text(
         0.01, 0.01,
-        f"{study.data.name}: {study.data.source}. Released with ε = {epsilon:g} in all. Bars and lines: 95% intervals of "
+        f"{study.data.name}: {study.data.source}. Released with ε = {epsilon:g} in all. Thin lines: 95% intervals of "
         "the noise.\nThe truth is drawn because this is a demonstration: it has all hospitals' files.",
         fontsize=SMALL, color=GREY,
     )  # fmt: skip
@@ -104,6 +104,4 @@ def _roc(axes: Any, ours: Fitted, free: Fitted) -> None:
     axes.plot(*free.curve, color=TRUE, linewidth=1.4, label=f"fitted in the open: AUC {free.auc:.3f}")
     axes.plot(*ours.curve, color=OURS, linewidth=2.2, label=f"released: AUC {ours.auc:.3f}")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.set_box_aspect(1)
-    axes.set_anchor("N")
     axes.set_title("The model on all patients")

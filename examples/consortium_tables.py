@@ -88,23 +88,23 @@ class Study:
 
 
 def study_of(data: Dataset) -> Study:
-    """SUPPORT2's, or that of the stand-in."""
+    """SUPPORT2's, or that of the stand-in. What the model takes is usually about in the middle of its bounds."""
     if data.name == "SUPPORT2":
         numbers = (
-            ("age", "age", "age (years)", None),
-            ("stay", "slos", "stay (days)", None),
-            ("charges", "charges", "charges (dollars)", 0.0),
-            ("severity", "aps", "severity (APACHE III)", 0.0),
-            ("coma", "scoma", "coma score", 0.0),
-            ("pressure", "meanbp", "blood pressure (mmHg)", 80.0),
-            ("breathing", "resp", "breaths a minute", 20.0),
+            ("age", "age", "age (years)", SUPPORT2_BOUNDS["age"], None),
+            ("stay", "slos", "stay (days)", SUPPORT2_BOUNDS["slos"], None),
+            ("charges", "charges", "charges (dollars)", SUPPORT2_BOUNDS["charges"], 0.0),
+            ("severity", "aps", "severity (APACHE III)", (0, 80), 0.0),
+            ("coma", "scoma", "coma score", (0, 100), 0.0),
+            ("pressure", "meanbp", "blood pressure (mmHg)", (20, 150), 85.0),
+            ("breathing", "resp", "breaths a minute", (0, 48), 24.0),
         )
         return Study(
             data,
             (
                 Column("died", "hospdead", "died in hospital"),
                 Column("disease", "dzgroup", "disease", categories=data.categories["dzgroup"]),
-                *(Column(n, source, label, *SUPPORT2_BOUNDS[source], missing) for n, source, label, missing in numbers),
+                *(Column(name, source, label, *ends, missing) for name, source, label, ends, missing in numbers),
             ),
             outcome="died",
             group="disease",
@@ -119,7 +119,7 @@ def study_of(data: Dataset) -> Study:
         (
             Column("malignant", "malignant", "malignant"),
             Column("band", "radius band", "radius band", categories=data.categories["radius band"]),
-            *(Column(n, source, source, *data.bounds[source]) for n, source in names),
+            *(Column(name, source, source, *data.bounds[source]) for name, source in names),
         ),
         outcome="malignant",
         group="band",

@@ -83,7 +83,9 @@ def _words(study: Study, figure: str) -> str:
     if what == "count":
         return "patients"
     label = study.label(column)
-    return f"mean {label}" if column != study.outcome else label if what == "sum" else f"share {label}"
+    if column == study.outcome:
+        return label if what == "sum" else "share"
+    return f"{what} {label}"
 
 
 def introduce(out: Console, study: Study, members: Sequence[str]) -> None:
@@ -109,7 +111,7 @@ def show_model(out: Console, study: Study, question: Question, answer: Answer, p
     """The released coefficients, and how well they tell patients apart."""
     ours, free = pair
     table = empty_table(out, question.title, _cost(question, answer))
-    add_columns(table, "coefficient of (on one scale)", "released", "truth: fitted in the open")
+    add_columns(table, "on one scale", "released", "truth: fitted in the open")
     for j, term in enumerate(ours.terms):
         name = study.label(term) if term in study.features else term
         table.add_row(name, f"{ours.coefficients[j]:+.2f}", f"{free.coefficients[j]:+.2f}")
@@ -118,9 +120,9 @@ def show_model(out: Console, study: Study, question: Question, answer: Answer, p
 
 
 def _cost(question: Question, answer: Answer) -> str:
-    delta = f", δ = {DELTA:g}" if question.kind == "train" else ""
-    rounds = f", {answer.rounds} rounds, {answer.sent / 1e6:.1f} MB sent" if answer.rounds else ""
-    return f"\n[dim]{question.kind}, ε = {question.parameters['epsilon']:g}{delta}; {answer.seconds:.1f} s{rounds}[/dim]"
+    epsilon = f"ε = {question.parameters['epsilon']:g}" + (f", δ = {DELTA:g}" if question.kind == "train" else "")
+    work = f", {answer.rounds} rounds, {answer.sent / 1e6:.1f} MB sent by a node" if answer.rounds else ""
+    return f"\n[dim]{question.kind}, {epsilon}; {answer.seconds:.1f} s{work}[/dim]"
 
 
 def show_end(out: Console, lines: Sequence[Line], asked: Sequence[Question], seconds: Mapping[str, float]) -> None:
@@ -132,8 +134,8 @@ def show_end(out: Console, lines: Sequence[Line], asked: Sequence[Question], sec
     out.print(
         f"[bold]Check[/bold]: {sum(line.held for line in shown)} of the {len(shown)} figures shown have the truth in "
         f"their 95% interval; their errors are {mean:.2f} standard errors, in root mean square.\n"
-        f"[bold]Privacy[/bold]: ε = {epsilon:g} in all, δ = {DELTA:g}. Protected is one patient more or less, with a row "
-        "at every hospital even.\n"
+        f"[bold]Privacy[/bold]: ε = {epsilon:g} in all, δ = {DELTA:g}. Protected is one patient more or less, "
+        "with a row at every hospital even.\n"
         f"[bold]Time[/bold]: {took}.\n"
         "The columns truth and diff exist in this demonstration only: it has all hospitals' files."
     )

@@ -41,8 +41,6 @@ def add_serve_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
 
 def make_daemon(home: Home, passphrase: bytes | None = None) -> Daemon:
     """The node of a home: its identity, charter and settings. Raises what these raise, and NotAMember."""
-    from parties.daemon import Daemon
-
     home.check()
     charter = CharterStore(home).current
     identity = home.load_identity(None, passphrase)
@@ -52,6 +50,8 @@ def make_daemon(home: Home, passphrase: bytes | None = None) -> Daemon:
             f"version {charter.version} of {charter.consortium} does not name the identity in {home.directory}: "
             "`accord join` makes it a member, or name another home"
         )
+    from parties.daemon import Daemon
+
     return Daemon(home, identity, home.read_settings(port_of(me.address)))
 
 
