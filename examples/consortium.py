@@ -48,6 +48,7 @@ from parties.errors import NodeCallFailed
 NAMES = ("harbour", "lakeside", "northgate")
 TITLE = "Three hospitals"
 ANALYST = "analyst"
+MOST_EPSILON = 32
 
 
 class Demonstration:
@@ -226,7 +227,10 @@ def how_to_ask(shown: Demonstration, asked: Sequence[Question]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Gives the exit status."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.epsilon > MOST_EPSILON:
+        parser.error(f"argument --epsilon: at most {MOST_EPSILON}, half of which one model may cost")
     if chosen.keep is not None and chosen.keep.exists() and (not chosen.keep.is_dir() or any(chosen.keep.iterdir())):
         print(f"--keep {chosen.keep}: there is something in it; name another directory, or remove it", file=sys.stderr)
         return 2

@@ -172,6 +172,17 @@ def test_a_directory_with_something_in_it_is_not_taken(tmp_path: Path, capsys: A
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("words", [["--epsilon", "33"], ["--rows", "0"], ["--in-memory"]])
+def test_what_cannot_be_done_is_said_before_anything_starts(
+    words: list[str], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consortium, "run", None)
+    with pytest.raises(SystemExit) as caught:
+        consortium.main(words)
+    assert caught.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
 # -- all of it ---------------------------------------------------------------------------------
 
 
@@ -181,9 +192,9 @@ def test_the_command(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """On the stand-in; the noise is small, so that every figure is near the truth."""
     monkeypatch.setattr(consortium, "load_support2", load_breast_cancer)
     kept, picture = tmp_path / "kept", tmp_path / "picture.png"
-    assert consortium.main(["--epsilon", "40", "--keep", str(kept), "--plot", str(picture)]) == 0
+    assert consortium.main(["--epsilon", "24", "--keep", str(kept), "--plot", str(picture)]) == 0
     printed, progress = capsys.readouterr()
-    for words in ("569", "± standard error", "diff / s.e.", "ε = 40 in all", "AUC on all patients", "asking "):
+    for words in ("569", "± standard error", "diff / s.e.", "ε = 24 in all", "AUC on all patients", "asking "):
         assert words in printed, words
     held, shown = map(int, printed.split("Check: ")[1].split(" figures")[0].split(" of the "))
     assert shown >= 9 and held >= 0.6 * shown  # 95% each, so with a chance of 1e-5 fewer
