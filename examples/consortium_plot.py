@@ -101,7 +101,7 @@ def _shares(axes: Any, study: Study, order: Any, groups: pd.DataFrame, true: pd.
 
 def _roc(axes: Any, ours: Fitted, free: Fitted) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-    axes.plot(*free.curve, color=TRUE, linewidth=1.4, label=f"fitted in the open: AUC {free.auc:.3f}")
-    axes.plot(*ours.curve, color=OURS, linewidth=2.2, label=f"released: AUC {ours.auc:.3f}")
+    axes.plot(*ours.curve, color=OURS, linewidth=3.0, label=f"released: AUC {ours.auc:.3f}")
+    axes.plot(*free.curve, color=TRUE, linewidth=1.2, linestyle="--", label=f"fitted in the open: AUC {free.auc:.3f}")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("The model on all patients")
