@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all check format bench clean
+.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all fuzz check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
@@ -23,6 +23,7 @@ help:
 	@echo "               three with models and a picture each: demo-mortality, demo-default, demo-cancer"
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
+	@echo "make fuzz      all parsers under ten million mutated inputs (ARGS='--count 100000 --target job' and the like)"
 	@echo "make check     lint, format, types, import contract"
 	@echo "make format    put the code in form"
 	@echo "make bench     time the primitives (ARGS='--size 65536' and the like)"
@@ -68,6 +69,9 @@ test: setup
 
 test-all: setup
 	@$(BIN)/python -m pytest $(TOGETHER) $(ARGS)
+
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz --count 10000000 $(ARGS)
 
 check: $(STAMP)
 	@$(BIN)/ruff check .

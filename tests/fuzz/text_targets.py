@@ -1,0 +1,237 @@
+"""What members read of files and texts: charters, signatures, tables, settings, jobs, filters, codes; and shares."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mpc.errors import UsageError
+from mpc.sharing import Layout
+from parties.charter_bundle import Bundle, SignedCharter, read_bundle, write_bundle
+from parties.charter_file import read_charter, write_charter
+from parties.checkpoints import checkpoint_of
+from parties.dealing import deal_table
+from parties.dealt_part import read_part
+from parties.description import describe, read_description
+from parties.errors import (
+    CharterInvalid,
+    CheckpointInvalid,
+    CodeInvalid,
+    DealtInvalid,
+    FilterInvalid,
+    JobInvalid,
+    SettingsInvalid,
+    TableInvalid,
+)
+from parties.fingerprints import show_public_key
+from parties.invitation import Code, read_code, write_code
+from parties.job import read_job
+from parties.job_plans import pack_shares, unpack_shares
+from parties.kinds import kind_of
+from parties.row_filter import check_filter, columns_of, read_filter
+from parties.settings import default_settings, read_settings
+from parties.settings_text import write_settings
+from parties.signatures import read_signatures, write_signatures
+from parties.tables_file import read_tables, write_tables
+from protocols.description import Description
+from protocols.errors import DescriptionInvalid, ShareInvalid
+from protocols.sealed_share import SealedShare
+from tests.fuzz.mutations import BYTES, JSON, TEXT, TOML
+from tests.fuzz.target import Target
+from tests.parties.consortium import charter, identity, member, signed
+from tests.parties.job_tables import owned, stays
+from tests.parties.jobs import job
+from tests.parties.tabular import FILTERS, table
+
+__all__ = ["JOBS", "text_targets"]
+
+_FIRST = charter()
+_SECOND = charter(*(member(i) for i in range(4)), before=_FIRST)
+
+# -- charters and settings ------------------------------------------------------------------------
+
+
+def _charters() -> list[Target]:
+    texts = tuple(write_charter(one).encode() for one in (_FIRST, _SECOND, charter(*(member(i) for i in range(6)))))
+    signatures = tuple(write_signatures(signed(one, *who)) for one, who in ((_FIRST, (0, 1, 2)), (_SECOND, (3,))))
+    whole = SignedCharter(_FIRST, signed(_FIRST, 0, 1, 2))
+    bundle = Bundle([whole], [SignedCharter(_SECOND, signed(_SECOND, 1))])
+    lines = write_settings(default_settings(7600), 7600)
+    ann = show_public_key(identity(7).public)
+    people = f'lanes = 3\n\n[limits]\njobs = 9\nmemory = 1073741824\n\n[people]\nann = "{ann}"\n'
+
+    def charters(data: bytes) -> None:
+        made = read_charter(data)
+        assert read_charter(write_charter(made)) == made, "it is not read back as it was written"
+
+    return [
+        Target("charter", texts, TOML, charters, (CharterInvalid,), 10, (2 << 20, 200)),
+        Target("signatures", signatures, JSON, read_signatures, (CharterInvalid,), 40),
+        Target("bundle", (write_bundle(bundle), write_bundle(Bundle())), JSON, read_bundle, (CharterInvalid,), 15),
+        Target(
+            "settings",
+            (lines.encode(), people.encode(), b""),
+            TOML,
+            read_settings,
+            (SettingsInvalid,),
+            10,
+            (2 << 20, 200),
+        ),
+    ]
+
+
+# -- tables and filters ----------------------------------------------------------------------------
+
+
+def _tables() -> list[Target]:
+    both = {"patients": table("/data/a.csv", results_to=frozenset({"alfa"}), order="id"), "stays": stays()}
+
+    def files(data: bytes) -> None:
+        made = read_tables(data)
+        assert read_tables(write_tables(made)) == made, "it is not read back as it was written"
+
+    def descriptions(data: bytes) -> None:
+        made = read_description(data)
+        assert read_description(describe(made)) == made, "it is not read back as it was written"
+
+    def filters(data: bytes) -> None:
+        where = read_filter(json.loads(data))
+        check_filter(where, both["patients"])
+        assert columns_of(where) <= both["patients"].columns.keys()
+
+    wheres = tuple(json.dumps(_said(where)).encode() for where in FILTERS[::5])
+    return [
+        Target("tables", tuple(write_tables({name: one}).encode() for name, one in both.items()), TOML, files,
+               (TableInvalid,), 10, (2 << 20, 200)),
+        Target("description", tuple(map(describe, both.values())), JSON, descriptions, (TableInvalid,), 40),
+        Target("filter", wheres, JSON, filters, (FilterInvalid, *_NO_JSON), 50),
+    ]  # fmt: skip
+
+
+_NO_JSON = (ValueError, RecursionError)  # of json.loads before the parser: what reads the message has refused it then
+
+
+def _said(where: Any) -> Any:
+    if hasattr(where, "op"):
+        value = where.value
+        return {"column": where.column, "is": where.op, "value": getattr(value, "isoformat", lambda: value)()}
+    if hasattr(where, "part"):
+        return {"not": _said(where.part)}
+    return {type(where).__name__[:3].lower(): [_said(part) for part in where.parts]}
+
+
+# -- jobs ------------------------------------------------------------------------------------------
+
+_STAYS, _PEOPLE = json.loads(describe(stays())), json.loads(describe(stays(capacity=30)))
+_MODEL = {"owner": "bravo", "name": "risk", "depth": 3, "trees": 3, "outputs": 2, "link": "average"}
+JOBS: tuple[tuple[str, dict[str, Any], int], ...] = (
+    ("aggregate", {"figures": ["count", {"sum": "age"}, {"mean": "cost"}], "by": "ward", "epsilon": 1.0}, 2),
+    ("aggregate", {"figures": ["count"], "epsilon": 2.0, "delta": 1e-6, "minimum": 5,
+                   "where": {"column": "age", "is": ">=", "value": 18}}, 1),
+    ("join", {"figures": ["count", {"sum": "bravo.cost"}], "by": "alfa.ward", "epsilon": 4.0,
+              "pad": {"epsilon": 4.0, "delta": 1e-3}}, 2),
+    ("join", {"figures": ["count"], "epsilon": 1.0, "show_matches": True,
+              "where": {"alfa": {"not": {"column": "died", "is": "==", "value": True}}}}, 2),
+    ("score", {"model": _MODEL, "features": ["age", "cost"], "answer": "predict_proba"}, 1),
+    ("score", {"model": {**_MODEL, "outputs": 1, "link": "identity"}, "features": ["age"], "where": None}, 1),
+    ("train", {"features": ["age", "cost", "ward"], "label": "died", "epsilon": 8.0, "delta": 1e-5, "max_iter": 4}, 2),
+    ("train", {"features": ["cost"], "label": "ward", "positive": "north", "spread": 2.5, "epsilon": 8.0,
+               "delta": 1e-5, "batch_size": 8}, 1),
+)  # fmt: skip
+"""(kind, parameters, on how many tables), each good."""
+
+
+def _checked(data: bytes) -> None:
+    """A job's plan, as every participant makes it, from parameters and tables that others sent."""
+    said = json.loads(data)
+    if not isinstance(said, dict) or not isinstance(said.get("tables"), list):
+        return
+    made = job(kind=said.get("kind"), parameters=said.get("parameters"))
+    facts = [read_description(json.dumps(one).encode()) for one in said["tables"][:3]]
+    plan = kind_of(made.kind).check(made.parameters, owned(*facts), _SECOND)
+    assert plan.epsilon >= 0 and plan.delta >= 0
+    for answer in plan.answers:
+        assert Description.from_json(answer.json) == answer
+    for ask in plan.asks:
+        if ask.where is not None:
+            read_filter(ask.where)
+
+
+def _jobs() -> list[Target]:
+    asked = tuple(
+        json.dumps({"kind": kind, "parameters": said, "tables": [_STAYS, _PEOPLE][:tables]}).encode()
+        for kind, said, tables in JOBS
+    )
+    jobs = tuple(job(kind=kind, parameters=said).canonical for kind, said, _ in JOBS[::2])
+    plans = [kind_of(kind).check(said, owned(stays(), stays())[:tables], _SECOND) for kind, said, tables in JOBS]
+    answers = tuple(answer.json.encode() for plan in plans for answer in plan.answers)
+
+    def described(data: bytes) -> None:
+        made = Description.from_json(data.decode("utf-8", "surrogatepass"))
+        assert made.json.encode() == data
+
+    return [
+        Target("job", (job().canonical, *jobs), JSON, read_job, (JobInvalid,), 60),
+        Target("plan", asked, JSON, _checked, (UsageError, *_NO_JSON), 15, (4 << 20, 100)),
+        Target("answer", answers, JSON, described, (DescriptionInvalid, UnicodeDecodeError), 30),
+    ]
+
+
+# -- shares ----------------------------------------------------------------------------------------
+
+
+def _shares() -> list[Target]:
+    plan = kind_of("aggregate").check(JOBS[0][1], owned(stays()), _SECOND)
+    description = plan.answers[0]
+    layout = Layout(3, 1)
+    arrays = tuple(np.arange(2 * slot.words, dtype=np.uint64).reshape(2, -1) for slot in description.slots)
+    shares = tuple(SealedShare(3, 1, party, description.digest, arrays).to_bytes() for party in range(3))
+    parts = [b""] * 3
+    for party, piece in deal_table(3, 1, b"context", 2, 5, [np.arange(10, dtype=np.uint64).reshape(2, 5)]):
+        parts[party] += piece
+    holder = next(party for party in range(3) if _reads(parts[party], layout, party))
+    sealed = AESGCM(bytes(32)).encrypt(bytes(12), b"state", None)
+    heads = (b'{"run": "1", "step": 4}', b'{"run": "f00", "step": 0}')
+    kept = tuple(
+        b"accord checkpoint 1\n" + len(head).to_bytes(2, "little") + head + bytes(12) + sealed for head in heads
+    )
+    packed = (pack_shares(shares[:2]), pack_shares([]), pack_shares([b"", b"1"]))
+
+    def part(data: bytes) -> None:
+        cut = len(data) // 3
+        read_part([data[:cut], data[cut:]], b"context", layout, holder, (2, 5))
+
+    return [
+        Target("share", shares, BYTES, lambda data: SealedShare.from_bytes(data, description), (ShareInvalid,), 60),
+        Target("shares", packed, BYTES, unpack_shares, (ShareInvalid,), 30),
+        Target("part", (parts[holder],), BYTES, part, (DealtInvalid,), 40, (4 << 20, 40)),
+        Target("checkpoint", kept, BYTES, checkpoint_of, (CheckpointInvalid,), 30),
+    ]
+
+
+def _reads(content: bytes, layout: Layout, party: int) -> bool:
+    """Whether this party holds the component that is written in full."""
+    return read_part([content], b"context", layout, party, (2, 5)).explicit is not None
+
+
+# -- codes -----------------------------------------------------------------------------------------
+
+
+def _codes() -> list[Target]:
+    places = ("alfa.example:7600", "[2001:db8::1]:1", "192.0.2.1:65535")
+    codes = tuple(write_code(Code(place, bytes(range(16)), bytes(range(16, 32)))).encode() for place in places)
+
+    def read(data: bytes) -> None:
+        text = data.decode("utf-8", "surrogateescape")  # as Python has what somebody types
+        made = read_code(text)
+        assert read_code(write_code(made)) == made
+
+    return [Target("code", codes, TEXT, read, (CodeInvalid,), 40)]
+
+
+def text_targets() -> list[Target]:
+    """All of them."""
+    return [*_charters(), *_tables(), *_jobs(), *_shares(), *_codes()]
