@@ -42,7 +42,7 @@ def read_charter(text: bytes | str) -> Charter:
     try:
         table = tomllib.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CharterInvalid(f"the charter is not TOML in UTF-8: {error}") from None
+        raise CharterInvalid(f"the charter is not TOML in UTF-8: {str(error)[:200]}") from None
     except ValueError as error:  # a number with too many digits, a date that is none
         raise CharterInvalid(f"the charter has a value that cannot be read: {error}") from None
     _check_fields("the charter", table, _FIELDS)
@@ -99,6 +99,8 @@ def _take(where: str, table: Mapping[str, Any], field: str, kind: type[T]) -> T:
     if type(value) is not kind:  # not isinstance: true is no number here
         named = {str: "a text in quotes", int: "a whole number", list: "a list", dict: "tables [members.NAME]"}[kind]
         raise CharterInvalid(f"{where}, {field}: {named}, not {type(value).__name__}")
+    if isinstance(value, int) and value.bit_length() > 63:  # as long a one, in hex say, cannot even be told of
+        raise CharterInvalid(f"{where}, {field}: a whole number of at most 63 bits")
     return value
 
 

@@ -10,9 +10,10 @@ Who sent it, the connection's certificate says (trust.peer_of), never the messag
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from parties.envelope import LAST_NONCE
 from parties.errors import MessageInvalid
@@ -47,6 +48,20 @@ def _hex(digits: int) -> Any:
     return StringConstraints(pattern=rf"^[0-9a-f]{{{digits}}}$", min_length=digits, max_length=digits)
 
 
+def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """ValueError for NaN and infinities within: pydantic's parser takes them, and JSON has none."""
+    left: list[JsonValue] = [value]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, dict):
+            left += inner.values()
+        elif isinstance(inner, list):
+            left += inner
+        elif isinstance(inner, float) and not math.isfinite(inner):
+            raise ValueError("numbers are finite")
+    return value
+
+
 Boot = Annotated[str, _hex(32)]
 Digest = Annotated[str, _hex(64)]
 Fingerprint = Annotated[str, _hex(64)]
@@ -64,7 +79,7 @@ MemberName = Annotated[
 Signatures = Annotated[dict[MemberName, Signature], Field(max_length=1000)]
 """By the signer's name in the charter the envelope states."""
 
-Object = dict[Annotated[str, StringConstraints(max_length=256)], JsonValue]
+Object = Annotated[dict[Annotated[str, StringConstraints(max_length=256)], JsonValue], AfterValidator(_finite)]
 """Any JSON object; what is in it, who reads it checks."""
 
 _MOST_FAULTS = 100

@@ -63,7 +63,7 @@ class JobView(Strict):
     """One job, as this node has it.
 
     Attributes:
-        proposer: name of the member whose node made it.
+        proposer: name of the member whose node made it; '' if it is a member no longer.
         proposed, changed: Unix seconds.
         error, cause: of ABORTED: the class of the error, and its text; else ''.
         answer: whether its answer is here.
@@ -72,7 +72,7 @@ class JobView(Strict):
     job: JobId
     kind: Kind
     state: State
-    proposer: MemberName
+    proposer: MemberName | Literal[""]
     proposed: UnixTime
     changed: UnixTime
     deadline: Annotated[int, Field(ge=1, le=30 * 24 * 3600)]

@@ -128,6 +128,8 @@ def _take(what: str, fields: Mapping[str, Any], field: str, kind: type) -> Any:
         raise TableInvalid(f"{what}, {field}: missing")
     if type(value) is not kind:  # not isinstance: true is no number here
         raise TableInvalid(f"{what}, {field}: {_NAMED[kind]}, not {type(value).__name__}")
+    if isinstance(value, int) and value.bit_length() > 63:  # as long a one, in hex say, cannot even be told of
+        raise TableInvalid(f"{what}, {field}: a whole number of at most 63 bits")
     return value
 
 

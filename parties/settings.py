@@ -101,7 +101,7 @@ def read_settings(text: bytes | str, port: int = PORT) -> NodeSettings:
     try:
         table = tomllib.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number or a date that is none
-        raise SettingsInvalid(f"node.toml is not TOML in UTF-8: {error}") from None
+        raise SettingsInvalid(f"node.toml is not TOML in UTF-8: {str(error)[:200]}") from None
     _check_fields("", table, _FIELDS)
     limits = _table(table, "limits")
     _check_fields("limits.", limits, _LIMITS)

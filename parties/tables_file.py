@@ -51,7 +51,7 @@ def read_tables(text: bytes | str) -> dict[str, PublishedTable]:
     try:
         said = tomllib.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TableInvalid(f"{TABLES_FILE} is not TOML in UTF-8: {error}") from None
+        raise TableInvalid(f"{TABLES_FILE} is not TOML in UTF-8: {str(error)[:200]}") from None
     except ValueError as error:  # a number with too many digits, a date that is none
         raise TableInvalid(f"{TABLES_FILE} has a value that cannot be read: {error}") from None
     tables = said.pop("tables", {})
