@@ -22,12 +22,12 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 
 def check_known(kind: str, parameters: Mapping[str, Any], known: Collection[str], needed: Collection[str] = ()) -> None:
-    """ParametersInvalid for a field that is unknown or missing."""
+    """ParametersInvalid for a field that is unknown, or missing: null says nothing either."""
     for field in parameters:
         if field not in known:
             raise ParametersInvalid(f"{kind}: unknown parameter {field!r}; there are {', '.join(sorted(known))}")
     for field in needed:
-        if field not in parameters:
+        if parameters.get(field) is None:
             raise ParametersInvalid(f"{kind}: parameter {field!r} is missing")
 
 

@@ -118,7 +118,8 @@ def _values() -> tuple[bytes, ...]:
         None, True, [1, -5, 1 << 70], ("text", b"bytes", 2.5, float("nan")), {"a": [1], 5: (2,), b"k": {}},
         list(range(40)), [1 << 64, -(1 << 90)], np.arange(12, dtype=np.uint64).reshape(3, 4), np.zeros((0, 3)),
         np.array([True, False]), np.float32(1.5), np.array([1 << 80, -3], object), field(7), field.array([1, 2, 3]),
-        aes(7), aes.array([1, 2]), [[[[[[[[]]]]]]]], {"nested": [{"deep": ({},)}]}, "é\ud800", np.arange(5, dtype=np.int8),
+        aes(7), aes.array([1, 2]), [[[[[[[[]]]]]]]],
+        {"nested": [{"deep": ({},)}]}, "é\ud800", np.arange(5, dtype=np.int8),
     ]  # fmt: skip
     return tuple(codec.dumps(value) for value in values)
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-__all__ = ["BYTES", "JSON", "TEXT", "TOML", "Mutate", "mutate_bytes", "mutate_json", "mutate_text", "mutate_toml"]
+__all__ = [
+    "BYTES", "JSON", "TEXT", "TOML", "Mutate", "mutate_bytes", "mutate_json", "mutate_text", "mutate_toml",
+    "replaced_everywhere",
+]  # fmt: skip
 
 Mutate = Callable[[Random, bytes, Sequence[bytes]], bytes]
 """(randomness, a valid input, others of its kind) -> another input."""
@@ -128,10 +131,12 @@ _VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 255, 256, 1 << 31, (1 << 53) - 1, 1 << 53, 1 << 63, -(1 << 63) - 1, 1 << 64,
     10**400, 0.0, -0.0, 0.5, 1.0, 1e300, 5e-324, "", "a", "A", "0", "\0", "\ud800", "\u202e", "é", "1", "true",
     "x" * 300, "a/b", "..", "-", "alfa", "2020-02-30", [], [[]], [None], _Pairs(), _Pairs([["a", 1]]), _Raw("NaN"),
-    _Raw("1e999"), _Raw("-Infinity"), _Raw("9" * 5000), _Raw("1" + "0" * 300 + ".0"), _Raw("[" * 60 + "]" * 60), _Raw("1E-9999"),
-    _Raw('{"a":' * 40 + "0" + "}" * 40), _Raw("[" * 3000 + "]" * 3000), _Raw("[" * 200000), _Raw('"\\ud800"'),
-    _Raw('"\\udc00\\ud800"'), _Raw("01"), _Raw("+1"), _Raw("'a'"), _Raw("nul"), _Raw('"\t"'), _Raw("1.0"), _Raw("1e2"),
+    _Raw("1e999"), _Raw("-Infinity"), _Raw("9" * 5000), _Raw("1" + "0" * 300 + ".0"), _Raw("[" * 60 + "]" * 60),
+    _Raw("1E-9999"), _Raw('{"a":' * 40 + "0" + "}" * 40), _Raw("[" * 3000 + "]" * 3000), _Raw("[" * 200000),
+    _Raw('"\\ud800"'), _Raw('"\\udc00\\ud800"'), _Raw("01"), _Raw("+1"), _Raw("'a'"), _Raw("nul"), _Raw('"\t"'),
+    _Raw("1.0"), _Raw("1e2"),
 )  # fmt: skip
+_ONE_OF_EACH: tuple[Any, ...] = (None, True, -1, 1 << 62, 0.5, "a", [], _Pairs())
 _SPECIAL = re.compile(r"[\[{]")
 
 
@@ -181,6 +186,26 @@ def _change(random: Random, parent: list[Any], at: int, donor: Any) -> None:
             parent[at] = _written(within[0])
             return
     random.choice(_OF_JSON)(random, parent, at, donor)
+
+
+def replaced_everywhere(seed: bytes) -> Iterator[bytes]:
+    """A value of each type in each place of a JSON text, one at a time, and each place left out."""
+    tree = [_read(seed.decode())]
+    lists: list[list[Any]] = [tree]
+    for held in lists:
+        for i, item in enumerate(list(held)):
+            place, at = (item, 1) if isinstance(held, _Pairs) else (held, i)
+            value = place[at]
+            if isinstance(value, list):
+                lists.append(value)
+            for other in _ONE_OF_EACH:
+                place[at] = other
+                yield _written(tree[0]).encode()
+            place[at] = value
+            if held is not tree:
+                del held[i]
+                yield _written(tree[0]).encode()
+                held.insert(i, item)
 
 
 def _other(random: Random, parent: list[Any], at: int, donor: Any) -> None:
@@ -237,8 +262,9 @@ _OF_JSON = (_other, _other, _near, _near, _resize, _resize, _graft)
 
 _TOML_VALUES = (
     '""', '"a"', "0", "1", "-1", "true", "1.5", "inf", "nan", "-nan", "[]", "[1]", '["a"]', "{}", "{a = 1}",
-    "1979-05-27", "1979-05-27T07:32:00Z", "07:32:00", "9" * 30, "9" * 5000, "0x" + "f" * 5000, "1e400", '"\\ud800"', '"\\u0000"',
-    "'''a\nb'''", '"""\n"""', "[" * 3000, "{a=" * 3000, '"\\U00110000"', "2020-02-30", '[["a"]]', "0b1", "1_000",
+    "1979-05-27", "1979-05-27T07:32:00Z", "07:32:00", "9" * 30, "9" * 5000, "0x" + "f" * 5000, "1e400",
+    '"\\ud800"', '"\\u0000"', "'''a\nb'''", '"""\n"""', "[" * 3000, "{a=" * 3000,
+    '"\\U00110000"', "2020-02-30", '[["a"]]', "0b1", "1_000",
     "'\t'", '"\u202e"', '"alfa"', '"x".y', "9223372036854775808",
 )  # fmt: skip
 _TOML_LINES = (

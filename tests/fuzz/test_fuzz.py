@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.mutations import BYTES
+from tests.fuzz.mutations import BYTES, JSON, replaced_everywhere
 from tests.fuzz.target import MOST, Target, attempt, inputs
 from tests.fuzz.targets import regressions, shared, targets
 
@@ -31,6 +31,15 @@ def test_every_mutated_input_is_dealt_with(name: str) -> None:
     target = targets()[name]
     faults = [fault for data in inputs(target, shared(COUNT)[name], 1) if (fault := attempt(target, data)) is not None]
     assert faults == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if targets()[name].mutate is JSON and name != "tabled"])
+def test_a_value_of_any_type_in_any_place_of_json(name: str) -> None:
+    target = targets()[name]
+    changed = dict.fromkeys(  # "tabled" would be "plan" and "description" again, for half a minute
+        data for seed in target.seeds for data in replaced_everywhere(seed)
+    )
+    assert [fault for data in changed if (fault := attempt(target, data)) is not None] == []
 
 
 def test_they_are_as_many_as_is_said() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,6 +32,7 @@ from parties.invitation import Code, read_code, write_code
 from parties.job import read_job
 from parties.job_plans import pack_shares, unpack_shares
 from parties.kinds import kind_of
+from parties.published import PublishedTable
 from parties.row_filter import check_filter, columns_of, read_filter
 from parties.settings import default_settings, read_settings
 from parties.settings_text import write_settings
@@ -144,13 +146,23 @@ JOBS: tuple[tuple[str, dict[str, Any], int], ...] = (
 """(kind, parameters, on how many tables), each good."""
 
 
-def _checked(data: bytes) -> None:
-    """A job's plan, as every participant makes it, from parameters and tables that others sent."""
+def _planned(data: bytes) -> None:
+    """A job's plan, as every participant makes it, from parameters that another sent."""
     said = json.loads(data)
-    if not isinstance(said, dict) or not isinstance(said.get("tables"), list):
-        return
+    if isinstance(said, dict):
+        tables = said.get("tables")
+        _check(said, [stays(), stays(capacity=30), stays()][: tables if type(tables) is int else 1])
+
+
+def _planned_on_tables(data: bytes) -> None:
+    """The same, from tables too that others describe."""
+    said = json.loads(data)
+    if isinstance(said, dict) and isinstance(said.get("tables"), list):
+        _check(said, [read_description(json.dumps(one).encode()) for one in said["tables"][:3]])
+
+
+def _check(said: dict[str, Any], facts: Sequence[PublishedTable]) -> None:
     made = job(kind=said.get("kind"), parameters=said.get("parameters"))
-    facts = [read_description(json.dumps(one).encode()) for one in said["tables"][:3]]
     plan = kind_of(made.kind).check(made.parameters, owned(*facts), _SECOND)
     assert plan.epsilon >= 0 and plan.delta >= 0
     for answer in plan.answers:
@@ -161,10 +173,9 @@ def _checked(data: bytes) -> None:
 
 
 def _jobs() -> list[Target]:
-    asked = tuple(
-        json.dumps({"kind": kind, "parameters": said, "tables": [_STAYS, _PEOPLE][:tables]}).encode()
-        for kind, said, tables in JOBS
-    )
+    told = [{"kind": kind, "parameters": said, "tables": tables} for kind, said, tables in JOBS]
+    asked = tuple(json.dumps(one).encode() for one in told)
+    whole = tuple(json.dumps({**one, "tables": [_STAYS, _PEOPLE][: cast(int, one["tables"])]}).encode() for one in told)
     jobs = tuple(job(kind=kind, parameters=said).canonical for kind, said, _ in JOBS[::2])
     plans = [kind_of(kind).check(said, owned(stays(), stays())[:tables], _SECOND) for kind, said, tables in JOBS]
     answers = tuple(answer.json.encode() for plan in plans for answer in plan.answers)
@@ -175,7 +186,8 @@ def _jobs() -> list[Target]:
 
     return [
         Target("job", (job().canonical, *jobs), JSON, read_job, (JobInvalid,), 60),
-        Target("plan", asked, JSON, _checked, (UsageError, *_NO_JSON), 15, (4 << 20, 100)),
+        Target("plan", asked, JSON, _planned, (UsageError, *_NO_JSON), 15, (4 << 20, 100)),
+        Target("tabled", whole, JSON, _planned_on_tables, (UsageError, *_NO_JSON), 8, (4 << 20, 100)),
         Target("answer", answers, JSON, described, (DescriptionInvalid, UnicodeDecodeError), 30),
     ]
 
