@@ -1,0 +1,274 @@
+"""Jobs over a consortium of real nodes: asked for as people ask, watched from outside, faults from outside.
+
+What a test sees is what a member's people see, and what the kernel says of its processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import GradientBoostingClassifier
+
+from parties.job import job_id
+from parties.leaf import Leaf, contexts
+from parties.published import PublishedTable
+from protocols.tree_json import to_json
+from protocols.tree_models import from_sklearn
+from tests.parties.job_tables import WARDS, stay_rows, stays
+from tests.parties.real_nodes import ALL, RealConsortium, RealNode, made
+
+MEMBERS = ("alfa", "bravo", "charlie", "delta")
+"""alfa, bravo, charlie compute and have a table of their own; delta has one too, deals it, and receives answers."""
+
+COMPUTE = MEMBERS[:3]
+SECONDS_TO_START = 90.0
+FEATURES = ["age", "cost"]
+TERMINAL = ("RELEASED", "ABORTED")
+
+KINDS: Mapping[str, tuple[str, dict[str, Any], tuple[str, ...], tuple[str, ...]]] = {
+    "count": ("aggregate", {"figures": ["count"], "epsilon": 60.0}, MEMBERS, ("alfa", "delta")),
+    "join": (
+        "join",
+        {"figures": ["count"], "epsilon": 40.0, "show_matches": True},
+        ("alfa", "bravo"),
+        ("alfa", "delta"),
+    ),
+    "train": (
+        "train",
+        {"features": FEATURES, "label": "died", "epsilon": 16.0, "delta": 1e-3, "max_iter": 8},
+        MEMBERS,
+        ("bravo", "delta"),
+    ),
+    "score": (
+        "score",
+        {
+            "model": {"owner": "charlie", "name": "risk", "depth": 2, "trees": 3, "outputs": 1, "link": "sigmoid"},
+            "features": FEATURES,
+            "answer": "predict_proba",
+        },
+        ("delta",),
+        ("delta",),
+    ),
+}
+"""Of each kind: its name, parameters, whose tables, who receives the answer."""
+
+
+def stays_of(directory: Path, name: str, seed: int, rows: int = 30) -> PublishedTable:
+    """A published table with rows in a file."""
+    found = stay_rows(rows, seed)
+    found["ward"] = [WARDS[i] for i in found["ward"]]
+    path = directory / f"{name}.csv"
+    pd.DataFrame(found).to_csv(path, index=False)
+    return replace(stays(), source=str(path))
+
+
+def consortium_of_four(directory: Path, **settings: Any) -> RealConsortium:
+    """Homes of MEMBERS, each with a table ``stays``; charlie offers a model. Nothing runs yet."""
+    tables = {name: [stays_of(directory, name, i)] for i, name in enumerate(MEMBERS)}
+    made_of = made(directory, tables, (ALL, ALL, ALL, ("input", "result")), **settings)
+    rows = stay_rows(30, 8)
+    X = np.stack([rows[name].astype(np.float64) for name in FEATURES], axis=1)
+    fitted = GradientBoostingClassifier(n_estimators=3, max_depth=2, random_state=0).fit(X, rows["died"])
+    models = made_of["charlie"].home.models
+    models.mkdir(mode=0o700)
+    (models / "risk.json").write_text(to_json(from_sklearn(fitted)))
+    return made_of
+
+
+class People:
+    """One member's people, and what they ask their node. A node that is not there answers None."""
+
+    def __init__(self, node: RealNode) -> None:
+        self.node = node
+        trusted = contexts(Leaf(node.identity).current, [node.identity.public])[1]
+        self._http = httpx.Client(base_url=node.url, verify=trusted, timeout=30)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, timeout: float = 5.0) -> Any:
+        """What it answers; None if it does not, or refuses."""
+        try:
+            answer = self._http.get(path, timeout=timeout)
+        except httpx.HTTPError:
+            return None
+        return answer.json() if answer.status_code == 200 else None
+
+    def ready(self, lanes: int, members: Iterable[str] = MEMBERS) -> bool:
+        """Whether it has so many lanes connected, and hears all these members."""
+        status = self.get("/v1/status")
+        if status is None:
+            return False
+        up = {view["member"] for view in status["members"] if view["up"]}
+        return up >= set(members) and (status["lanes"] >= lanes or self.node.member.name not in COMPUTE)
+
+    def id_of(self, key: str) -> str:
+        return job_id(self.node.identity.fingerprint, key)
+
+    def submit(self, kind: str, key: str, deadline: int = 120, parameters: Any = None, **more: Any) -> dict[str, Any]:
+        """The node's answer, a JobView or a refusal. Raises httpx.HTTPError."""
+        name, asked, tables, results = KINDS[kind]
+        body = {
+            "kind": name,
+            "parameters": {**asked, **(parameters or {})},
+            "tables": [{"member": member, "table": "stays"} for member in tables],
+            "results": list(results),
+            "deadline": deadline,
+            "key": key,
+            **more,
+        }
+        answer: dict[str, Any] = self._http.post("/v1/jobs", json=body).json()
+        return answer
+
+    def view(self, job: str) -> dict[str, Any] | None:
+        """The job as its node has it; None if it does not have it, or is not there."""
+        found: dict[str, Any] | None = self.get(f"/v1/jobs/{job}")
+        return found
+
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """All the node has, by id."""
+        found: dict[str, dict[str, Any]] = {}
+        before = ""
+        while True:
+            page = self.get(f"/v1/jobs?most=100{before}", timeout=20)
+            assert page is not None, f"{self.node.member.name}: {self.node.text()[-2000:]}"
+            found |= {view["job"]: view for view in page["jobs"]}
+            if page["before"] is None:
+                return found
+            before = f"&before={page['before']}"
+
+
+class Everybody:
+    """The people of all members of a consortium that runs.
+
+    Args:
+        consortium: its nodes; it may start and stop them.
+        lanes: how many each has.
+    """
+
+    def __init__(self, consortium: RealConsortium, lanes: int = 2) -> None:
+        self.consortium = consortium
+        self.lanes = lanes
+        self.of = {name: People(node) for name, node in consortium.nodes.items()}
+
+    def close(self) -> None:
+        for people in self.of.values():
+            people.close()
+
+    def __getitem__(self, name: str) -> People:
+        return self.of[name]
+
+    def await_ready(self) -> None:
+        """Until all nodes hear each other and all lanes are connected; a node that does not run is started."""
+        for node in self.consortium.nodes.values():
+            if node.process is None or node.process.poll() is not None:
+                node.start()
+        for name, people in self.of.items():
+            eventually(lambda people=people: people.ready(self.lanes), SECONDS_TO_START, f"{name} ready", self.logs)
+
+    def ask(self, who: str, kind: str, key: str | None = None, **more: Any) -> str:
+        """Submit as a client would, whose node may die under it: the job's id at once, the answer never."""
+        key = key or secrets.token_hex(8)
+
+        def submit() -> None:
+            with contextlib.suppress(httpx.HTTPError, ValueError):
+                self.of[who].submit(kind, key, **more)
+
+        threading.Thread(target=submit, daemon=True).start()
+        return self.of[who].id_of(key)
+
+    def states(self, job: str, members: Iterable[str] = MEMBERS) -> dict[str, str | None]:
+        """By member; None where it is not known."""
+        views = {name: self.of[name].view(job) for name in members}
+        return {name: None if view is None else view["state"] for name, view in views.items()}
+
+    def until_over(self, job: str, members: Iterable[str] = MEMBERS, within: float = 30.0) -> dict[str, dict[str, Any]]:
+        """The job as all these members have it, once it is at its end with all of them."""
+        found: dict[str, dict[str, Any]] = {}
+
+        def over() -> bool:
+            for name in set(members) - set(found):
+                view = self.of[name].view(job)
+                if view is not None and view["state"] in TERMINAL:
+                    found[name] = view
+            return set(found) == set(members)
+
+        eventually(over, within, f"job {job} over", lambda: f"{self.states(job, members)}\n{self.logs()}")
+        return found
+
+    def until_answered(self, job: str, members: Iterable[str], within: float = 30.0) -> list[Any]:
+        """The answers these members receive."""
+        return [
+            eventually(lambda name=name: self.of[name].get(f"/v1/jobs/{job}/answer"), within, "answer", self.logs)
+            for name in members
+        ]
+
+    def logs(self) -> str:
+        """The last lines of every node's log."""
+        nodes = self.consortium.nodes
+        return "\n".join(f"-- {name}\n{node.text()[-1500:]}" for name, node in nodes.items() if node.log is not None)
+
+
+def eventually(look: Callable[[], Any], within: float, what: str, why: Callable[[], str] = str) -> Any:
+    """What ``look`` gives, once it is true. AssertionError after ``within`` seconds, with what ``why`` says."""
+    end = time.monotonic() + within
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {within} s: {what}\n{why()}"
+        time.sleep(0.05)
+
+
+# -- processes ---------------------------------------------------------------------------------
+
+
+def workers_of(node: RealNode) -> list[int]:
+    """The worker processes of a node that runs."""
+    assert node.process is not None
+    parent, found = node.process.pid, []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of a processor it used; 0 of a process that is gone."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+    return 0.0
+
+
+def busiest(pids: Sequence[int], within: float = 0.4) -> int:
+    """The one that computes."""
+    before = {pid: cpu_of(pid) for pid in pids}
+    time.sleep(within)
+    return max(pids, key=lambda pid: cpu_of(pid) - before[pid])
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def go_on(node: RealNode) -> None:
+    """Let a node that was stopped, and its workers, go on."""
+    if node.process is not None and node.process.poll() is None:
+        node.signal(signal.SIGCONT)
