@@ -112,7 +112,9 @@ class PeopleHandlers:
             news = self._board.news(job)
             line = await self._line(await self._board.disk(self._board.store.get, job))
             yield line
-            if line.state == "ABORTED" or (line.state == "RELEASED" and (line.answer or not self._for_me(job))):
+            if line.state == "ABORTED":
+                return
+            if line.state == "RELEASED" and (line.answer or not await self._comes(job)):
                 return
             await news.wait()
 
@@ -204,9 +206,11 @@ class PeopleHandlers:
         there = ", ".join(table.name for table in tables) or "none"
         raise JobRefused(f"{owner} publishes no table {name!r}; there are: {there}")
 
-    def _for_me(self, job: str) -> bool:
-        record = self._board.store.find(job)
-        return record is not None and self._board.me.name in record.job.results
+    async def _comes(self, job: str) -> bool:
+        """Whether an answer that is not here may still come: it is for this member, and its shares fit together."""
+        board = self._board
+        record = await board.disk(board.store.get, job)
+        return board.me.name in record.job.results and "answer" not in await board.disk(board.store.facts, job)
 
     async def _has_answer(self, record: JobRecord) -> bool:
         if record.state is not State.RELEASED or record.purged:

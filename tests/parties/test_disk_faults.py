@@ -1,7 +1,7 @@
-"""A disk that fails at every write there is, at every member: nothing is released by half, and the node says why it ends.
+"""A disk that fails at every write, at every member: nothing is released by half, and the node says why it ends.
 
-In memory: the n-th change fails, before it is kept or after it (SQLite cannot say which). A node whose disk failed ends,
-as the daemon does; later it is started again with a disk that works.
+In memory: the n-th change fails, before it is kept or after it (SQLite cannot say which). A node whose disk failed
+ends, as the daemon does; later it is started again with a disk that works.
 """
 
 from __future__ import annotations

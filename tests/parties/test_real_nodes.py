@@ -1,4 +1,4 @@
-"""Nodes as they are deployed: processes `accord serve` with workers, TLS and disks of their own; killed, stopped, ended.
+"""Nodes as they are deployed: processes `accord serve` with workers, TLS, disks of their own; killed, stopped, ended.
 
 The matrix in memory (test_job_node.py) goes through every message; here is what only processes show.
 """
