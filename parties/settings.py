@@ -61,7 +61,7 @@ class NodeSettings:
     worker_ports: range | None
     lanes: int = 2
     heartbeat: float = 0.25
-    silence: float = 1.0
+    silence: float = 1.5
     start_deadline: float = 30.0
     most_jobs: int = 64
     most_dealt_bytes: int = 16 * _GIB

@@ -78,7 +78,7 @@ def test_everything_said() -> None:
         ("heartbeat = nan", "heartbeat: a number"),
         ("heartbeat = true", "heartbeat: a number"),
         ('heartbeat = "1"', "heartbeat: a number"),
-        ("heartbeat = 1", "silence: 1 s, but with a heartbeat of 1 s .* at least 2"),
+        ("heartbeat = 1", "silence: 1.5 s, but with a heartbeat of 1 s .* at least 2"),
         ("bind = 7600", "bind: a text"),
         ('bind = ""', "bind: a text"),
         ('bind = "7600"', "bind '7600': write host:port"),
