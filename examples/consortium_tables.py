@@ -1,7 +1,7 @@
 """Which patients the hospitals of the consortium have, and what of them each publishes: bounds agreed beforehand.
 
-SUPPORT2's bounds of the model's columns were narrowed with the data, and the model's accuracy, in view: a consortium that
-fixes bounds without a look gets a worse model at its first try (an AUC of 0.78 where this has 0.83).
+SUPPORT2's bounds of the model's columns were narrowed with the data, and the model's accuracy, in view: a consortium
+that fixes bounds without a look gets a worse model at its first try (an AUC of 0.78 where this has 0.83).
 """
 
 from __future__ import annotations
