@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import trio
 
 from parties.charter import Charter, Member
-from parties.errors import JobRefused, PeerCallFailed, PeerRefusedUs, StoreFailed
+from parties.errors import JobRefused, JobUnknown, PeerCallFailed, PeerRefusedUs, StoreFailed
 from parties.identity import Identity
 from parties.job import Job, coordinator, participants
 from parties.job_records import JobRecord
@@ -25,6 +25,7 @@ __all__ = ["Board"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_REMEMBERED = 1000  # jobs
 _WITHIN = 5.0  # seconds for one try to tell somebody something
 _AGAIN = 0.5  # seconds until the next
 
@@ -62,6 +63,7 @@ class Board:
         self._charter = charter
         one = trio.CapacityLimiter(1)
         self._aside = aside or (lambda call: trio.to_thread.run_sync(call, limiter=one))
+        self._records: dict[str, JobRecord] = {}
         self._news: dict[str, trio.Event] = {}
         self.changed = trio.Event()
         self.failed = trio.Event()
@@ -127,13 +129,37 @@ class Board:
 
     async def step(self, job_id: str, event: Event, cause: str, **with_it: Any) -> Standing:
         """JobStore.step, now; whoever waits for the job is woken. Raises IllegalStep, StoreFailed."""
-        standing = await self.disk(self.store.step, job_id, event, cause, self.clock(), **with_it)
+
+        def step() -> Standing:
+            standing = self.store.step(job_id, event, cause, self.clock(), **with_it)
+            self._look(job_id)
+            return standing
+
+        standing = await self.disk(step)
         self.wake(job_id)
         return standing
 
     async def find(self, job_id: str) -> JobRecord | None:
-        """The job as it is kept."""
-        return await self.disk(self.store.find, job_id)
+        """The job as it is kept. Asked often, so it is remembered: all changes go through :meth:`step`."""
+        known = self._records.get(job_id)
+        return known if known is not None else await self.disk(self._look, job_id)
+
+    async def get(self, job_id: str) -> JobRecord:
+        """The same, or JobUnknown."""
+        record = await self.find(job_id)
+        if record is None:
+            raise JobUnknown(f"there is no job {job_id[:32]!r} at this node")
+        return record
+
+    def _look(self, job_id: str) -> JobRecord | None:
+        """Read it anew. In the thread of the disk, so that what is remembered follows the order of changes."""
+        record = self.store.find(job_id)
+        self._records.pop(job_id, None)
+        if record is not None:
+            while len(self._records) >= _REMEMBERED:
+                self._records.pop(next(iter(self._records)))
+            self._records[job_id] = record
+        return record
 
     async def state(self, job_id: str) -> State | None:
         """Where it is; None if it is not here."""
@@ -175,7 +201,7 @@ class Board:
         """Wait until it is in one of these states, or at its end; the record then."""
         while True:
             news = self.news(job_id)
-            record = await self.disk(self.store.get, job_id)
+            record = await self.get(job_id)
             if record.state in states or record.state.terminal:
                 return record
             await news.wait()

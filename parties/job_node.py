@@ -95,12 +95,12 @@ class JobNode:
             except Exception as error:
                 await self.participant.give_up(kept, f"{type(error).__name__}: {error}")
                 raise
-        return await board.disk(board.store.get, kept.id)
+        return await board.get(kept.id)
 
     async def propose(self, peer: Member, job_id: str, body: Propose) -> Acceptance:
         """participant.propose; the coordinator begins to drive the job."""
         answer = await self.participant.propose(peer, job_id, body)
-        record = await self._board.disk(self._board.store.get, job_id)
+        record = await self._board.get(job_id)
         if self._board.coordinates and record.state is State.ACCEPTED:
             self._drive(record.job, record.proposal)
         return answer
@@ -108,7 +108,7 @@ class JobNode:
     async def cancel(self, job_id: str, who: str) -> JobRecord:
         """One of this node's people wants a job ended; where it is then."""
         board = self._board
-        record = await board.disk(board.store.get, job_id)
+        record = await board.get(job_id)
         if record.job.proposer != board.identity.fingerprint:
             raise JobRefused(f"job {job_id} was proposed by another member: only its proposer's people cancel it")
         await self.participant.give_up(record.job, f"Cancelled: by {who} of {board.me.name}")

@@ -175,7 +175,7 @@ class Participant:
             with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
                 await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature})
                 self._tasks.start_soon(self.expire, job)
-            record = await board.disk(board.store.get, job.id)
+            record = await board.get(job.id)
         if record.state is State.ABORTED:
             raise JobRefused(record.cause)
         kept = await board.disk(board.store.acceptances, job.id)
@@ -366,7 +366,7 @@ class Participant:
 
     async def _tell(self, job: Job, cause: str) -> None:
         board = self._board
-        record = await board.disk(board.store.get, job.id)
+        record = await board.get(job.id)
         short = Abort(text=cause[:2000])
         whole = Abort(text=cause[:2000], job=job.canonical.decode("ascii"), signature=record.proposal.hex())
 

@@ -100,7 +100,7 @@ class PeopleHandlers:
 
     async def job(self, person: str, job: str) -> JobView:
         """One."""
-        return await self._view(await self._board.disk(self._board.store.get, job))
+        return await self._view(await self._board.get(job))
 
     async def cancel(self, person: str, job: str) -> JobView:
         """Want it ended."""
@@ -110,7 +110,7 @@ class PeopleHandlers:
         """A line at once, and with every change."""
         while True:
             news = self._board.news(job)
-            line = await self._line(await self._board.disk(self._board.store.get, job))
+            line = await self._line(await self._board.get(job))
             yield line
             if line.state == "ABORTED":
                 return
@@ -121,7 +121,7 @@ class PeopleHandlers:
     async def answer(self, person: str, job: str) -> bytes:
         """JSON; waits for a released one that is on its way."""
         board = self._board
-        record = await board.disk(board.store.get, job)
+        record = await board.get(job)
         if board.me.name not in record.job.results:
             raise JobRefused(f"job {job}: its answer is for {', '.join(record.job.results)}, not for {board.me.name}")
         while True:
@@ -209,7 +209,7 @@ class PeopleHandlers:
     async def _comes(self, job: str) -> bool:
         """Whether an answer that is not here may still come: it is for this member, and its shares fit together."""
         board = self._board
-        record = await board.disk(board.store.get, job)
+        record = await board.get(job)
         return board.me.name in record.job.results and "answer" not in await board.disk(board.store.facts, job)
 
     async def _has_answer(self, record: JobRecord) -> bool:

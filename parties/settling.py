@@ -121,7 +121,7 @@ class Settling:
 
     async def _never(self, job: Job, member: Member, cause: str) -> None:
         """A compute member that was not told of the job is, as of one that ended: so it never accepts it."""
-        record = await self._board.disk(self._board.store.get, job.id)
+        record = await self._board.get(job.id)
         ended = Abort(text=cause[:2000], job=job.canonical.decode("ascii"), signature=record.proposal.hex())
         await self._board.network.call(member, ended, job.id, within=_WITHIN)
 
