@@ -91,6 +91,12 @@ class Connection:
 
     async def run(self) -> None:
         """Serve it until it ends. Raises nothing."""
+        try:
+            await self._serve()
+        except Exception as error:  # a fault of this file's own: it ends this connection, and not the node
+            self._log.note("a connection that failed", place_of(error))
+
+    async def _serve(self) -> None:
         with self._scope:
             self._rest(True)
             async with self._requests:
@@ -163,7 +169,8 @@ class Connection:
         """Let the peer read the last answer before its unread bytes make the system break the connection."""
         socket = self._stream.transport_stream
         with trio.move_on_after(_LINGER), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await socket.send_eof()
+            async with self._writing:  # an answer to what came before may be on its way yet
+                await socket.send_eof()
             while await socket.receive_some(_PIECE):
                 pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
+from collections.abc import Iterator
 from random import Random
 from typing import Any, cast
 
@@ -241,6 +242,16 @@ class _Stream:
         self._random = Random(len(data))
         self.transport_stream = self.socket = self
         self.answered = bytearray()
+        self._sending = False
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """As trio's streams have it."""
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending")
+        self._sending = True
+        yield
+        self._sending = False
 
     def getsockname(self) -> tuple[str, int]:
         return "127.0.0.1", 2
@@ -251,10 +262,14 @@ class _Stream:
         return self._data[low : self._at]
 
     async def send_all(self, data: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        self.answered += data
+        with self._alone():
+            for _ in range(self._random.randrange(1, 6)):  # a peer that reads slowly
+                await trio.lowlevel.checkpoint()
+            self.answered += data
 
-    async def send_eof(self) -> None: ...
+    async def send_eof(self) -> None:
+        with self._alone():
+            await trio.lowlevel.checkpoint()
 
 
 class _Http:

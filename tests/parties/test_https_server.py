@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ GET = b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n"
 
 class App:
     """Answers who called and how long the body was; ``/stream`` streams for ever, ``/fails`` raises, ``/deaf`` reads
-    nothing, ``/waits`` waits for an event."""
+    nothing, ``/deaf/stream`` neither, ``/waits`` waits for an event."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -53,13 +54,13 @@ class App:
         if path == "/waits":
             self.waiting.set()
             await self.go.wait()
-        while path != "/deaf":
+        while not path.startswith("/deaf"):
             event = await receive()
             size += len(event.get("body", b""))
             if not event.get("more_body"):
                 break
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        while path == "/stream":
+        while path.endswith("/stream"):
             await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
         await send({"type": "http.response.body", "body": f"{scope['state']['caller'].who[:8]} {size}".encode()})
 
@@ -345,6 +346,39 @@ def test_a_caller_that_does_not_read_its_answer_is_given_up() -> None:
         assert made.app.ended == ["/stream"]
 
     in_world(test)
+
+
+def test_a_caller_that_stops_in_the_middle_of_its_request_while_it_is_answered_ends_that_connection_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test(made: World) -> None:
+        async with await made.tls() as stream:
+            await stream.send_all(b"POST /deaf/stream HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1234")
+            await trio.testing.wait_all_tasks_blocked()  # the server writes, and nobody reads
+            await stream.transport_stream.send_eof()
+            await emptied(made.server)
+        assert made.app.ended == ["/deaf/stream"]
+
+    with caplog.at_level(logging.DEBUG):
+        in_world(test)
+    assert caplog.text == ""
+
+
+def test_a_fault_of_a_connections_own_ends_it_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(made: World) -> None:
+        async def fails(*_: Any) -> None:
+            raise ValueError("a secret")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("parties.https_connection.Connection._read", fails)
+            assert await made.ask(GET) == b""
+        await emptied(made.server)
+
+    with caplog.at_level(logging.DEBUG):
+        in_world(test)
+    assert "a connection that failed: ValueError in fails" in caplog.text and "secret" not in caplog.text
 
 
 def test_a_stream_ends_when_its_caller_goes() -> None:
