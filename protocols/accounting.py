@@ -28,6 +28,8 @@ DELTA_LIMIT = Fraction(1, 1 << 40)
 """The most by which one release may miss what its mechanism promises."""
 
 _KINDS = ("Binomial", "DiscreteGaussian", "DiscreteLaplace", "RoundedGaussian")
+_MOST = 1 << 96  # steps of the grid, or figures: far above what the ring has; of more a law takes for ever to find
+_MOST_COLUMNS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,10 @@ class Event:
         kind, digest = stored.pop("mechanism"), stored.pop("law")
         columns, spread = tuple(stored.pop("columns")), stored.pop("spread")
         coordinates, frac = stored.pop("coordinates"), stored.pop("frac")
-        whole = all(is_whole(c) and c > 0 for c in (*columns, coordinates)) and is_whole(frac) and 0 <= frac <= 40
+        whole = all(is_whole(c) and 0 < c < _MOST for c in (*columns, coordinates))
+        whole = whole and len(columns) <= _MOST_COLUMNS and is_whole(frac) and 0 <= frac <= 40
         if kind not in _KINDS or not columns or not whole or not isinstance(spread, bool):
-            raise EventInvalid(f"not an event: mechanism {kind!r}, columns {columns!r}, {coordinates!r} figures")
+            raise EventInvalid(f"not an event: mechanism {str(kind)[:40]!r}, {len(columns)} columns")
         return cls(getattr(mechanisms, kind)(**stored), Change(columns, spread), coordinates, frac), digest
 
 

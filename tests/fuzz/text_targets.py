@@ -39,8 +39,10 @@ from parties.settings_text import write_settings
 from parties.signatures import read_signatures, write_signatures
 from parties.tables_file import read_tables, write_tables
 from protocols.description import Description
-from protocols.errors import DescriptionInvalid, ShareInvalid
+from protocols.errors import DescriptionInvalid, ModelUnsupported, ShareInvalid
 from protocols.sealed_share import SealedShare
+from protocols.tree_json import from_json, to_json
+from protocols.tree_models import PlainTree, TreeModel
 from tests.fuzz.mutations import BYTES, JSON, TEXT, TOML
 from tests.fuzz.target import Target
 from tests.parties.consortium import charter, identity, member, signed
@@ -192,6 +194,25 @@ def _jobs() -> list[Target]:
     ]
 
 
+def _models() -> list[Target]:
+    """A member's own models of trees."""
+    leaf = np.array([-1, -1])
+    tree = PlainTree(
+        np.array([0, *leaf]), np.array([1.5, np.nan, np.nan]), np.array([1, *leaf]), np.array([2, *leaf]),
+        np.array([True, False, False]), np.array([[0.0], [1.0], [-2.5]]),
+    )  # fmt: skip
+    texts = tuple(
+        to_json(TreeModel((tree,) * n, 2, np.array([0.5]), link, strict=False, float32=False, tie=False)).encode()
+        for n, link in ((1, "identity"), (2, "sigmoid"))
+    )
+
+    def read(data: bytes) -> None:
+        made = from_json(data.decode("utf-8", "replace"))
+        assert to_json(from_json(to_json(made))) == to_json(made)
+
+    return [Target("model", texts, JSON, read, (ModelUnsupported,), 30, (1 << 20, 200))]
+
+
 # -- shares ----------------------------------------------------------------------------------------
 
 
@@ -246,4 +267,4 @@ def _codes() -> list[Target]:
 
 def text_targets() -> list[Target]:
     """All of them."""
-    return [*_charters(), *_tables(), *_jobs(), *_shares(), *_codes()]
+    return [*_charters(), *_tables(), *_jobs(), *_models(), *_shares(), *_codes()]

@@ -287,6 +287,8 @@ def test_noise_that_does_not_fit_the_figures(mechanism: Any, change: Change, fra
         lambda d: d.update(columns=[10**30]),
         lambda d: d.update(epsilon=1e-300),
         lambda d: d.update(coordinates=10**400),
+        lambda d: d.update(mechanism="DiscreteGaussian", delta=1e-6, columns=[10**600]),
+        lambda d: d.update(columns=[1] * 100_000, coordinates=10**6),
         lambda d: d.update(mechanism="Binomial", delta=1e-6, columns=[1, 1]),
         lambda d: d.update(mechanism="DiscreteGaussian", epsilon=None, sigma=0.1),
         lambda d: d.update(epsilon=2.0),
