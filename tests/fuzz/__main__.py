@@ -10,29 +10,18 @@ import argparse
 import collections
 import multiprocessing
 import os
-import resource
 import secrets
-import signal
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from tests.fuzz.target import Fault, attempt, inputs
+from tests.fuzz.running import Task, bounded, run
+from tests.fuzz.target import Fault
 from tests.fuzz.targets import shared, targets
 
 _CHUNK = 2000
-_SECONDS = 20.0  # for one input
-_MEMORY = 4 << 30  # bytes a process may take
 _KEPT = 20  # faults of one target that are kept
-
-Task = tuple[str, int, str]
-
-
-class _TooLong(BaseException):
-    """One input took more than _SECONDS."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"seed {asked.seed}: {whole:,} inputs for {len({name for name, _, _ in tasks})} targets", flush=True)
     done, said, found = 0, begun, collections.Counter[str]()
     slowest: dict[str, float] = {}
-    with multiprocessing.get_context("spawn").Pool(asked.processes, _bounded) as pool:
-        for name, count, faults, longest in pool.imap_unordered(_run, tasks):
+    with multiprocessing.get_context("spawn").Pool(asked.processes, bounded) as pool:
+        for name, count, faults, longest in pool.imap_unordered(run, tasks):
             done += count
             slowest[name] = max(slowest.get(name, 0.0), longest)
             for fault in faults:
@@ -82,31 +71,6 @@ def _tasks(count: int, seed: str, only: list[str] | None) -> Iterator[Task]:
             if left[name] <= 0:
                 del left[name]
         number += 1
-
-
-def _bounded() -> None:
-    """In each process, before anything."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    warnings.simplefilter("ignore")
-    signal.signal(signal.SIGALRM, _over)
-
-
-def _over(*_: Any) -> None:
-    raise _TooLong(f"more than {_SECONDS:g} s")
-
-
-def _run(task: Task) -> tuple[str, int, list[Fault], float]:
-    name, count, seed = task
-    target, faults, longest = targets()[name], [], 0.0
-    for data in inputs(target, count, seed):
-        begun = time.perf_counter()
-        signal.setitimer(signal.ITIMER_REAL, _SECONDS)
-        fault = attempt(target, data)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        longest = max(longest, time.perf_counter() - begun)
-        if fault is not None:
-            faults.append(fault)
-    return name, count, faults, longest
 
 
 def _keep(fault: Fault, folder: Path) -> None:
