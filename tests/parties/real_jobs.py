@@ -254,11 +254,16 @@ def cpu_of(pid: int) -> float:
     return 0.0
 
 
-def busiest(pids: Sequence[int], within: float = 0.4) -> int:
-    """The one that computes."""
+def busiest(pids: Sequence[int], by: float = 0.2, within: float = 30.0) -> int:
+    """The one that computes: it uses ``by`` seconds of a processor more than any other."""
     before = {pid: cpu_of(pid) for pid in pids}
-    time.sleep(within)
-    return max(pids, key=lambda pid: cpu_of(pid) - before[pid])
+
+    def ahead() -> int:
+        used = sorted((cpu_of(pid) - before[pid], pid) for pid in pids)
+        return used[-1][1] if used[-1][0] - used[-2][0] >= by else 0
+
+    found: int = eventually(ahead, within, "one of the processes computes")
+    return found
 
 
 def is_gone(pid: int) -> bool:

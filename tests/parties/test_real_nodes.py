@@ -6,6 +6,7 @@ The matrix in memory (test_job_node.py) goes through every message; here is what
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ from tests.parties.real_jobs import (
 from tests.parties.real_nodes import running
 
 LONG = {"max_iter": 4_000, "learning_rate": 0.01}
-SOON = 2.0  # seconds after a death in which every survivor has the job at its end
+SLACK = float(os.environ.get("ACCORD_SLACK", "1"))  # more on a machine that is busy with other things
+SOON = 2.0 * SLACK  # seconds after a death in which every survivor has the job at its end
 SILENCE = 2.0  # more than the default: the machine that tests run on may be busy
 
 
@@ -72,7 +74,7 @@ def aborted(nodes: Everybody, job: str, members: tuple[str, ...], killed: float,
     for member, view in nodes.until_over(job, members).items():
         assert view["state"] == "ABORTED", (member, view)
         assert view["changed"] - killed < soon, (member, view["changed"] - killed, view["cause"])
-        assert all(name in f"{view['error']}: {view['cause']}" for name in names), (member, view)
+        assert all(name in f"{view['error']}: {view['cause']}" for name in names), (member, view["error"], view["cause"])
 
 
 def test_a_count_over_all_members_one_of_which_does_not_compute(all_there: Everybody) -> None:
@@ -107,7 +109,7 @@ def test_a_node_killed_in_a_job_is_named_by_all_and_finds_out_when_it_starts_ane
     node.signal(signal.SIGKILL)
     survivors = tuple(name for name in MEMBERS if name != victim)
     aborted(all_there, job, survivors, killed, SOON, victim)
-    eventually(lambda: all(is_gone(pid) for pid in its), 5, "its workers ended with it")
+    eventually(lambda: all(is_gone(pid) for pid in its), 30, "its workers ended with it")
     all_there.await_ready()
     assert {view["state"] for view in all_there.until_over(job).values()} == {"ABORTED"}
     released(all_there)
@@ -141,6 +143,27 @@ def test_a_node_told_to_end_ends_in_good_order(all_there: Everybody) -> None:
         assert kept.state.value in ("RUNNING", "ABORTED") and not kept.standing.voted
     leftover = [path.name for path in node.home.directory.iterdir() if path.suffix in (".tmp", ".part")]
     assert leftover == []
+
+
+def test_a_node_whose_disk_takes_nothing_more_ends_and_says_why(all_there: Everybody) -> None:
+    job = started(all_there)
+    node = all_there.consortium["charlie"]
+    assert node.process is not None
+    resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+    full = time.time()
+    count = all_there.ask("alfa", "count")  # what it writes of this one is too much
+    eventually(lambda: node.process is None or node.process.poll() is not None, 10, "the node ended", node.text)
+    aborted(all_there, job, ("alfa", "bravo", "delta"), full, 10.0, "charlie")
+    for view in all_there.until_over(count, ("alfa", "bravo")).values():
+        assert view["state"] == "ABORTED" and "charlie" in view["cause"], view
+    assert node.stop() == 1
+    said = node.text()
+    assert "accord serve: StoreFailed:" in said and "node.db" in said and "make room" in said, said
+    all_there.await_ready()
+    for one in (job, count):
+        states = {name: state for name, state in all_there.states(one).items() if state is not None}
+        assert set(states.values()) == {"ABORTED"}, states
+    released(all_there)
 
 
 def test_a_job_that_is_too_late_or_cancelled_leaves_its_lane_to_the_next(all_there: Everybody) -> None:
