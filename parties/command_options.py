@@ -79,10 +79,20 @@ def ask(question: str) -> bool:
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """trio.run, with an interruption as what it is and not in a group."""
+    """trio.run, with an interruption, or an error of ours, as what it is and not in a group."""
     try:
         return trio.run(work)
     except BaseExceptionGroup as group:
         if group.subgroup(KeyboardInterrupt) is not None:
             raise KeyboardInterrupt from None
+        ours, others = group.split(AccordError)
+        if ours is not None and others is None:
+            raise _first(ours) from None
         raise
+
+
+def _first(group: BaseException) -> BaseException:
+    """The first error in a group of groups."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group

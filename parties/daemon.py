@@ -24,7 +24,7 @@ from parties.charter_follower import CharterFollower
 from parties.charter_store import CharterStore
 from parties.checkpoint_files import CheckpointFiles
 from parties.envelope import ReplayGuard
-from parties.errors import NotAMember
+from parties.errors import AddressTaken, NotAMember
 from parties.home import Home
 from parties.https_server import HttpsServer, listening
 from parties.identity import Identity
@@ -36,6 +36,7 @@ from parties.kind_work import KindWork
 from parties.lane_keeper import LaneKeeper
 from parties.lanes import Lanes, free_listener
 from parties.leaf import Leaf, contexts, utc_now
+from parties.listening import Listening
 from parties.member_api import member_api
 from parties.member_handlers import MemberHandlers
 from parties.members import Members
@@ -107,7 +108,7 @@ class Daemon:
         self._stop.set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until :meth:`stop`. Raises StoreFailed when the disk fails; OSError if an address cannot be had."""
+        """Serve until :meth:`stop`. Raises StoreFailed when the disk fails, AddressTaken."""
         peers = Peers(self.identity.fingerprint, lambda: self.charters.chain)
         with JobStore(self.home.jobs, store_key(self.identity, "jobs")) as store:
             async with trio.open_nursery() as nursery:
@@ -219,7 +220,7 @@ class Daemon:
             if self._sockets is not None:
                 listeners = await listening(self._sockets[i])
             else:
-                listeners = list(await trio.open_tcp_listeners(bind.port, host=bind.interface, backlog=1024))
+                listeners = await _listeners(bind, ("members", "people")[i])
 
             async def serve(
                 server: HttpsServer = server,
@@ -314,3 +315,14 @@ class Daemon:
 
     def _people_context(self) -> Any:
         return contexts(self._leaf.current, self._people().values())[0]
+
+
+async def _listeners(bind: Listening, whom: str) -> list[trio.SocketListener]:
+    try:
+        return list(await trio.open_tcp_listeners(bind.port, host=bind.interface, backlog=1024))
+    except OSError as error:
+        field = "bind" if whom == "members" else "people_address"
+        raise AddressTaken(
+            f"the address for {whom}, {bind}, cannot be listened at: {error.strerror or error}; end what has it "
+            f"(this node may run already), or give another as `{field}` in node.toml"
+        ) from None

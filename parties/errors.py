@@ -13,6 +13,7 @@ from mpc.errors import AccordError, UsageError
 
 __all__ = [
     "AddressInvalid",
+    "AddressTaken",
     "BallotInvalid",
     "BodyTooLarge",
     "BodyTooSlow",
@@ -440,6 +441,10 @@ class FounderUnreachable(AccordError):
 
 class MeetingBroken(PeerRefused):
     """The connection between founder and joining member broke off, or brought what has no place there."""
+
+
+class AddressTaken(AccordError):
+    """The system does not let this node listen where its settings say. The text says why, and the way out."""
 
 
 class AddressInvalid(UsageError):

@@ -403,13 +403,13 @@ class Participant:
                 except AccordError as error:
                     failure = error
                 except Exception as error:
-                    failure = NodeFault(f"at {board.me.name}: {place_of(error)}")
+                    failure = NodeFault(place_of(error))
                     _log.error("job %s: a fault of this node's own: %s", job.id, place_of(error))
         finally:
             stopped.set()
             self._running.pop(job.id, None)
         if failure is not None:
-            cause = f"{type(failure).__name__}: {failure}"
+            cause = f"{type(failure).__name__}: {self._where(failure)}"
             await (self.give_up_or_wait if _is_loss(failure) else self.give_up)(job, cause)
         if outcome is None:
             return
@@ -424,6 +424,13 @@ class Participant:
             await board.until(job.id)
             return
         await self.settle(job, "Undecided: the coordinator told no decision in time")
+
+    def _where(self, failure: AccordError) -> str:
+        """What a run failed with, and where: workers know parties by their index only, people know members."""
+        text = f"at {self._board.me.name}: {failure}"
+        if isinstance(failure, PeerError) and 0 <= failure.peer < len(self._board.charter.compute):
+            text += f" (party {failure.peer} is {self._board.charter.compute[failure.peer].name})"
+        return text
 
     async def _vote(self, job: Job, vote: bytes, epoch: int) -> None:
         board = self._board

@@ -74,7 +74,11 @@ def aborted(nodes: Everybody, job: str, members: tuple[str, ...], killed: float,
     for member, view in nodes.until_over(job, members).items():
         assert view["state"] == "ABORTED", (member, view)
         assert view["changed"] - killed < soon, (member, view["changed"] - killed, view["cause"])
-        assert all(name in f"{view['error']}: {view['cause']}" for name in names), (member, view["error"], view["cause"])
+        assert all(name in f"{view['error']}: {view['cause']}" for name in names), (
+            member,
+            view["error"],
+            view["cause"],
+        )
 
 
 def test_a_count_over_all_members_one_of_which_does_not_compute(all_there: Everybody) -> None:
