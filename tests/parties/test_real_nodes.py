@@ -54,7 +54,8 @@ def started(nodes: Everybody, who: str = "delta") -> str:
 
     def runs() -> bool:
         views = [nodes[name].view(job) for name in MEMBERS]
-        assert not any(view and view["state"] == "ABORTED" for view in views), views
+        ended = [view["cause"] for view in views if view and view["state"] == "ABORTED"]
+        assert not ended, f"{ended}\n{nodes.logs()}"
         return all(view and view["state"] == "RUNNING" for view in views[:3])
 
     eventually(runs, 20, "the job runs", nodes.logs)
