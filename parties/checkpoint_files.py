@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from parties.errors import FileUnusable, PartsMissing
+from parties.part_files import CHECKPOINTS
 from parties.private_files import make_private_directory, remove, write_atomically
 
 __all__ = ["CheckpointFiles"]
@@ -66,4 +67,4 @@ class CheckpointFiles:
     def _place(self, job: str) -> Path:
         if not _JOB.fullmatch(job):
             raise PartsMissing("a job's id has 32 hex digits")
-        return self._directory / job / "checkpoints"
+        return self._directory / job / CHECKPOINTS

@@ -18,8 +18,12 @@ from parties.errors import PartsMissing, PartsTooLarge
 from parties.private_files import make_private_directory
 from parties.sealed_file import SealedFile
 
-__all__ = ["PartFiles", "Pieces"]
+__all__ = ["CHECKPOINTS", "PartFiles", "Pieces"]
 
+CHECKPOINTS = "checkpoints"
+"""Beside a job's parts: what checkpoint_files.py keeps. It is this node's own, not counted, and deleted with them."""
+
+_PAGE = 4096
 _JOB = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?")
 
@@ -52,7 +56,7 @@ class PartFiles:
         self._most = most
         self._order = threading.Lock()
         make_private_directory(directory)
-        self._kept = sum(file.stat().st_size for file in directory.glob("*/*/*") if file.is_file())
+        self._kept = sum(map(_room, directory.glob("*/*/*")))
 
     def __repr__(self) -> str:
         return f"<PartFiles {self._directory}: {self._kept} bytes>"
@@ -61,7 +65,7 @@ class PartFiles:
         """Keep a piece. PartsTooLarge if it does not fit under the limit."""
         with self._order:
             where = self._place(job, name)
-            if self._kept + len(content) > self._most:
+            if self._kept + max(_PAGE, len(content)) > self._most:
                 raise PartsTooLarge(
                     f"this node keeps {self._most} bytes that others dealt to it at most, and has {self._kept}: wait "
                     "for other jobs to end, or let its operator raise limits.dealt_bytes in node.toml"
@@ -69,9 +73,9 @@ class PartFiles:
             make_private_directory(where.parent)
             make_private_directory(where)
             file = self._file(job, name, part)
-            before = file.path.stat().st_size if file.path.exists() else 0
+            before = _room(file.path)
             file.store([content])
-            self._kept += file.path.stat().st_size - before
+            self._kept += _room(file.path) - before
 
     def read(self, job: str, name: str) -> Pieces:
         """All pieces in order. PartsMissing if there are none, or one between them is not here."""
@@ -88,9 +92,10 @@ class PartFiles:
         with self._order:
             where = self._directory / job
             if _JOB.fullmatch(job) and where.is_dir():
-                self._kept -= sum(file.stat().st_size for file in where.glob("*/*") if file.is_file())
+                before = sum(map(_room, where.glob("*/*")))
                 with contextlib.suppress(OSError):
                     shutil.rmtree(where)
+                self._kept -= before - sum(map(_room, where.glob("*/*")))
 
     def jobs(self) -> list[str]:
         """Of which there are pieces."""
@@ -101,6 +106,11 @@ class PartFiles:
         return SealedFile(self._place(job, name) / f"{part:08d}", self._key, context)
 
     def _place(self, job: str, name: str) -> Path:
-        if not _JOB.fullmatch(job) or not _NAME.fullmatch(name):
+        if not _JOB.fullmatch(job) or not _NAME.fullmatch(name) or name == CHECKPOINTS:
             raise PartsMissing("a job's id has 32 hex digits, a part's name 1 to 64 of a-z, 0-9, - and _")
         return self._directory / job / name
+
+
+def _room(path: Path) -> int:
+    """Bytes that a piece counts for: a page at least, for no number of empty pieces is free. 0 for what is none."""
+    return max(_PAGE, path.stat().st_size) if path.is_file() and path.parent.name != CHECKPOINTS else 0

@@ -86,3 +86,18 @@ def test_the_two_newest_checkpoints_are_kept(tmp_path: Path) -> None:
             files.read(JOB, run, step)
     PartFiles(tmp_path / "parts", KEY, 1 << 20).drop(JOB)
     assert files.held(JOB) == []
+
+
+def test_checkpoints_do_not_count_and_pieces_count_a_page_at_least(tmp_path: Path) -> None:
+    parts, kept = PartFiles(tmp_path / "parts", KEY, 5 * 4096), CheckpointFiles(tmp_path / "parts")
+    for round_ in range(3):
+        for part in range(5):
+            parts.put(JOB, "table-0", part, b"")
+        with pytest.raises(PartsTooLarge):
+            parts.put(OTHER, "table-0", 0, bytes(1))
+        kept.put(JOB, "r1", round_, bytes(1 << 16))
+        assert "20480 bytes" in repr(parts) and "20480 bytes" in repr(PartFiles(tmp_path / "parts", KEY, 1 << 20))
+        parts.drop(JOB)
+        assert " 0 bytes" in repr(parts) and kept.held(JOB) == []
+    with pytest.raises(PartsMissing):
+        parts.put(JOB, "checkpoints", 0, b"x")
