@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import resource
 import signal
 import sys
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import trio
@@ -27,7 +29,7 @@ from parties.new_node import port_of
 if TYPE_CHECKING:  # other commands do not wait for all of a node
     from parties.daemon import Daemon
 
-__all__ = ["add_serve_command", "make_daemon"]
+__all__ = ["add_serve_command", "keep_no_cores", "make_daemon"]
 
 
 def add_serve_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,14 +64,22 @@ def _serve(given: argparse.Namespace) -> int:
         stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    keep_no_cores()
     daemon = make_daemon(given_home(given), read_given_passphrase(given, new=False))
     run(lambda: _until_told(daemon, given.quiet))
     return 0
 
 
+def keep_no_cores() -> None:
+    """A process that crashes leaves no image of its memory in a file: keys, rows and shares. Workers inherit it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 async def _until_told(daemon: Daemon, quiet: bool) -> None:
+    """The first signal ends it in good order, also while it starts; the second one at once."""
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            nursery.start_soon(_obey, daemon, signals, nursery.cancel_scope)
             await nursery.start(_wait, daemon, nursery.cancel_scope)
             if not quiet:
                 settings = daemon.settings
@@ -78,8 +88,14 @@ async def _until_told(daemon: Daemon, quiet: bool) -> None:
                     f"{_where(settings.people_address)}; Ctrl-C ends it",
                     flush=True,
                 )
-            async for _ in signals:
-                daemon.stop()
+            await trio.sleep_forever()
+
+
+async def _obey(daemon: Daemon, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    await anext(signals)
+    daemon.stop()
+    await anext(signals)
+    scope.cancel()
 
 
 async def _wait(
