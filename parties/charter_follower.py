@@ -54,9 +54,17 @@ class CharterFollower:
             nursery.start_soon(self._look_there)
 
     async def _look_here(self) -> None:
+        said = ""
         while True:
-            await trio.to_thread.run_sync(self._store.reload)
-            self._tell()
+            fault = ""
+            try:
+                await trio.to_thread.run_sync(self._store.reload)
+                self._tell()
+            except AccordError as error:  # what is known goes on to be in force
+                fault = f"{type(error).__name__}: {error}"
+            if fault not in ("", said):
+                _log.warning("this node's charters cannot be read anew: %s", fault)
+            said = fault
             await trio.sleep(_LOOK)
 
     async def _look_there(self) -> None:
@@ -79,7 +87,7 @@ class CharterFollower:
         latest = (await client.charter(within=_WITHIN)).latest
         for version in range(self._store.current.version + 1, latest + 1):
             answer = await client.charter(version, within=_WITHIN)
-            signed = SignedCharter(read_charter(answer.charter), read_signatures(answer.signatures.encode("ascii")))
+            signed = SignedCharter(read_charter(answer.charter), read_signatures(answer.signatures.encode("utf-8")))
             if signed.charter.version != version:
                 return
             await trio.to_thread.run_sync(self._store.take, Bundle((signed,), ()))

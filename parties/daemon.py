@@ -28,7 +28,7 @@ from parties.errors import AddressTaken, NotAMember
 from parties.home import Home
 from parties.https_server import HttpsServer, listening
 from parties.identity import Identity
-from parties.job import Job
+from parties.job import Job, coordinator
 from parties.job_node import JobNode
 from parties.job_plans import Plans
 from parties.job_store import JobStore
@@ -55,7 +55,7 @@ from parties.table_source import load_engine
 from parties.tables_file import load_tables
 from parties.tasks import Tasks
 
-__all__ = ["Daemon"]
+__all__ = ["Daemon", "part_of"]
 
 _LEAF = 3600.0  # seconds between looks whether the certificate is to be made anew
 _SILENCE = 60.0  # seconds of a peer's silence that a worker bears; the daemons know sooner
@@ -90,6 +90,7 @@ class Daemon:
         self._leaf = Leaf(identity)
         self._guard = ReplayGuard()
         self._stop = trio.Event()
+        self._known = self.charter
         me = self.charter.by_fingerprint.get(identity.fingerprint)
         if me is None:
             raise NotAMember(
@@ -269,11 +270,11 @@ class Daemon:
         """Another charter is in force: whoever is no member any more is let go, jobs under the old one end."""
         _log.warning("version %d of the charter is in force", charter.version)
         me = charter.by_fingerprint.get(self.identity.fingerprint)
-        if me is None or ("compute" in me.roles) != ("compute" in self.me.roles) or me.address != self.me.address:
+        if me is None or part_of(me, charter) != part_of(self.me, self._known):
             _log.warning("this member's part in it is another one: the node ends, start it anew")
             self.stop()
             return
-        self.me = me
+        self.me, self._known = me, charter
         self._servers[0].exchange(self._members_context())
         self._members.renew()
         if self._lanes is not None:
@@ -326,3 +327,8 @@ async def _listeners(bind: Listening, whom: str) -> list[trio.SocketListener]:
             f"the address for {whom}, {bind}, cannot be listened at: {error.strerror or error}; end what has it "
             f"(this node may run already), or give another as `{field}` in node.toml"
         ) from None
+
+
+def part_of(member: Member, charter: Charter) -> tuple[bool, bool, str | None]:
+    """What a node is put together for: whether its member computes, whether it coordinates, and its address."""
+    return "compute" in member.roles, member == coordinator(charter), member.address

@@ -148,6 +148,9 @@ class Members:
                 self._lost(member, reason)
             await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
             tries += 1
+        if self._clients.get(who) is client:  # it left, and may come again
+            del self._clients[who]
+        await client.aclose()
 
     async def _listen(self, member: Member, client: MemberClient) -> str:
         """To its beats, as long as they come; why they do not any more."""

@@ -121,3 +121,23 @@ def test_what_is_not_good_is_not_taken(tmp_path: Path, lie: str) -> None:
     }[lie]
     store = stored(tmp_path)
     assert follow(store, Others(told), 10, refused=True) == [] and store.current.version == 1
+
+
+def test_what_another_member_makes_up_does_not_end_the_node(tmp_path: Path) -> None:
+    class Liars(Others):
+        def client(self, member: Member) -> Any:
+            class Client:
+                async def charter(self, version: int = 0, within: float = 0) -> CharterAnswer:
+                    return CharterAnswer(latest=2, charter=write_charter(SECOND), signatures="\u00e9")
+
+            return Client()
+
+    assert follow(stored(tmp_path), Liars({}), 65.0) == []
+
+
+def test_charters_on_the_own_disk_that_cannot_be_read_do_not_end_the_node(tmp_path: Path) -> None:
+    store = stored(tmp_path)
+    for path in sorted((tmp_path / "alfa" / "charter").rglob("*")):
+        if path.is_file():
+            path.write_bytes(b"damaged")
+    assert follow(store, Others({}), 5.0) == []
