@@ -12,19 +12,23 @@ from collections.abc import Iterable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from parties.errors import JobUnknown, NotReleased, StoreFailed
+from parties.errors import AnswerTooLarge, JobUnknown, NotReleased, StoreFailed
 from parties.job_records import VERSION
 from parties.session import State
 from parties.sqlite_file import SqliteFile
 
-__all__ = ["AnswerStore"]
+__all__ = ["MOST_SHARE", "AnswerStore"]
+
+MOST_SHARE = 900 << 20
+"""Bytes of a share or an answer: SQLite has no value of more than 10^9."""
 
 _SHARE, _ANSWER, _PART = "share", "answer", "part "
 _PROOF = "accord job store 1"
 
 
 class AnswerStore:
-    """The part of a job_store.JobStore that holds secrets. Same file, same manners, same errors.
+    """The part of a job_store.JobStore that holds secrets. Same file, same manners, same errors; AnswerTooLarge, and
+    nothing is changed, for a share or an answer above MOST_SHARE.
 
     Args:
         file: with job_records.SCHEMA.
@@ -116,6 +120,10 @@ class AnswerStore:
             self._file.change("DELETE FROM sealed WHERE id = ? AND what LIKE 'part %'", job_id)
             self._put(job_id, _ANSWER, answer)
 
+    def has_answer(self, job_id: str) -> bool:
+        """Whether the answer is here. It is not read."""
+        return self._file.one("SELECT 1 FROM sealed WHERE id = ? AND what = ?", job_id, _ANSWER) is not None
+
     def answer(self, job_id: str) -> bytes | None:
         """The answer; None if the job is released and it is not here yet. NotReleased if it is not, or was purged."""
         self._check_released(job_id)
@@ -157,6 +165,10 @@ class AnswerStore:
             raise NotReleased(f"job {job_id} is {state.value} at this node: only a released one gives an answer")
 
     def _put(self, job_id: str, what: str, content: bytes) -> None:
+        if len(content) > MOST_SHARE:
+            raise AnswerTooLarge(
+                f"job {job_id}: {len(content)} bytes of an answer, and a node keeps {MOST_SHARE} at most: ask for less"
+            )
         sealed = self._sealed(_place(job_id, what), content)
         self._file.change("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?)", job_id, what, sealed)
         self._file.change("UPDATE job SET purged = 0 WHERE id = ? AND purged = 1", job_id)

@@ -6,7 +6,8 @@ after each change of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import trio
@@ -40,6 +41,7 @@ class Board:
         network: the way to the other members.
         clock: Unix time in seconds.
         aside: does what blocks; by default in a thread, one call after another.
+        chain: gives the charters that were in force here, the one in force last; by default that one alone.
 
     Attributes:
         changed: set at the next change of any job; another one from then on.
@@ -55,16 +57,18 @@ class Board:
         network: Network,
         clock: Callable[[], float],
         aside: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+        chain: Callable[[], Sequence[Charter]] | None = None,
     ) -> None:
         self.identity = identity
         self.store = store
         self.network = network
         self.clock = clock
         self._charter = charter
+        self._chain = chain or (lambda: (charter(),))
         one = trio.CapacityLimiter(1)
         self._aside = aside or (lambda call: trio.to_thread.run_sync(call, limiter=one))
         self._records: dict[str, JobRecord] = {}
-        self._news: dict[str, trio.Event] = {}
+        self._news: weakref.WeakValueDictionary[str, trio.Event] = weakref.WeakValueDictionary()  # as long as awaited
         self.changed = trio.Event()
         self.failed = trio.Event()
         self.failure: StoreFailed | None = None
@@ -92,20 +96,34 @@ class Board:
         """Whether this is compute member 0."""
         return self.index == 0
 
-    def index_of(self, fingerprint: str) -> int | None:
-        """Of a compute member; None for others."""
-        for i, member in enumerate(self.charter.compute):
+    def charter_of(self, job: Job) -> Charter:
+        """The charter the job was made under, which says who decides about it, whatever came in force since.
+
+        The one in force if it was never in force here.
+        """
+        return next((charter for charter in self._chain() if charter.digest == job.charter), self.charter)
+
+    def index_of(self, fingerprint: str, job: Job | None = None) -> int | None:
+        """Of a compute member, of this job's or by the charter in force; None for others."""
+        charter = self.charter if job is None else self.charter_of(job)
+        for i, member in enumerate(charter.compute):
             if member.fingerprint == fingerprint:
                 return i
         return None
 
-    def others(self, job: Job) -> list[Member]:
-        """The other participants."""
-        return [m for m in participants(job, self.charter) if m.fingerprint != self.identity.fingerprint]
+    def takes_part(self, member: Member, job: Job) -> bool:
+        """Whether this member is a participant."""
+        return any(m.fingerprint == member.fingerprint for m in participants(job, self.charter_of(job)))
 
-    def other_computers(self) -> list[Member]:
-        """The other compute members."""
-        return [m for m in self.charter.compute if m.fingerprint != self.identity.fingerprint]
+    def others(self, job: Job) -> list[Member]:
+        """The other participants, whoever of them is a member still."""
+        known = self.charter.by_fingerprint
+        taking = (m.fingerprint for m in participants(job, self.charter_of(job)))
+        return [known[who] for who in taking if who in known and who != self.identity.fingerprint]
+
+    def other_computers(self, job: Job) -> list[Member]:
+        """The job's other compute members."""
+        return [m for m in self.charter_of(job).compute if m.fingerprint != self.identity.fingerprint]
 
     def coordinator(self) -> Member:
         """Compute member 0."""
@@ -171,17 +189,16 @@ class Board:
 
         Raises PeerRefusedUs, what it answers if it does not take it.
         """
-        while True:
-            try:
-                await self.network.call(member, message, job.id, within=_WITHIN)
-                return
-            except PeerRefusedUs:
-                raise
-            except PeerCallFailed:
-                if self.clock() > job.expires:
+        with trio.move_on_after(max(_WITHIN, job.expires - self.clock())):
+            while True:
+                try:
+                    await self.network.call(member, message, job.id, within=_WITHIN)
                     return
-                await trio.sleep(_AGAIN)
-                await self.network.await_there(member)
+                except PeerRefusedUs:
+                    raise
+                except PeerCallFailed:
+                    await trio.sleep(_AGAIN)
+                    await self.network.await_there(member)
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ class Coordinator:
         """Once all compute members are there and wait for the job: the newest checkpoint they all have; None: none."""
         board = self._board
         while True:
-            for member in board.other_computers():
+            for member in board.other_computers(job):
                 await board.network.await_there(member)
             try:
                 answers = await everywhere(board.charter.compute, lambda member: self._state(member, job))
@@ -180,7 +180,7 @@ class Coordinator:
         while True:
             news = board.news(job.id)
             votes = self._participant.votes(job.id)
-            if len(votes) == len(board.charter.compute):
+            if len(votes) == len(board.charter_of(job).compute):
                 await board.disk(board.store.keep_votes, job.id, votes)
                 return dict(votes)
             if await board.state(job.id) is not State.RUNNING:  # over, or suspended
@@ -189,7 +189,7 @@ class Coordinator:
 
     async def _decide(self, job: Job, votes: dict[str, bytes]) -> None:
         """Step 4; by a ballot like others if the first one fails."""
-        proposal = Proposal(len(self._board.charter.compute), FAST, Value.RELEASE)
+        proposal = Proposal(len(self._board.charter_of(job).compute), FAST, Value.RELEASE)
         await self._settling.ask(job, proposal, votes)
         if proposal.decision is None:
             await self._participant.settle(job, "Undecided: too few compute members answered")

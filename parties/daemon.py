@@ -111,7 +111,7 @@ class Daemon:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until :meth:`stop`. Raises StoreFailed when the disk fails, AddressTaken."""
         peers = Peers(self.identity.fingerprint, lambda: self.charters.chain)
-        with JobStore(self.home.jobs, store_key(self.identity, "jobs")) as store:
+        with JobStore(self.home.jobs, store_key(self.identity, "jobs"), self.settings.most_jobs) as store:
             async with trio.open_nursery() as nursery:
                 await self._assemble(nursery, peers, store)
                 task_status.started()
@@ -151,7 +151,9 @@ class Daemon:
             outdated=self._outdated,
         )
         self._follower = CharterFollower(self.charters, members, self._agreed)
-        board = self._board = Board(self.identity, lambda: self.charter, store, members, time.time)
+        board = self._board = Board(
+            self.identity, lambda: self.charter, store, members, time.time, chain=lambda: self.charters.chain
+        )
         parts = await board.aside(
             PartFiles, self.home.parts, store_key(self.identity, "parts"), self.settings.most_dealt_bytes
         )

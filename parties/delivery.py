@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 import trio
 
 from mpc.errors import AccordError
+from parties.answer_store import MOST_SHARE
 from parties.board import Board
 from parties.charter import Member
-from parties.errors import IllegalStep, JobRefused, NotReleased
+from parties.errors import IllegalStep, JobRefused, NotReleased, StoreFailed
 from parties.job import Job
 from parties.job_records import JobRecord
 from parties.session import Event, State
@@ -28,8 +29,6 @@ ANSWER = "answer"
 _AGAIN = 1.0  # seconds until the next try with a member that is there and did not take it
 
 _PIECE = 8 << 20  # bytes sent at once
-_MOST = 1 << 30  # bytes of one share
-_MOST_OPEN = 64  # shares half here
 
 Rebuild = Callable[[Job, Mapping[str, bytes]], bytes | None]
 """The answer from shares by member's name; None: too few of them. Raises AccordError for shares that do not fit."""
@@ -49,7 +48,8 @@ class Delivery:
         self._rebuild = rebuild
         self._tasks = tasks
         self._under_way: set[tuple[str, str]] = set()
-        self._parts: dict[tuple[str, str], list[bytes]] = {}
+        self._turns: dict[str, trio.Lock] = {}  # by receiver's name: one share at a time
+        self._parts: dict[str, tuple[str, list[bytes]]] = {}  # by sender: the job whose share is half here, its parts
 
     async def begin(self, job: Job) -> None:
         """Start to deliver a job that is released here."""
@@ -78,7 +78,8 @@ class Delivery:
                         await self.take(member, job_id, share)
                     else:
                         await board.network.await_there(member)
-                        await self._send(member, job_id, share)
+                        async with self._turns.setdefault(member.name, trio.Lock()):
+                            await self._send(member, job_id, share)
                     break
                 except AccordError:
                     await trio.sleep(_AGAIN)
@@ -94,25 +95,25 @@ class Delivery:
     async def take_part(self, peer: Member, job_id: str, part: int, parts: int, content: bytes) -> None:
         """A part of a compute member's share; the whole of it is kept on disk when the last one returns.
 
-        Parts come in their order; part 0 begins anew. JobRefused for one out of order, or a share too large.
+        Parts come in their order; part 0 begins anew, and lets go of what came of another share of this member's.
+        JobRefused for one out of order, or a share too large.
         """
-        key = (job_id, peer.name)
         if parts == 1:
             await self.take(peer, job_id, content)
             return
-        await self._check_awaited(peer, job_id)
-        kept = [] if part == 0 else self._parts.pop(key, None)
-        if kept is None or len(kept) != part or sum(map(len, kept)) + len(content) > _MOST:
+        await self.check_awaited(peer, job_id)
+        begun, kept = self._parts.pop(peer.fingerprint, ("", []))
+        if part == 0 or begun != job_id:
+            kept = []
+        if len(kept) != part or sum(map(len, kept)) + len(content) > MOST_SHARE:
             raise JobRefused(
-                f"job {job_id}: a part of a share out of order, or beyond {_MOST} bytes: begin with part 0"
+                f"job {job_id}: a part of a share out of order, or beyond {MOST_SHARE} bytes: begin with part 0"
             )
         kept.append(content)
         if len(kept) == parts:
             await self.take(peer, job_id, b"".join(kept))
         else:
-            if len(self._parts) >= _MOST_OPEN:
-                raise JobRefused("too many shares are on their way to this node: try again")
-            self._parts[key] = kept
+            self._parts[peer.fingerprint] = job_id, kept
 
     async def take(self, peer: Member, job_id: str, share: bytes) -> None:
         """A compute member's share of an answer for this node. It is kept when this returns.
@@ -121,20 +122,23 @@ class Delivery:
         computes.
         """
         board = self._board
-        record = await self._check_awaited(peer, job_id)
+        record = await self.check_awaited(peer, job_id)
         if not record.state.terminal:
             with contextlib.suppress(IllegalStep):
                 await board.step(job_id, Event.DECIDE_RELEASE, f"told by {peer.name}")
+                await self.begin(record.job)  # where this node computes too, others wait for its own
         try:
             await board.disk(board.store.answers.keep_part, job_id, peer.name, share)
             await self.rebuild(record.job)
         except NotReleased as error:
             raise JobRefused(str(error)) from None
 
-    async def _check_awaited(self, peer: Member, job_id: str) -> JobRecord:
+    async def check_awaited(self, peer: Member, job_id: str) -> JobRecord:
+        """The job, if this member's share of its answer is for this node; else JobRefused."""
         board = self._board
         record = await board.find(job_id)
-        if record is None or board.me.name not in record.job.results or board.index_of(peer.fingerprint) is None:
+        awaited = record is not None and board.me.name in record.job.results
+        if record is None or not awaited or board.index_of(peer.fingerprint, record.job) is None:
             raise JobRefused(f"job {job_id}: no share of {peer.name}'s is awaited at this node")
         return record
 
@@ -143,15 +147,16 @@ class Delivery:
         board = self._board
         if await board.state(job.id) is not State.RELEASED:
             return
-        if await board.disk(board.store.answers.answer, job.id) is not None:
+        if await board.disk(board.store.answers.has_answer, job.id):
             return
         parts = await board.disk(board.store.answers.parts, job.id)
         try:
             answer = await board.aside(self._rebuild, job, parts)
+            if answer is not None:
+                await board.disk(board.store.answers.keep_answer, job.id, answer)
+                board.wake(job.id)
+        except StoreFailed:
+            raise
         except AccordError as error:
             await board.disk(board.store.keep_facts, job.id, {"answer": f"{type(error).__name__}: {error}"})
-            board.wake(job.id)
-            return
-        if answer is not None:
-            await board.disk(board.store.answers.keep_answer, job.id, answer)
             board.wake(job.id)

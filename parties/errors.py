@@ -14,6 +14,7 @@ from mpc.errors import AccordError, UsageError
 __all__ = [
     "AddressInvalid",
     "AddressTaken",
+    "AnswerTooLarge",
     "BallotInvalid",
     "BodyTooLarge",
     "BodyTooSlow",
@@ -96,6 +97,7 @@ __all__ = [
     "TableInvalid",
     "TableMissing",
     "TableUnfit",
+    "TooManyJobs",
     "UseDenied",
     "ValueUnfit",
     "WorkerLost",
@@ -243,8 +245,16 @@ class JobConflict(AccordError):
     """Another job has this id already: a client used one key for two different requests."""
 
 
+class TooManyJobs(AccordError):
+    """A node keeps as many jobs that are not over as its settings say."""
+
+
 class JobUnknown(AccordError):
     """There is no job with this id here."""
+
+
+class AnswerTooLarge(AccordError):
+    """A share of an answer, or an answer, has more bytes than a node's store takes."""
 
 
 class IllegalStep(AccordError):

@@ -15,7 +15,7 @@ from typing import Any
 from mpc.errors import WrongType
 from parties.answer_store import AnswerStore
 from parties.decision import FAST, Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
-from parties.errors import BallotInvalid, JobConflict, JobUnknown
+from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
 from parties.job import Job
 from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
 from parties.session import Event, Standing, State, step
@@ -33,6 +33,8 @@ class JobStore:
     Args:
         path: the file; made with mode 0600 if it does not exist.
         key: 32 bytes; store_key.store_key(identity, "jobs").
+        most_open: how many jobs that are not over it takes; None: as many as come. Once there is half of that, one
+            proposer has half at most.
 
     Attributes:
         answers: shares and answers of these jobs.
@@ -41,8 +43,9 @@ class JobStore:
     JobUnknown for a job that is not here. Raises WrongType for a key that is not 32 bytes, StoreFailed for another key.
     """
 
-    def __init__(self, path: str | Path, key: bytes) -> None:
+    def __init__(self, path: str | Path, key: bytes, most_open: int | None = None) -> None:
         _check_key(key)
+        self._most_open = most_open
         self._file = SqliteFile(path, SCHEMA)
         try:
             self.answers = AnswerStore(self._file, key)
@@ -68,14 +71,15 @@ class JobStore:
     def add(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
         """Keep a job as PROPOSED, with its proposer's signature, both checked; ``computes``: whether this member does.
 
-        The very same job again gives what is kept. JobConflict if another one has its id.
+        The very same job again gives what is kept. JobConflict if another one has its id; TooManyJobs.
         """
         return self._add(job, proposal, computes, now, Job.__eq__)
 
     def submit(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
         """:meth:`add` for this node's own people: a request that is here already, made at another time, gives that one.
 
-        So a client that got no answer asks again, under its key. JobConflict if it asks for something else.
+        So a client that got no answer asks again, under its key. JobConflict if it asks for something else;
+        TooManyJobs.
         """
         return self._add(job, proposal, computes, now, Job.asks_the_same)
 
@@ -105,6 +109,12 @@ class JobStore:
         self.get(job_id)
         rows = self._file.read("SELECT time, event, state, cause FROM change WHERE id = ? ORDER BY rowid", job_id)
         return [Change(t, Event(event) if event else None, State(state), cause) for t, event, state, cause in rows]
+
+    def refuse(self, job: Job, proposal: bytes, computes: bool, now: float, cause: str) -> None:
+        """Keep a job that is not here as ABORTED, so that it is never taken up. Nothing if it is here."""
+        with self._file.transaction():
+            if self.find(job.id) is None:
+                self._insert(job, proposal, computes, now, Event.REFUSE, State.ABORTED, cause[:_MOST_CAUSE])
 
     def step(
         self,
@@ -247,17 +257,42 @@ class JobStore:
         with self._file.transaction():
             kept = self.find(job.id)
             if kept is None:
-                values = (job.id, job.canonical, proposal, State.PROPOSED.value, computes, now, now, "proposed")
-                self._file.change(
-                    "INSERT INTO job (id, canonical, proposal, state, computes, voted, added, changed, cause) "
-                    "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-                    *values,
-                )
-                self._file.change("INSERT INTO change VALUES (?, ?, '', ?, ?)", job.id, now, values[3], values[7])
+                self._check_room(job)
+                self._insert(job, proposal, computes, now)
                 kept = self.get(job.id)
         if not same(kept.job, job):
             raise JobConflict(f"job {job.id}: another job has this id here: submit under another key")
         return kept
+
+    def _insert(
+        self,
+        job: Job,
+        proposal: bytes,
+        computes: bool,
+        now: float,
+        event: Event | None = None,
+        state: State = State.PROPOSED,
+        cause: str = "proposed",
+    ) -> None:
+        values = (job.id, job.canonical, proposal, state.value, computes, now, now, cause)
+        self._file.change(
+            "INSERT INTO job (id, canonical, proposal, state, computes, voted, added, changed, cause) "
+            "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            *values,
+        )
+        said = "" if event is None else event.value
+        self._file.change("INSERT INTO change VALUES (?, ?, ?, ?, ?)", job.id, now, said, state.value, cause)
+
+    def _check_room(self, job: Job) -> None:
+        if self._most_open is None:
+            return
+        most, proposers = self._most_open, [record.job.proposer for record in self.open_jobs()]
+        own = proposers.count(job.proposer)
+        if len(proposers) >= most or (2 * len(proposers) >= most and 2 * own >= most):
+            raise TooManyJobs(
+                f"job {job.id}: this node has {len(proposers)} jobs that are not over, {own} of them of its proposer, "
+                f"and takes {most}, half of them of one: wait, or let its operator raise limits.jobs in node.toml"
+            )
 
     def _records(self, which: str, *values: Any) -> list[JobRecord]:
         return [read_record(row) for row in self._file.read(f"SELECT {COLUMNS} FROM job {which}", *values)]

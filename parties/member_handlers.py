@@ -15,7 +15,7 @@ from parties.delivery import ANSWER
 from parties.description import describe
 from parties.errors import CharterUnknown, JobRefused, LaneInvalid
 from parties.job_node import JobNode
-from parties.kind_work import INPUT, part_name
+from parties.kind_work import part_name
 from parties.lane_keeper import entry_of, offers_of
 from parties.lanes import Lanes
 from parties.meeting import CharterAnswer, Table, Tables
@@ -49,6 +49,7 @@ from parties.signatures import write_signatures
 __all__ = ["MemberHandlers"]
 
 _OPEN = (State.ACCEPTED, State.RESERVED)
+_PIECES = 4  # of one member's, in memory at the same time; others wait
 
 
 class MemberHandlers:
@@ -80,6 +81,7 @@ class MemberHandlers:
         self._lanes = lanes
         self._parts = parts
         self._progressed = progressed
+        self._reading: dict[str, trio.Semaphore] = {}  # by sender
 
     async def charter(self, peer: Member, version: int) -> CharterAnswer:
         """A version that is or was in force here."""
@@ -166,13 +168,16 @@ class MemberHandlers:
 
     async def piece(self, peer: Member, job: str, piece: Piece, content: AsyncIterator[bytes]) -> Done:
         """Of an answer for this node, or of a table that its owner deals."""
-        if piece.purpose == INPUT:
-            await self._check_dealer(peer, job, piece)
-        whole = b"".join([part async for part in content])
-        if piece.purpose == ANSWER:
-            await self._jobs.delivery.take_part(peer, job, piece.part, piece.parts, whole)
-        else:
-            await trio.to_thread.run_sync(self._parts.put, job, piece.name, piece.part, whole)
+        async with self._reading.setdefault(peer.fingerprint, trio.Semaphore(_PIECES)):
+            if piece.purpose == ANSWER:
+                await self._jobs.delivery.check_awaited(peer, job)
+            else:
+                await self._check_dealer(peer, job, piece)
+            whole = b"".join([part async for part in content])
+            if piece.purpose == ANSWER:
+                await self._jobs.delivery.take_part(peer, job, piece.part, piece.parts, whole)
+            else:
+                await trio.to_thread.run_sync(self._parts.put, job, piece.name, piece.part, whole)
         return Done()
 
     async def _check_dealer(self, peer: Member, job: str, piece: Piece) -> None:

@@ -27,6 +27,7 @@ from parties.board import Board
 from parties.charter import Member
 from parties.decision import Accepted, Nack, Promise, Value
 from parties.errors import (
+    AnswerTooLarge,
     IllegalStep,
     JobInvalid,
     JobRefused,
@@ -75,6 +76,14 @@ PUBLISHED = "published"
 
 _log = logging.getLogger("accord.node")
 _UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A run under way: cancel it by ``scope``; ``over`` is set when all of it has ended, its vote or failure kept."""
+
+    scope: trio.CancelScope
+    over: trio.Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +142,7 @@ class Participant:
         self._work = work
         self._tasks = tasks
         self._released = released
-        self._running: dict[str, trio.CancelScope] = {}
-        self._stopped: dict[str, trio.Event] = {}
+        self._running: dict[str, _Running] = {}
         self._votes: dict[str, dict[str, bytes]] = {}
 
     # -- what others ask ---------------------------------------------------------------------------
@@ -164,8 +172,8 @@ class Participant:
         if record.state is State.PROPOSED:
             try:
                 check_described(job, tables)
+                await self._consented(job, tables)
                 await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
-                await self._work.consent(job, tables)
             except AccordError as error:
                 refusal = f"{name} refuses: {type(error).__name__}: {error}"
                 with contextlib.suppress(IllegalStep):
@@ -183,11 +191,24 @@ class Participant:
             raise JobRefused(f"job {job.id}: {name} has not accepted it")
         return kept[name]
 
+    async def _consented(self, job: Job, tables: Sequence[str]) -> None:
+        """Work.consent. A job that makes this node's own checks fail is refused."""
+        try:
+            await self._work.consent(job, tables)
+            return
+        except AccordError:
+            raise
+        except Exception as error:
+            fault = place_of(error)
+        _log.error("job %s: a fault of this node's own: %s", job.id, fault)
+        raise NodeFault(f"at {self._board.me.name}: {fault}")
+
     async def reserve(self, peer: Member, job_id: str, body: Reserve) -> Done:
         """Step 2."""
         self._check_coordinator(peer)
-        board, charter = self._board, self._board.charter
+        board = self._board
         record = await self._get(job_id)
+        charter = board.charter_of(record.job)
         acceptances = {name: bytes.fromhex(signature) for name, signature in body.acceptances.items()}
         check_acceptances(record.job, charter, acceptances)
         if record.state is State.ACCEPTED:
@@ -207,16 +228,16 @@ class Participant:
         record = await self._get(job_id)
         if record.state is State.RUNNING and job_id in self._running:
             return Done()
+        await self.stopped(job_id)  # one that was suspended may still be ending
         await self._board.step(job_id, Event.RUN, f"lane {body.lane}")
-        scope, stopped = trio.CancelScope(), trio.Event()
-        self._running[job_id], self._stopped[job_id] = scope, stopped
-        self._tasks.start_soon(self._run, record.job, body, scope, stopped)
+        self._running[job_id] = running = _Running(trio.CancelScope(), trio.Event())
+        self._tasks.start_soon(self._run, record.job, body, running)
         return Done()
 
     async def ready(self, peer: Member, job_id: str, body: Ready) -> Done:
         """A vote, for the coordinator."""
         record = await self._get(job_id)
-        if not self._board.coordinates or self._board.index_of(peer.fingerprint) is None:
+        if not self._board.coordinates or self._board.index_of(peer.fingerprint, record.job) is None:
             raise JobRefused(f"job {job_id}: votes go from compute members to the coordinator")
         vote = bytes.fromhex(body.signature)
         check_vote(record.job, peer, vote)
@@ -228,8 +249,7 @@ class Participant:
 
     async def prepare(self, peer: Member, job_id: str, body: Prepare) -> PromiseAnswer:
         """Phase 1 of somebody's ballot."""
-        await self._get(job_id)
-        self._check_caster(peer, body)
+        self._check_caster(peer, body, await self._get(job_id))
         board = self._board
         match await board.disk(board.store.prepare, job_id, read_ballot(body.ballot)):
             case Nack(promised=promised):
@@ -244,8 +264,8 @@ class Participant:
     async def accept_ballot(self, peer: Member, job_id: str, body: Accept) -> AcceptedAnswer:
         """Phase 2."""
         record = await self._get(job_id)
-        self._check_caster(peer, body)
-        board, charter = self._board, self._board.charter
+        self._check_caster(peer, body, record)
+        board, charter = self._board, self._board.charter_of(record.job)
         votes: dict[str, bytes] = {}
         if body.value == "release":
             votes = {name: bytes.fromhex(signature) for name, signature in body.votes.items()}
@@ -260,7 +280,7 @@ class Participant:
     async def decided(self, peer: Member, job_id: str, body: Decided) -> Done:
         """A compute member says what was decided."""
         record = await self._get(job_id)
-        if self._board.index_of(peer.fingerprint) is None:
+        if self._board.index_of(peer.fingerprint, record.job) is None:
             raise JobRefused(f"job {job_id}: {peer.name} does not compute, so it decides nothing")
         if not record.state.terminal:
             event = Event.DECIDE_RELEASE if body.value == "release" else Event.DECIDE_ABORT
@@ -280,11 +300,11 @@ class Participant:
     async def abort(self, peer: Member, job_id: str, body: Abort) -> Done:
         """Somebody wants it ended. The answer comes when nothing of it runs here any more."""
         if body.job is not None and body.signature is not None and await self._board.find(job_id) is None:
-            await self._keep(job_id, body.job, bytes.fromhex(body.signature))
+            await self._keep(peer, job_id, body.job, bytes.fromhex(body.signature), body.text)
         record = await self._get(job_id)
-        if peer not in participants(record.job, self._board.charter):
+        if not self._board.takes_part(peer, record.job):
             raise JobRefused(f"job {job_id}: {peer.name} has no part in it")
-        computes = self._board.index_of(peer.fingerprint) is not None
+        computes = self._board.index_of(peer.fingerprint, record.job) is not None
         await self._end(record, body.text, decisive=computes, tell=False)
         await self.stopped(job_id)
         return Done()
@@ -300,10 +320,10 @@ class Participant:
     async def lost(self, member: Member, reason: str) -> None:
         """A member's node is gone: jobs that need it end, those that may have been decided are settled."""
         board = self._board
-        computes = board.index_of(member.fingerprint) is not None
         for record in await board.disk(board.store.open_jobs):
-            if member not in participants(record.job, board.charter):
+            if not board.takes_part(member, record.job):
                 continue
+            computes = board.index_of(member.fingerprint, record.job) is not None
             inputs = {owner for owner, _ in record.job.tables}
             if computes or (member.name in inputs and record.state not in (State.RESERVED, State.RUNNING)):
                 cause = f"MemberLost: {member.name} was lost: {reason}"
@@ -321,27 +341,31 @@ class Participant:
                 if await self._board.state(job.id) is State.RUNNING:
                     await self.give_up(job, cause)
             else:
-                scope = self._running.get(job.id)
-                if scope is not None:
-                    scope.cancel()
+                self._cancel(job.id)
 
     async def stopped(self, job_id: str) -> None:
         """Until the run of this job, if there is one, is over here."""
-        event = self._stopped.get(job_id)
-        if event is not None:
-            await event.wait()
+        running = self._running.get(job_id)
+        if running is not None:
+            await running.over.wait()
+
+    def _cancel(self, job_id: str) -> None:
+        running = self._running.get(job_id)
+        if running is not None:
+            running.scope.cancel()
 
     def votes(self, job_id: str) -> dict[str, bytes]:
         """The votes the coordinator has, by member."""
         return self._votes.get(job_id, {})
 
     async def at_its_end(self, job: Job) -> None:
-        """What follows a terminal state: the run stops, a released share goes out."""
-        scope = self._running.get(job.id)
-        if scope is not None:
-            scope.cancel()
+        """What follows a terminal state: the run stops, a released share goes out. Nothing before it is there."""
+        state = await self._board.state(job.id)
+        if state is None or not state.terminal:
+            return
+        self._cancel(job.id)
         self._votes.pop(job.id, None)
-        if await self._board.state(job.id) is State.RELEASED:
+        if state is State.RELEASED:
             await self._released(job)
 
     async def settle(self, job: Job, cause: str) -> None:
@@ -392,12 +416,12 @@ class Participant:
 
     # -- a run -------------------------------------------------------------------------------------
 
-    async def _run(self, job: Job, order: Run, scope: trio.CancelScope, stopped: trio.Event) -> None:
-        board = self._board
+    async def _run(self, job: Job, order: Run, running: _Running) -> None:
         outcome: Outcome | None = None
         failure: AccordError | None = None
+        vote: bytes | None = None
         try:
-            with scope:
+            with running.scope:
                 try:
                     outcome = await self._work.compute(job, order)
                 except AccordError as error:
@@ -405,25 +429,35 @@ class Participant:
                 except Exception as error:
                     failure = NodeFault(place_of(error))
                     _log.error("job %s: a fault of this node's own: %s", job.id, place_of(error))
-        finally:
-            stopped.set()
+            if outcome is not None:
+                vote = await self._ready(job, outcome)
+            elif failure is not None:
+                cause = f"{type(failure).__name__}: {self._where(failure)}"
+                await (self.give_up_or_wait if _is_loss(failure) else self.give_up)(job, cause)
+        finally:  # not sooner: what this run comes to must not be taken for what the next one does
+            running.over.set()
             self._running.pop(job.id, None)
-        if failure is not None:
-            cause = f"{type(failure).__name__}: {self._where(failure)}"
-            await (self.give_up_or_wait if _is_loss(failure) else self.give_up)(job, cause)
-        if outcome is None:
+        if vote is None:
             return
+        await self._vote(job, vote, order.epoch)
+        with trio.move_on_after(_UNDECIDED):
+            await self._board.until(job.id)
+            return
+        await self.settle(job, "Undecided: the coordinator told no decision in time")
+
+    async def _ready(self, job: Job, outcome: Outcome) -> bytes | None:
+        """Share and vote are kept; the vote. None if the job was ended meanwhile, or what it gave cannot be kept."""
+        board = self._board
         vote = sign_vote(job, board.identity)
         try:
             await board.step(job.id, Event.READY, "", votes={board.me.name: vote}, share=outcome.share)
-        except IllegalStep:  # it was ended meanwhile
-            return
+        except IllegalStep:
+            return None
+        except AnswerTooLarge as error:
+            await self.give_up(job, f"{type(error).__name__}: {error}")
+            return None
         await board.disk(board.store.keep_facts, job.id, outcome.facts)
-        await self._vote(job, vote, order.epoch)
-        with trio.move_on_after(_UNDECIDED):
-            await board.until(job.id)
-            return
-        await self.settle(job, "Undecided: the coordinator told no decision in time")
+        return vote
 
     def _where(self, failure: AccordError) -> str:
         """What a run failed with, and where: workers know parties by their index only, people know members."""
@@ -444,12 +478,17 @@ class Participant:
 
     # -- checks ------------------------------------------------------------------------------------
 
-    async def _keep(self, job_id: str, text: str, proposal: bytes) -> None:
+    async def _keep(self, peer: Member, job_id: str, text: str, proposal: bytes, cause: str) -> None:
         """A job that is ended before this node was asked: known from now on, so never taken up."""
         board, job = self._board, read_job(text.encode("utf-8"))
         _check_id(job, job_id)
-        check_proposal(job, board.charter, proposal)
-        await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
+        charter = board.charter_of(job)
+        if job.charter != charter.digest:
+            raise JobRefused(f"job {job_id} was made under a charter that was never in force here")
+        check_proposal(job, charter, proposal)
+        if not {peer, board.me} <= set(participants(job, charter)):
+            raise JobRefused(f"job {job_id}: {peer.name} or {board.me.name} has no part in it")
+        await board.disk(board.store.refuse, job, proposal, board.index is not None, board.clock(), cause)
 
     async def _get(self, job_id: str) -> JobRecord:
         record = await self._board.find(job_id)
@@ -461,8 +500,8 @@ class Participant:
         if peer.fingerprint != self._board.coordinator().fingerprint:
             raise JobRefused(f"{peer.name} does not coordinate: {self._board.coordinator().name} does")
 
-    def _check_caster(self, peer: Member, body: Prepare | Accept) -> None:
-        if self._board.index_of(peer.fingerprint) != body.ballot.member:
+    def _check_caster(self, peer: Member, body: Prepare | Accept, record: JobRecord) -> None:
+        if self._board.index_of(peer.fingerprint, record.job) != body.ballot.member:
             raise JobRefused(f"{peer.name} casts a ballot that is not its own")
 
 

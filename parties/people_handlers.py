@@ -215,7 +215,7 @@ class PeopleHandlers:
     async def _has_answer(self, record: JobRecord) -> bool:
         if record.state is not State.RELEASED or record.purged:
             return False
-        return await self._board.disk(self._board.store.answers.answer, record.job.id) is not None
+        return await self._board.disk(self._board.store.answers.has_answer, record.job.id)
 
     async def _view(self, record: JobRecord) -> JobView:
         job = record.job

@@ -12,6 +12,7 @@ accepted it, and is asked never to.
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 from collections.abc import Callable
 
@@ -21,7 +22,7 @@ from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import Accept, Accepted, Ballot, Nack, Prepare, Promise, Proposal, Value
-from parties.errors import IllegalStep, JobUnknown
+from parties.errors import BallotInvalid, IllegalStep, JobUnknown
 from parties.job import Job
 from parties.messages import Abort, Decided, StateQuery
 from parties.messages import Accept as AcceptMessage
@@ -32,6 +33,7 @@ from parties.tasks import Tasks
 
 __all__ = ["Settling", "ballot_message", "read_ballot"]
 
+_log = logging.getLogger("accord.node")
 _WITHIN = 1.0  # seconds for one call
 _PAUSE = (0.05, 0.3)  # seconds between two tries, drawn anew each time
 
@@ -62,13 +64,19 @@ class Settling:
         self._under_way.add(job.id)
         try:
             above: Ballot | None = None
+            warned = False
             while True:
                 record = await self._board.find(job.id)
                 if record is None or record.state.terminal:
                     return
                 decided, why = await self._asked(job, cause)
                 if decided is None and record.standing.computes:
-                    decided, above = await self._ballot(job, above)
+                    try:
+                        decided, above = await self._ballot(job, above)
+                    except BallotInvalid as error:  # somebody cast what nobody may, or the last ballot there is
+                        if not warned:
+                            _log.warning("job %s cannot be decided now: %s", job.id, error)
+                        warned = True
                     why = cause
                 if decided is not None:
                     await self.conclude(job, decided, why or cause)
@@ -86,7 +94,7 @@ class Settling:
             await self._board.step(job.id, event, cause)
         except (IllegalStep, JobUnknown):
             return
-        if self._board.index is not None:
+        if self._board.index_of(self._board.identity.fingerprint, job) is not None:
             message = Decided(value=decided.value, text=cause[:2000])
             for member in self._board.others(job):
                 self._tasks.start_soon(self._tell, member, job, message)
@@ -98,13 +106,14 @@ class Settling:
     async def _asked(self, job: Job, cause: str) -> tuple[Value | None, str]:
         """Step 1."""
         found: list[tuple[Value, str]] = []
+        computes = self._board.index_of(self._board.identity.fingerprint, job) is not None
 
         async def one(member: Member, scope: trio.CancelScope) -> None:
             try:
                 answer = await self._board.network.call(member, StateQuery(), job.id, within=_WITHIN)
             except AccordError:
                 return
-            if answer.state is None and self._board.index is None:
+            if answer.state is None and not computes:
                 with contextlib.suppress(AccordError):
                     await self._never(job, member, cause)
             elif answer.state == "RELEASED":
@@ -115,7 +124,7 @@ class Settling:
                 scope.cancel()
 
         async with trio.open_nursery() as nursery:
-            for member in self._board.other_computers():
+            for member in self._board.other_computers(job):
                 nursery.start_soon(one, member, nursery.cancel_scope)
         return found[0] if found else (None, "")
 
@@ -126,9 +135,12 @@ class Settling:
         await self._board.network.call(member, ended, job.id, within=_WITHIN)
 
     async def _ballot(self, job: Job, above: Ballot | None) -> tuple[Value | None, Ballot | None]:
-        """Steps 2 and 3: what was decided, and the highest ballot heard of."""
-        board, me, m = self._board, self._board.index, len(self._board.charter.compute)
+        """Steps 2 and 3: what was decided, and the highest ballot heard of. Nothing where no majority is there."""
+        board, m = self._board, len(self._board.charter_of(job).compute)
+        me = board.index_of(board.identity.fingerprint, job)
         assert me is not None
+        if 2 * (1 + sum(map(board.network.is_there, board.other_computers(job)))) <= m:
+            return None, above
         votes = await board.disk(board.store.votes, job.id)
         wish = Value.RELEASE if len(votes) == m else Value.ABORT
         proposal = await board.disk(board.store.propose, job.id, me, m, wish, above)
@@ -154,7 +166,7 @@ class Settling:
                 if proposal.message is not asked:
                     nursery.cancel_scope.cancel()
 
-            for i, member in enumerate(self._board.charter.compute):
+            for i, member in enumerate(self._board.charter_of(job).compute):
                 nursery.start_soon(one, i, member)
 
     async def _answer(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.errors import NotReleased, StoreFailed
+from parties.errors import AnswerTooLarge, NotReleased, StoreFailed
 from parties.job_store import JobStore
 from parties.session import Event, State
 from tests.parties.jobs import ANSWER, KEY, SHARE, add, job, votes, way
@@ -160,3 +160,20 @@ def test_what_comes_after_a_purge_is_kept(tmp_path: Path) -> None:
         assert store.answers.purge(100) == 1
         store.answers.keep_answer(JOB.id, ANSWER)
         assert store.answers.answer(JOB.id) == ANSWER
+
+
+def test_a_share_above_what_a_store_takes_is_refused_by_name_and_the_store_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with following(tmp_path) as store:
+        monkeypatch.setattr("parties.answer_store.MOST_SHARE", 100)
+        for keep in (
+            lambda content: store.answers.keep_part(JOB.id, "bravo", content),
+            lambda content: store.answers.keep_answer(JOB.id, content),
+        ):
+            with pytest.raises(AnswerTooLarge, match="101 bytes"):
+                keep(bytes(101))
+        store.answers.keep_part(JOB.id, "bravo", bytes(100))
+        assert store.answers.parts(JOB.id) == {"bravo": bytes(100)} and not store.answers.has_answer(JOB.id)
+        store.answers.keep_answer(JOB.id, bytes(100))
+        assert store.answers.has_answer(JOB.id)

@@ -121,7 +121,7 @@ class FakeWork:
 
     async def compute(self, job: Job, order: Run) -> Outcome:
         self.world.orders.append((self.node.name, order))
-        lane = self.world.lanes.setdefault((job.id, order.epoch, order.number), Lane(3))
+        lane = self.world.lanes.setdefault((job.id, order.epoch, order.number), Lane(len(self.world.charter.compute)))
         try:
             if self.node.name in self.world.failing:
                 raise self.world.failing[self.node.name]
@@ -172,6 +172,7 @@ class World:
 
     def __init__(self, directory: Path, members: Charter = CHARTER, reliable: bool = True) -> None:
         self.charter = members
+        self.chain = [members]
         self.nodes = {
             m.name: Node(m.name, identity(i), directory / f"{m.name}.db") for i, m in enumerate(members.members)
         }
@@ -216,13 +217,15 @@ class World:
             with node.scope:
                 async with trio.open_nursery() as nursery:
                     node.nursery = nursery
-                    network = MemoryNetwork(self, node)
-                    node.board = Board(node.identity, lambda: self.charter, node.store, network, now, inline)
+                    network, disk = self.network_of(node), self.disk_of(node)
+                    node.board = Board(
+                        node.identity, lambda: self.charter, node.store, network, now, disk, lambda: self.chain
+                    )
                     computes = node.board.index is not None
                     node.jobs = JobNode(
                         node.board,
-                        FakeWork(self, node),
-                        rebuilt,
+                        self.work_of(node),
+                        self.rebuilt,
                         self._slot if computes else None,
                         Tasks(nursery),
                         pause=lambda: 0.1 + 0.07 * (node.board.index or 0),
@@ -233,6 +236,23 @@ class World:
         finally:
             node.store.close()
             node.over.set()
+
+    def change(self, new: Charter) -> None:
+        """Another charter is in force, at all nodes."""
+        self.charter = new
+        self.chain.append(new)
+
+    def work_of(self, node: Node) -> FakeWork:
+        return FakeWork(self, node)
+
+    def network_of(self, node: Node) -> MemoryNetwork:
+        return MemoryNetwork(self, node)
+
+    def disk_of(self, node: Node) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
+        return inline
+
+    def rebuilt(self, job: Job, parts: Mapping[str, bytes]) -> bytes | None:
+        return b"the answer" if len(parts) >= 2 else None
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[Run]:
@@ -336,7 +356,7 @@ class World:
         return await handlers[type(message)](peer, job, message)
 
     def _member(self, node: Node) -> Member:
-        return next(m for m in self.charter.members if m.name == node.name)
+        return next(m for charter in reversed(self.chain) for m in charter.members if m.name == node.name)
 
     # -- what tests ask ----------------------------------------------------------------------------
 
@@ -392,7 +412,3 @@ class World:
 async def inline(call: Callable[[], Any]) -> Any:
     await trio.lowlevel.checkpoint()
     return call()
-
-
-def rebuilt(job: Job, parts: Mapping[str, bytes]) -> bytes | None:
-    return b"the answer" if len(parts) >= 2 else None
