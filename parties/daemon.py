@@ -248,6 +248,7 @@ class Daemon:
             lambda: self.charter,
             lambda: self._leaf.current,
             functools.partial(free_listener, bind, ports),
+            settings.lanes,
             {
                 "start_deadline": settings.start_deadline,
                 "heartbeat": 0.5,

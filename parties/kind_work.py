@@ -86,13 +86,9 @@ class KindWork:
         _, plan = self._plans.plan(job, tables)
         me = self._board.me.name
         mine = self._tables()
-        for (member, name), digest in zip(job.tables, job.published, strict=True):
-            if member != me:
-                continue
-            if name not in mine:
-                raise NotPublished(f"table {name!r}: {me} publishes no such table")
-            if digest_of(mine[name]) != digest:
-                raise TableChanged(f"table {name} of {me} was published anew: look at it, and ask again")
+        for place, (member, _) in enumerate(job.tables):
+            if member == me:
+                self._check_published(job, place, mine)
         if plan.model is not None and plan.model.owner == me:
             self._models.load(plan.model.name, plan.model.size)
         uses = tuple(
@@ -118,7 +114,9 @@ class KindWork:
     async def _deal(self, job: Job, plan: Plan, place: int) -> None:
         charter = self._board.charter
         m, context = len(charter.compute), table_context(job.digest, place)
-        dealt = deal_rows(plan, place, self._own.batches(*self._reading(plan, place)), m, charter.threshold, context)
+        dealt = deal_rows(
+            plan, place, self._own.batches(*self._reading(job, plan, place)), m, charter.threshold, context
+        )
         waiting: list[list[bytes]] = [[] for _ in range(m)]
         sent = [0] * m
 
@@ -141,6 +139,7 @@ class KindWork:
         if self._lanes is None:
             raise JobRefused(f"job {job.id}: {self._board.me.name} does not compute")
         lane = self._lanes.lane(order.lane, order.epoch)
+        lane.take(order.number)
         async with lane.turn:
             if lane.worker.lost is not None:
                 raise LaneInvalid(f"lane {order.lane} broke before the job ran in it: {lane.worker.lost}")
@@ -156,7 +155,7 @@ class KindWork:
 
             extra: Any = None
             if kind.keeps and job.on_loss == "wait":
-                extra = await self._board.aside(self._checkpointing, job, order)
+                extra = await self._board.aside(self._checkpointing, job, order, lane.session)
             elif plan.model is not None and plan.model.owner == self._board.me.name:
                 extra = await self._board.aside(self._models.load, plan.model.name, plan.model.size)
             work = Work(plan, inputs, extra)
@@ -173,13 +172,13 @@ class KindWork:
         _, plan = await self._planned(job)
         return plan.anew
 
-    def _checkpointing(self, job: Job, order: Run) -> Checkpointing:
-        """A run's name follows from the lane, so it is the same at all members, and never had twice."""
+    def _checkpointing(self, job: Job, order: Run, session: str) -> Checkpointing:
+        """A run's name follows from the lane's session, so it is the same at all members, and nobody has it twice."""
         resume = None
         if order.checkpoint is not None:
             resume = self._kept.read(job.id, order.checkpoint.run, order.checkpoint.step)
         key = store_key(self._board.identity, "checkpoints")
-        return Checkpointing(key, job.digest, f"{order.lane}x{order.epoch}x{order.number}", resume=resume)
+        return Checkpointing(key, job.digest, f"{session[:32]}x{order.number}", resume=resume)
 
     async def _input(self, job: Job, plan: Plan, place: int) -> TableInput:
         member = job.tables[place][0]
@@ -189,16 +188,25 @@ class KindWork:
             return TableInput(None, dealt=pieces, context=table_context(job.digest, place))
         rows = None
         if member == self._board.me.name:
-            rows = await trio.to_thread.run_sync(self._rows, plan, place)
+            rows = await trio.to_thread.run_sync(self._rows, job, plan, place)
         return TableInput(names.index(member), rows)
 
-    def _rows(self, plan: Plan, place: int) -> Rows:
-        return self._own.all(*self._reading(plan, place))
+    def _rows(self, job: Job, plan: Plan, place: int) -> Rows:
+        return self._own.all(*self._reading(job, plan, place))
 
-    def _reading(self, plan: Plan, place: int) -> tuple[PublishedTable, tuple[str, ...], Filter | None]:
-        ask = plan.asks[place]
+    def _reading(self, job: Job, plan: Plan, place: int) -> tuple[PublishedTable, tuple[str, ...], Filter | None]:
+        """What is read of this member's own table: as it is published now, which has to be as it was consented to."""
+        ask, tables = plan.asks[place], self._tables()
+        self._check_published(job, place, tables)
         where = None if ask.where is None else read_filter(ask.where)
-        return self._tables()[ask.table], tuple(ask.uses), where
+        return tables[ask.table], tuple(ask.uses), where
+
+    def _check_published(self, job: Job, place: int, mine: Mapping[str, PublishedTable]) -> None:
+        (owner, name), digest = job.tables[place], job.published[place]
+        if name not in mine:
+            raise NotPublished(f"table {name!r}: {owner} publishes no such table")
+        if digest_of(mine[name]) != digest:
+            raise TableChanged(f"table {name} of {owner} was published anew: look at it, and ask again")
 
     async def _planned(self, job: Job) -> tuple[Kind, Plan]:
         def planned() -> tuple[Kind, Plan]:

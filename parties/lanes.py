@@ -61,8 +61,10 @@ class Lane:
         worker: this node's.
         credentials: of its worker.
         offer: this node's.
-        ready: all workers are connected.
-        runs: how many the coordinator ordered.
+        session: of its workers' connections, hex; '' before they are all there.
+        asked: its worker was told to connect.
+        runs: how many were ordered, at the coordinator.
+        taken: number of the latest run here.
         turn: held by the run under way.
     """
 
@@ -70,9 +72,24 @@ class Lane:
     worker: WorkerProcess
     credentials: Credentials
     offer: Offer
-    ready: bool = False
+    session: str = ""
+    asked: bool = False
     runs: int = 0
+    taken: int = 0
     turn: trio.Lock = field(default_factory=trio.Lock)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all workers are connected."""
+        return self.session != ""
+
+    def take(self, number: int) -> None:
+        """Take a run's number, once: what masks its shares follows from it. LaneInvalid if it was taken."""
+        if not self.ready:
+            raise LaneInvalid("a job was to run in a lane that is not connected")
+        if number <= self.taken:
+            raise LaneInvalid(f"run {number} of a lane in which run {self.taken} was ordered before: numbers grow")
+        self.taken = number
 
 
 class Lanes:
@@ -83,6 +100,7 @@ class Lanes:
         charter: gives the charter in force.
         credentials: makes a certificate and its key for a worker.
         listener: makes a listening socket.
+        most: how many lanes.
         settings: further settings of the workers' nodes (mpc.settings.NodeConfig).
         clock: the time, UTC.
         silence: seconds a worker may be stopped.
@@ -94,6 +112,7 @@ class Lanes:
         charter: Callable[[], Charter],
         credentials: Callable[[], Credentials],
         listener: Callable[[], socket.socket],
+        most: int,
         settings: dict[str, Any],
         clock: Callable[[], datetime.datetime],
         silence: float = 1.0,
@@ -102,6 +121,8 @@ class Lanes:
         self._charter = charter
         self._credentials = credentials
         self._listener = listener
+        self._most = most
+        self._workers = 0
         self._settings = settings
         self._clock = clock
         self._silence = silence
@@ -127,7 +148,17 @@ class Lanes:
             await trio.sleep_forever()
 
     async def prepare(self, number: int, epoch: int) -> Offer:
-        """Step 1, here. A lane of this number that was there before is ended."""
+        """Step 1, here. A lane of this number that was there before is ended.
+
+        LaneInvalid for more lanes than this node makes, or while too many workers of lanes before are still ending.
+        """
+        if number >= self._most:
+            raise LaneInvalid(
+                f"lane {number}: this node makes {self._most}, 0 to {self._most - 1}; `lanes` in node.toml, the same "
+                "at all compute members, says how many"
+            )
+        if self._workers > 2 * self._most + 1:
+            raise LaneInvalid(f"lane {number}: {self._workers} workers are here, some still ending: try again")
         self.drop(number, "the lane is made anew")
         if self._spare is None or self._spare[0].lost is not None:
             self._stand_by()
@@ -149,6 +180,8 @@ class Lanes:
         and the like if the workers do not find each other.
         """
         lane, charter = self.lane(number, epoch), self._charter()
+        if lane.asked:
+            raise LaneInvalid(f"lane {number} was connected before: it has to be made anew")
         compute = charter.compute
         index = next(i for i, member in enumerate(compute) if member.fingerprint == self._me)
         if len(offers) != len(compute) or offers[index] != lane.offer:
@@ -162,6 +195,7 @@ class Lanes:
             for i, (member, offer, leaf) in enumerate(zip(compute, offers, leaves, strict=True))
         )
         session = session_of(charter.digest, number, epoch, offers)
+        lane.asked = True
         try:
             await lane.worker.connect(
                 {
@@ -178,10 +212,10 @@ class Lanes:
         except BaseException:
             lane.worker.end("the lane was not made")
             raise
-        lane.ready = True
+        lane.session = session.hex()
         if self._spare is None:  # not sooner: it would have taken the cores from those that are waited for
             self._stand_by()
-        return session.hex()
+        return lane.session
 
     def lane(self, number: int, epoch: int) -> Lane:
         """This making of this lane, or LaneInvalid."""
@@ -206,8 +240,15 @@ class Lanes:
         listener = self._listener()
         port = listener.getsockname()[1]
         worker = WorkerProcess(listener, self._silence)
-        self._nursery.start_soon(worker.attend)
+        self._workers += 1
+        self._nursery.start_soon(self._attend, worker)
         self._spare = worker, port
+
+    async def _attend(self, worker: WorkerProcess) -> None:
+        try:
+            await worker.attend()
+        finally:
+            self._workers -= 1
 
 
 def session_of(digest: str, number: int, epoch: int, offers: Sequence[Offer]) -> bytes:

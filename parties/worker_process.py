@@ -43,6 +43,8 @@ class WorkerProcess:
         listener: a listening socket, which it inherits; this process closes it.
         silence: seconds it may be stopped.
 
+    Raises WorkerLost if no process can be started.
+
     Attributes:
         lost: why it is of no use any more, or None.
         gone: set then.
@@ -54,6 +56,8 @@ class WorkerProcess:
         self._silence = silence
         try:
             self._child = start_worker(listener)
+        except OSError as error:
+            raise WorkerLost(f"no worker process can be started: {error.strerror or error}") from None
         finally:
             listener.close()
         self._unsent = trio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 
 from mpc.errors import OutOfRange, PartyFailed
@@ -19,6 +21,7 @@ from mpc.party import Party
 from parties.errors import AccordError, CertificateInvalid, LaneInvalid, WorkerLost, WrongMember
 from parties.lanes import Lane, Lanes, Offer, free_listener
 from parties.leaf import issue, utc_now
+from parties.worker_process import WorkerProcess
 from tests.parties.consortium import charter, identity, member
 
 CHARTER = charter(*(member(i, address=f"127.0.0.1:{7600 + i}") for i in range(3)))
@@ -31,6 +34,7 @@ def lanes_of(i: int) -> Lanes:
         lambda: CHARTER,
         lambda: issue(identity(i)),
         lambda: free_listener("127.0.0.1", [0]),
+        2,
         {"start_deadline": 20.0, "farewell_deadline": 1.0},
         utc_now,
     )
@@ -270,3 +274,51 @@ def test_offers_of_different_sessions_do_not_connect() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main)
+
+
+def test_no_more_lanes_are_made_than_this_node_makes_and_no_more_workers_than_they_take() -> None:
+    async def main() -> None:
+        node = lanes_of(0)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(node.attend)
+            with pytest.raises(LaneInvalid, match="this node makes 2"):
+                await node.prepare(2, EPOCH)
+            refused = 0
+            for i in range(12):
+                try:
+                    await node.prepare(0, EPOCH + i)
+                except LaneInvalid as error:
+                    refused += "still ending" in str(error)
+                await trio.lowlevel.checkpoint()
+            assert refused > 0 and node._workers <= 6
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def test_a_lane_runs_nothing_before_it_is_connected_is_connected_once_and_no_run_has_the_number_of_another() -> None:
+    async def main() -> None:
+        async with three() as nodes:
+            offers = [await node.prepare(0, EPOCH) for node in nodes]
+            lane = nodes[0].lane(0, EPOCH)
+            with pytest.raises(LaneInvalid, match="not connected"):
+                lane.take(1)
+            await together([lambda node=node: node.connect(0, EPOCH, offers) for node in nodes])
+            with pytest.raises(LaneInvalid, match="was connected before"):
+                await nodes[0].connect(0, EPOCH, offers)
+            lane.take(1)
+            lane.take(3)
+            for number in (1, 2, 3):
+                with pytest.raises(LaneInvalid, match="numbers grow"):
+                    lane.take(number)
+
+    trio.run(main)
+
+
+def test_a_worker_that_cannot_be_started_is_a_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(listener: Any) -> Any:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("parties.worker_process.start_worker", none)
+    with pytest.raises(WorkerLost, match="can be started"):
+        WorkerProcess(free_listener("127.0.0.1", [0]))

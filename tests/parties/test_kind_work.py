@@ -1,0 +1,83 @@
+"""What a node does in a job, checked again where time has passed: tables as they were consented to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+
+from parties.description import describe, digest_of
+from parties.errors import NotPublished
+from parties.job import Job, job_id
+from parties.job_plans import Plans
+from parties.kind_work import KindWork
+from parties.own_models import OwnModels
+from parties.participant import PUBLISHED
+from parties.published import PublishedTable
+from protocols.errors import TableChanged
+from tests.parties.consortium import charter, identity, member
+from tests.parties.job_tables import stays
+
+CHARTER = charter(*(member(i) for i in range(3)), member(3, "input", "result"))
+
+
+def node(tmp_path: Path, tables: dict[str, PublishedTable], texts: list[str]) -> KindWork:
+    """delta's, which does not compute."""
+
+    async def disk(call: Callable[..., Any], *values: Any) -> Any:
+        return call(*values)
+
+    board: Any = SimpleNamespace(
+        me=CHARTER.members[3],
+        index=None,
+        charter=CHARTER,
+        disk=disk,
+        aside=disk,
+        store=SimpleNamespace(facts=lambda job: {PUBLISHED: texts}),
+    )
+    nothing: Any = None
+    plans = Plans(lambda: (CHARTER,))
+    return KindWork(board, plans, lambda: tables, nothing, nothing, OwnModels(tmp_path), None, nothing)
+
+
+def of(table: PublishedTable) -> Job:
+    return Job(
+        charter=CHARTER.digest,
+        id=job_id(identity(3).fingerprint, "one"),
+        kind="aggregate",
+        parameters={"figures": ["count"], "epsilon": 1.0},
+        tables=(("delta", table.name),),
+        published=(digest_of(table),),
+        results=("delta",),
+        proposer=identity(3).fingerprint,
+        proposed=1_800_000_000,
+        deadline=600,
+    )
+
+
+def test_a_table_published_anew_or_withdrawn_after_the_consent_is_not_read(tmp_path: Path) -> None:
+    source = tmp_path / "stays.csv"
+    source.write_text("person,age\n1,2\n")
+    table = dataclasses.replace(stays(), source=str(source))
+    tables = {table.name: table}
+    job, texts = of(table), [describe(table).decode()]
+    work = node(tmp_path, tables, texts)
+
+    async def ends(error: type[Exception], call: Callable[[], Awaitable[Any]]) -> None:
+        with pytest.raises(error):
+            await call()
+
+    async def main() -> None:
+        await work.consent(job, texts)
+        tables[table.name] = dataclasses.replace(table, epsilon_a_job=0.5)
+        await ends(TableChanged, lambda: work.deal(job))
+        await ends(TableChanged, lambda: work.consent(job, texts))
+        del tables[table.name]
+        await ends(NotPublished, lambda: work.deal(job))
+
+    trio.run(main)
