@@ -76,9 +76,7 @@ def follow(store: CharterStore, others: Others, seconds: float, *, refused: bool
             nursery.start_soon(follower.attend)
             if refused:
                 follower.refused()
-            for _ in range(int(seconds * 10)):
-                await trio.sleep(0.1)
-                await trio.to_thread.run_sync(lambda: None)
+            await trio.sleep(seconds)
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=MockClock(rate=50.0))
