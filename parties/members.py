@@ -6,9 +6,10 @@ stop is. Every member with an address is watched, for as long as this node runs.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import trio
@@ -64,6 +65,8 @@ class Members:
         self._there: dict[str, trio.Event] = {}
         self._why: dict[str, str] = {}
         self._since: dict[str, float] = {}
+        self._gone: set[str] = set()  # those who were there, and are not
+        self._calls: dict[str, set[trio.CancelScope]] = {}
 
     async def attend(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Watch all: a task of the daemon."""
@@ -94,14 +97,17 @@ class Members:
 
     async def call(self, member: Member, message: Message[A], job: str = "", *, within: float | None = None) -> A:
         """See network.Network; ends at once when the member is lost meanwhile."""
-        return await self._client(member).call(message, job, within=within)
+        client = self._client(member)
+        with self._unless_lost(member):
+            return await client.call(message, job, within=within)
 
     async def send_part(
         self, member: Member, job: str, purpose: str, name: str, part: int, content: bytes, parts: int = MOST_PARTS
     ) -> None:
         """One part, of member_api.MOST_PIECE bytes at most."""
         client = self._client(member)
-        await client.send_piece(job, content, purpose=purpose, name=name, part=part, parts=parts)  # type: ignore[arg-type]
+        with self._unless_lost(member):
+            await client.send_piece(job, content, purpose=purpose, name=name, part=part, parts=parts)  # type: ignore[arg-type]
 
     def calls(self, member: Member) -> bool:
         """Whether it has an address and is another one than this member."""
@@ -128,6 +134,23 @@ class Members:
         """Why it is not there, as far as known."""
         return self._why.get(member.fingerprint, "")
 
+    @contextlib.contextmanager
+    def _unless_lost(self, member: Member) -> Iterator[None]:
+        """PeerUnreachable if the member is known to be lost, or is lost within: a stopped node would let us wait."""
+        who = member.fingerprint
+        if who not in self._gone:
+            scope = trio.CancelScope()
+            calls = self._calls.setdefault(who, set())
+            calls.add(scope)
+            try:
+                with scope:
+                    yield
+            finally:
+                calls.discard(scope)
+            if not scope.cancelled_caught:
+                return
+        raise PeerUnreachable(member.name, self._why.get(who, "it was lost"))
+
     def _client(self, member: Member) -> MemberClient:
         client = self._clients.get(member.fingerprint)
         if client is None:
@@ -145,6 +168,9 @@ class Members:
                 tries = 0
                 self._there[who] = trio.Event()
                 self._since[who] = time.time()
+                self._gone.add(who)
+                for scope in self._calls.get(who, set()):
+                    scope.cancel()
                 self._lost(member, reason)
             await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
             tries += 1
@@ -188,6 +214,7 @@ class Members:
         who = member.fingerprint
         if not self._there[who].is_set():
             self._there[who].set()
+            self._gone.discard(who)
             self._why.pop(who, None)
             self._since[who] = time.time()
             self._found(member)

@@ -24,7 +24,7 @@ class Network(Protocol):
     """Calls from this node. Errors are PeerCallFailed, which name the member."""
 
     async def call(self, member: Member, message: Message[A], job: str = "", *, within: float | None = None) -> A:
-        """Send a message, give the answer; ``within`` seconds."""
+        """Send a message, give the answer; ``within`` seconds. PeerUnreachable as soon as the member is lost."""
         ...
 
     async def send_part(

@@ -75,6 +75,7 @@ PUBLISHED = "published"
 """The fact of a job under which the descriptions of its tables are kept."""
 
 _log = logging.getLogger("accord.node")
+_CAUSE = 0.3  # seconds in which a run that broke for others waits to be told why
 _UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
 
 
@@ -432,6 +433,9 @@ class Participant:
             if outcome is not None:
                 vote = await self._ready(job, outcome)
             elif failure is not None:
+                if _is_loss(failure) and not isinstance(failure, WorkerLost):
+                    with trio.move_on_after(_CAUSE):  # who ended it says why, and knows better
+                        await self._board.until(job.id)
                 cause = f"{type(failure).__name__}: {self._where(failure)}"
                 await (self.give_up_or_wait if _is_loss(failure) else self.give_up)(job, cause)
         finally:  # not sooner: what this run comes to must not be taken for what the next one does

@@ -1,7 +1,7 @@
 """An analyst's container: asks the founder's node over its people's network, prints a table, draws a picture.
 
-    python analyst.py banks|hospitals            ask
-    python analyst.py banks|hospitals introduce  make a key, once, and leave its public part at the desk
+python analyst.py banks|hospitals            ask
+python analyst.py banks|hospitals introduce  make a key, once, and leave its public part at the desk
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ def found(plan: Plan, home: Home) -> None:
 
 def join() -> None:
     """Come in with the code that is meant for this member."""
-    print(run("join", told(Path("/invitation/code")), "--yes", "--no-doctor", "--patience", f"{PATIENCE:g}"), flush=True)
+    print(
+        run("join", told(Path("/invitation/code")), "--yes", "--no-doctor", "--patience", f"{PATIENCE:g}"), flush=True
+    )
 
 
 def main(which: str, name: str) -> None:

@@ -6,12 +6,13 @@ What a test sees is what a member's people see, and what the kernel says of its 
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +274,78 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def go_on(node: RealNode) -> None:
-    """Let a node that was stopped, and its workers, go on."""
-    if node.process is not None and node.process.poll() is None:
-        node.signal(signal.SIGCONT)
+@dataclass(frozen=True)
+class Fault:
+    """Something that befalls one process of a member: its node, or a worker of its node.
+
+    Attributes:
+        member: whose.
+        what: node, or worker (the one that runs jobs, where there is one lane).
+        signal: SIGKILL, SIGSTOP or SIGTERM.
+    """
+
+    member: str
+    what: str
+    signal: signal.Signals
+
+    def __str__(self) -> str:
+        return f"{self.signal.name} of {self.member}'s {self.what}"
+
+    def happen(self, consortium: RealConsortium) -> Callable[[], None]:
+        """Now. Gives what lets a stopped process go on."""
+        node = consortium[self.member]
+        assert node.process is not None
+        pid = node.process.pid
+        if self.what == "worker":
+            its = workers_of(node)
+            if not its:
+                return lambda: None
+            pid = min(its, key=started_at)  # the longest there: the one that stands by was made after the lane was
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, self.signal)
+
+        def go_on() -> None:
+            if self.signal is signal.SIGSTOP:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+        return go_on
+
+
+def started_at(pid: int) -> int:
+    """When a process began, in the kernel's ticks."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return 1 << 62
+
+
+def agree(everybody: Everybody, jobs: Iterable[str] | None = None) -> dict[str, str | None]:
+    """Every job's end, the same wherever it is known, and at all its participants if it is RELEASED.
+
+    An answer is there if and only if it is RELEASED, at all for whom it is. AssertionError if anything of it is not so.
+    """
+    tables = {name: everybody[name].jobs() for name in MEMBERS}
+    known = {job for table in tables.values() for job in table} if jobs is None else set(jobs)
+    ends: dict[str, str | None] = {}
+    for job in known:
+        views = {name: table[job] for name, table in tables.items() if job in table}
+        states = {name: view["state"] for name, view in views.items()}
+        assert len(set(states.values())) <= 1, (job, {n: (v["state"], v["cause"]) for n, v in views.items()})
+        end = next(iter(states.values()), None)
+        assert end in (*TERMINAL, None), (job, states)
+        ends[job] = end
+        kind = next((view["kind"] for view in views.values()), "")
+        results = next((results for name, _, _, results in KINDS.values() if name == kind), ())
+        if end == "RELEASED":
+            missing = set(participants_of(kind)) - set(states)
+            assert not missing, (job, missing)
+            everybody.until_answered(job, results)
+        else:
+            assert not any(view["answer"] for view in views.values()), views
+    return ends
+
+
+def participants_of(kind: str) -> tuple[str, ...]:
+    """Of a job of this kind as KINDS has it: who computes, has tables of it, or receives the answer."""
+    _, _, tables, results = next(one for one in KINDS.values() if one[0] == kind)
+    return tuple(name for name in MEMBERS if name in (*COMPUTE, *tables, *results))

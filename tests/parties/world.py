@@ -308,10 +308,7 @@ class World:
         if not receiver.alive:
             raise PeerUnreachable(member.name, "its node is not up")
         with trio.move_on_after(math.inf if within is None else within):
-            while not self.reaches(sender, receiver):
-                if not receiver.alive:
-                    raise PeerUnreachable(member.name, "its node is not up")
-                await trio.sleep(0.2)
+            await self._until_reached(sender, receiver)
             done, answers = trio.Event(), []
 
             async def handle() -> None:
@@ -327,14 +324,24 @@ class World:
             if self.at is not None:
                 await self.at(number, "after")
             await trio.lowlevel.checkpoint()
-            while sender.cut or receiver.cut:  # noqa: ASYNC110 - a world's clock jumps
-                await trio.sleep(0.2)
+            if answers:  # else its node ended
+                await self._until_reached(sender, receiver)
             if not answers:
                 raise PeerUnreachable(member.name, "its node ended, or broke the connection")
             if isinstance(answers[0], AccordError):
                 raise PeerRefusedUs(member.name, type(answers[0]).__name__, str(answers[0]))
             return answers[0]
         raise PeerTimedOut(member.name, f"no answer within {within} s")
+
+    async def _until_reached(self, sender: Node, receiver: Node) -> None:
+        """As Members does: who is cut off is lost as soon as it is noticed."""
+        while not self.reaches(sender, receiver):
+            if not receiver.alive:
+                raise PeerUnreachable(receiver.name, "its node is not up")
+            cut = max(self.died[node.name] for node in (sender, receiver) if node.cut)
+            if trio.current_time() >= cut + NOTICED:
+                raise PeerUnreachable(receiver.name, "nothing was heard of it")
+            await trio.sleep(0.1)
 
     @staticmethod
     async def _handled(receiver: Node, peer: Member, message: Any, job: str) -> Any:

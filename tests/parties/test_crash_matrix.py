@@ -1,0 +1,151 @@
+"""Real nodes killed and stopped at every stage of four kinds of jobs. test_job_node.py has every message, in memory.
+
+A case: a kind, a victim, a signal, and a moment: when the victim's people first see the job in a state, or a part of
+the time the job takes. CRASH_CASES says how many of all cases, in a seeded order, are tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.parties.real_jobs import (
+    COMPUTE,
+    KINDS,
+    MEMBERS,
+    TERMINAL,
+    Everybody,
+    Fault,
+    agree,
+    consortium_of_four,
+    eventually,
+    participants_of,
+)
+from tests.parties.real_nodes import running
+
+CASES = int(os.environ.get("CRASH_CASES", "40"))
+SEED = int(os.environ.get("CRASH_SEED", "1"))
+SLACK = float(os.environ.get("ACCORD_SLACK", "1"))
+SILENCE = 1.0
+SOON = 2.0
+MOMENTS: tuple[str | float, ...] = ("PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", *(i / 12 for i in range(13)))
+
+
+@dataclass(frozen=True)
+class Case:
+    kind: str
+    fault: Fault
+    moment: str | float
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.fault}, at {self.moment}"
+
+
+def all_cases() -> list[Case]:
+    victims = [(name, "node") for name in MEMBERS] + [(name, "worker") for name in COMPUTE]
+    signals = (signal.SIGKILL, signal.SIGSTOP)
+    cases = [
+        Case(kind, Fault(*victim, sent), moment)
+        for kind, victim, sent, moment in itertools.product(KINDS, victims, signals, MOMENTS)
+    ]
+    random.Random(SEED).shuffle(cases)
+    return cases
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
+    silence = SILENCE * max(1.0, SLACK)
+    with running(consortium_of_four(tmp_path_factory.mktemp("matrix"), lanes=1, silence=silence)) as consortium:
+        everybody = Everybody(consortium, lanes=1)
+        everybody.await_ready()
+        yield everybody
+        everybody.close()
+
+
+@pytest.fixture(scope="module")
+def durations(nodes: Everybody) -> dict[str, float]:
+    """Seconds each kind takes without faults, and twice so that all is warm."""
+    found = {}
+    for kind in KINDS:
+        for _ in range(2):
+            begin = time.monotonic()
+            job = nodes.ask("delta", kind)
+            nodes.until_over(job, participants_of(KINDS[kind][0]), 60)
+            found[kind] = time.monotonic() - begin
+        assert agree(nodes, [job]) == {job: "RELEASED"}, (kind, nodes.logs())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_whoever_dies_or_stops_whenever_all_others_end_in_time_and_all_agree(
+    nodes: Everybody, durations: dict[str, float]
+) -> None:
+    ends: dict[str | None, int] = {}
+    latest = 0.0
+    for number, case in enumerate(all_cases()[:CASES]):
+        try:
+            end, late = tried(nodes, case, durations[case.kind], f"case {number}")
+        except BaseException as error:
+            error.add_note(f"case {number}: {case}\n{nodes.logs()}")
+            raise
+        ends[end] = ends.get(end, 0) + 1
+        latest = max(latest, late)
+        print(f"case {number}: {case}: {end}, {late:.2f} s", flush=True)
+    print(f"{ends}; the last one ended {latest:.2f} s after its fault")
+    assert CASES < 20 or {"RELEASED", "ABORTED"} <= set(ends)
+
+
+def tried(nodes: Everybody, case: Case, takes: float, key: str) -> tuple[str | None, float]:
+    """The job's end, and how long after the fault the last survivor had it there."""
+    fault = case.fault
+    job = nodes.ask("delta" if hash(key) % 2 else "alfa", case.kind, f"{key} {time.time()}")
+    await_moment(nodes, case, job, takes)
+    happened = time.time()
+    go_on = fault.happen(nodes.consortium)
+    survivors = [name for name in MEMBERS if name != fault.member or fault.what == "worker"]
+    allowed = SOON * SLACK + takes + (SILENCE * max(1.0, SLACK) if fault.signal is signal.SIGSTOP else 0.0)
+    time.sleep(0.3)
+    last = happened
+    for name in survivors:
+        view = eventually(
+            lambda name=name: over_or_unknown(nodes, name, job), allowed + 3.0 * SLACK, f"{name} at the end of {job}"
+        )
+        if view["state"] is not None:
+            assert view["changed"] - happened < allowed, (name, view["changed"] - happened, view)
+            last = max(last, view["changed"])
+            if view["state"] == "ABORTED":
+                assert fault.member in f"{view['error']} {view['cause']}", (name, view["error"], view["cause"])
+    go_on()
+    nodes.await_ready()
+    return agree(nodes, [job])[job], last - happened
+
+
+def await_moment(nodes: Everybody, case: Case, job: str, takes: float) -> None:
+    if isinstance(case.moment, float):
+        time.sleep(case.moment * takes)
+        return
+    end = time.monotonic() + takes + 1.0
+    order = ("PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", *TERMINAL)
+    while time.monotonic() < end:
+        view = nodes[case.fault.member].view(job)
+        if view is not None and order.index(view["state"]) >= order.index(case.moment):
+            return
+
+
+def over_or_unknown(nodes: Everybody, name: str, job: str) -> dict[str, object] | None:
+    """The job at its end there, or as one that was never heard of; None while it is neither, or nobody answers."""
+    listed = nodes[name].get("/v1/jobs?most=20", timeout=10)
+    if listed is None:
+        return None
+    view: dict[str, object] | None = next((view for view in listed["jobs"] if view["job"] == job), None)
+    if view is None:
+        return {"state": None}
+    return view if view["state"] in TERMINAL else None
