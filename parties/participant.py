@@ -180,6 +180,11 @@ class Participant:
                 with contextlib.suppress(IllegalStep):
                     await board.step(job.id, Event.REFUSE, refusal)
                 raise JobRefused(refusal) from None
+            except Exception as error:
+                fault = f"NodeFault: at {name}: {place_of(error)}"
+                with contextlib.suppress(IllegalStep):
+                    await board.step(job.id, Event.REFUSE, fault)
+                raise JobRefused(fault) from None
             signature = sign_job(job, board.identity)
             with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
                 await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature})

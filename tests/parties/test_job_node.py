@@ -113,6 +113,20 @@ def test_one_refusal_ends_the_job_everywhere_with_its_reason(tmp_path: Path, ref
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("refuser", ("alfa", "charlie", "delta"))
+def test_a_fault_in_a_nodes_rules_is_a_refusal_that_tells_nothing(tmp_path: Path, refuser: str) -> None:
+    async def scenario(world: World) -> None:
+        world.refusals[refuser] = ValueError("a patient's name")  # type: ignore[assignment]
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(0.5)
+        await world.at_their_end(job.id, 1.0)
+        causes = world.causes(job.id).values()
+        assert all("NodeFault" in cause and "ValueError" in cause and "patient" not in cause for cause in causes)
+
+    play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("failing", ("alfa", "bravo", "charlie"))
 def test_a_run_that_fails_anywhere_ends_the_job_everywhere(tmp_path: Path, failing: str) -> None:
     async def scenario(world: World) -> None:
