@@ -26,6 +26,7 @@ __all__ = ["Board"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_ASIDE = 4  # calls at once that are not of the store
 _REMEMBERED = 1000  # jobs
 _WITHIN = 5.0  # seconds for one try to tell somebody something
 _AGAIN = 0.5  # seconds until the next
@@ -40,7 +41,8 @@ class Board:
         store: its jobs on disk.
         network: the way to the other members.
         clock: Unix time in seconds.
-        aside: does what blocks; by default in a thread, one call after another.
+        aside: does what blocks; by default calls of the store in one thread, and others in others, so that a plan that
+            takes long keeps no vote waiting.
         chain: gives the charters that were in force here, the one in force last; by default that one alone.
 
     Attributes:
@@ -65,8 +67,9 @@ class Board:
         self.clock = clock
         self._charter = charter
         self._chain = chain or (lambda: (charter(),))
-        one = trio.CapacityLimiter(1)
-        self._aside = aside or (lambda call: trio.to_thread.run_sync(call, limiter=one))
+        one, some = trio.CapacityLimiter(1), trio.CapacityLimiter(_ASIDE)
+        self._disk = aside or (lambda call: trio.to_thread.run_sync(call, limiter=one))
+        self._aside = aside or (lambda call: trio.to_thread.run_sync(call, limiter=some))
         self._records: dict[str, JobRecord] = {}
         self._news: weakref.WeakValueDictionary[str, trio.Event] = weakref.WeakValueDictionary()  # as long as awaited
         self.changed = trio.Event()
@@ -134,7 +137,8 @@ class Board:
     async def disk(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A call of the store's, in a thread, to its end."""
         try:
-            return await self.aside(call, *args, **kwargs)
+            answer: T = await self._disk(lambda: call(*args, **kwargs))
+            return answer
         except StoreFailed as error:
             self.failure = self.failure or error
             self.failed.set()

@@ -212,7 +212,7 @@ class KindWork:
         def planned() -> tuple[Kind, Plan]:
             return self._plans.plan(job, self._board.store.facts(job.id)[PUBLISHED])
 
-        return await self._board.disk(planned)
+        return await self._board.aside(planned)
 
 
 def part_name(place: int) -> str:
