@@ -1,6 +1,7 @@
 """``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``,
 ``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``, ``python -m bench join --json -``,
-``python -m bench trees --json -``, ``python -m bench learning --json -``, ``python -m bench serving --json -``."""
+``python -m bench trees --json -``, ``python -m bench learning --json -``, ``python -m bench serving --json -``,
+``python -m bench jobs --json -``."""
 
 from __future__ import annotations
 
@@ -70,6 +71,10 @@ def _arguments() -> argparse.Namespace:
     serving.add_argument("--seconds", type=float, default=2.0, help="for each of two measurements, about")
     serving.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added at the transport")
     serving.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    jobs = choice.add_parser("jobs", help="a trivial job over three nodes on this machine, warm")
+    jobs.add_argument("--repeats", type=int, default=50, help="jobs timed (at least 3)")
+    jobs.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added between workers")
+    jobs.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
     marks = choice.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -88,7 +93,7 @@ def main() -> None:
     run = {
         "marks": commands.marks, "join": commands.joins, "noise": commands.noise, "groupby": commands.groups,
         "trees": commands.trees, "serving": commands.serving,
-        "learning": commands.models, "primitives": commands.primitives,
+        "learning": commands.models, "jobs": commands.jobs, "primitives": commands.primitives,
     }  # fmt: skip
     run[arguments.command](arguments, console)
 

@@ -25,7 +25,7 @@ from bench.noise_plot import draw as draw_noise
 from bench.plot import draw
 from bench.primitives import OPERATIONS, measure
 
-__all__ = ["groups", "joins", "marks", "models", "noise", "primitives", "serving", "trees"]
+__all__ = ["groups", "jobs", "joins", "marks", "models", "noise", "primitives", "serving", "trees"]
 
 
 def marks(arguments: argparse.Namespace, console: Console) -> None:
@@ -156,6 +156,25 @@ def serving(arguments: argparse.Namespace, console: Console) -> None:
     Console().print(table)
     Console().print("ms from call to answer; protocol: of it within the parties; handle: the rest", justify="center")
     Console().print("a second: questions submitted without waiting; kB sent by a party a request", justify="center")
+
+
+def jobs(arguments: argparse.Namespace, console: Console) -> None:
+    """A trivial job over nodes."""
+    from bench.jobs import measure
+
+    with console.status("") as status:
+        figures = measure(max(3, arguments.repeats), arguments.rtt, status.update)
+    if arguments.json:
+        _write(figures, arguments.json)
+        return
+    table = Table(title="three nodes on this machine, warm", caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("job", "median ms", "least", "p95", "asked", "rounds", "daemons' CPU ms", "workers'"):
+        table.add_column(name, justify="left" if name == "job" else "right", no_wrap=True)
+    for f in figures:
+        times = [f"{f[name] * 1e3:,.1f}" for name in ("median", "least", "p95", "asked")]
+        cpu = [f"{f[name] * 1e3:,.1f}" for name in ("daemons", "workers")]
+        table.add_row(f["op"], *times, str(f["rounds"]), *cpu)
+    Console().print(table)
 
 
 def joins(arguments: argparse.Namespace, console: Console) -> None:
