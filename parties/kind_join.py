@@ -216,6 +216,7 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
         counts, sums = totals.counts, list(totals.sums)
     party.report("join: noise nobody knows")
     sealed = await figures.seal(party, counts, dict(zip(figures.columns, sums, strict=True)))
+    party.report("join: done")
     return await outcome_of(work.plan, sealed)
 
 

@@ -140,6 +140,7 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
     X = await stack([table[name] for name in details.features], axis=1)
     party.report("score: predictions")
     found = await getattr(model, details.answer)(X)
+    party.report("score: done")
     return await outcome_of(work.plan, [await seal_delivery(party, found)])
 
 

@@ -102,19 +102,21 @@ class NodeCalls:
                         if line != last:
                             last = line
                             patience.renew()
-                            yield line
-                        if line.state == "ABORTED" or (line.state == "RELEASED" and line.answer):
-                            return
-                if last is not None and last.state == "RELEASED":
-                    return  # the answer goes to other members
+                            yield line  # to the stream's own end: one cut off loses its connection
+                if _is_over(last):
+                    return  # if it is released, the answer is here, or goes to other members
                 if self.wire.clock() >= until:
                     raise StillRunning(job, within or 0.0)
                 raise NodeUnreachable(self.wire.url, "the job's progress broke off")
             except NodeTimedOut:
+                if _is_over(last):
+                    return
                 if self.wire.clock() < until and not heard:
                     raise
                 patience.renew()  # the connection stood, and nothing was to be told
             except NodeUnreachable as error:
+                if _is_over(last):
+                    return
                 await patience.bear(error, until)
             if self.wire.clock() >= until:
                 raise StillRunning(job, within or 0.0)
@@ -126,8 +128,6 @@ class NodeCalls:
         async with contextlib.aclosing(self.progress(job, within)) as lines:
             async for last in lines:
                 tell(last)
-                if last.state == "RELEASED":
-                    break  # whether the answer is here, or will be, its own route says
         if last is not None and last.state == "ABORTED":
             raise told_error(self.wire.url, last.error, last.cause, job)
         while True:
@@ -242,3 +242,7 @@ class _Patience:
             raise error
         await self._wire.pause(max(min(self._pause, until - now), 0.0))
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+def _is_over(line: JobProgress | None) -> bool:
+    return line is not None and line.state in ("RELEASED", "ABORTED")
