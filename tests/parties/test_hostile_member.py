@@ -38,18 +38,20 @@ async def submitted(world: World, job: Job, at: str = "delta") -> None:
     world.nodes[at].nursery.start_soon(world.nodes[at].jobs.submit, job, TABLES)
 
 
-async def voted_without_alfa(world: World) -> Job:
-    """A job whose coordinator is cut off as votes come in, so that bravo and charlie are bound and know nothing."""
+async def voted_alone(world: World) -> Job:
+    """A job of which bravo has voted, and is cut off from the other compute members before any of them knows it."""
     job = world.job(results=("bravo", "delta"))
 
     async def at(number: int, when: str) -> None:
-        if world.log[-1][2] == "Ready":
+        if world.log[-1] == ("bravo", "alfa", "Ready"):
             world.sever("alfa")
+            world.sever(HOSTILE)
 
     world.at = at
     await submitted(world, job)
     await trio.sleep(0.5)
-    assert world.nodes["bravo"].store.get(job.id).standing.voted and "alfa" in world.died
+    record = world.nodes["bravo"].store.get(job.id)
+    assert record.standing.voted and not record.state.terminal and {"alfa", HOSTILE} <= set(world.died)
     return job
 
 
@@ -57,10 +59,9 @@ def test_the_highest_ballot_there_is_does_not_stop_a_node_from_finding_out_what_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(world: World) -> None:
-        job = await voted_without_alfa(world)
+        job = await voted_alone(world)
         bravo = world.nodes["bravo"]
         hostile = world._member(world.nodes[HOSTILE])
-        world.sever(HOSTILE)
         answer = await bravo.jobs.participant.prepare(hostile, job.id, Prepare(ballot=Ballot(round=10**9, member=2)))
         assert answer.outbid is None
         await trio.sleep(10)
@@ -78,8 +79,7 @@ def test_the_highest_ballot_there_is_does_not_stop_a_node_from_finding_out_what_
 
 def test_no_ballots_are_cast_where_no_majority_hears_them(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
-        job = await voted_without_alfa(world)
-        world.sever(HOSTILE)
+        job = await voted_alone(world)
         await trio.sleep(100)
         promised = world.nodes["bravo"].store.acceptor(job.id).promised
         assert promised is None or promised.round < 5
