@@ -16,27 +16,22 @@ RUN python3 -m venv /opt/accord
 
 
 FROM pip AS build
-# Files get a whole second as their time, as layers keep no others: numba takes a cache only for the very same source.
-# Python then goes by no file's time at all. What is compiled here, as root, nobody changes later: nodes are another user.
-ARG TIDY="find /opt/accord/lib -name *.py -newermt @1700000001 -exec touch --date=@1700000000 {} +"
-ARG COMPILE="/opt/accord/bin/python -m compileall -q --invalidation-mode unchecked-hash"
+COPY docker/settle.sh ./
 RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
     > requirements.txt \
  && /opt/accord/bin/pip install --quiet --only-binary :all: --requirement requirements.txt \
  && find /opt/accord -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -rf {} + \
- && $TIDY && $COMPILE /opt/accord/lib
+ && ./settle.sh /opt/accord/lib
 COPY README.md ./
 COPY bench bench
 COPY mpc mpc
 COPY protocols protocols
 COPY parties parties
-ENV NUMBA_CACHE_DIR=/opt/accord/kernels
+# The kernels are compiled from / so that it is the installed source they belong to.
 RUN /opt/accord/bin/pip install --quiet --no-deps . \
  && /opt/accord/bin/pip uninstall --quiet --yes pip setuptools \
- && $TIDY && cd / && for package in bench mpc protocols parties; do \
-      $COMPILE "$(/opt/accord/bin/python -c "import importlib.util as u; print(*u.find_spec('$package').submodule_search_locations)")" || exit 1; \
-    done \
- && /opt/accord/bin/python -m mpc.warm mpc protocols
+ && for package in bench mpc protocols parties; do ./settle.sh /opt/accord/lib/python3*/site-packages/$package || exit 1; done \
+ && cd / && NUMBA_CACHE_DIR=/opt/accord/kernels /opt/accord/bin/python -m mpc.warm mpc protocols
 
 
 FROM ${BASE} AS node
@@ -44,13 +39,13 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/accord --shell /usr/sbin/no
  && install --directory --mode=0700 --owner=accord --group=accord /var/lib/accord
 COPY --from=build /opt/accord /opt/accord
 COPY docker/entry.sh docker/alive.py /opt/accord/bin/
-ENV PATH=/opt/accord/bin:$PATH ACCORD_HOME=/var/lib/accord NUMBA_CACHE_DIR=/opt/accord/kernels \
+ENV PATH=/opt/accord/bin:$PATH ACCORD_HOME=/var/lib/accord NUMBA_CACHE_DIR=/tmp/accord-kernels \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp/matplotlib
 USER accord
 WORKDIR /var/lib/accord
 VOLUME /var/lib/accord
 EXPOSE 7600-7616 8600
-HEALTHCHECK --interval=15s --timeout=10s --start-period=120s --retries=3 CMD ["python", "/opt/accord/bin/alive.py"]
+HEALTHCHECK --interval=10s --timeout=30s --start-period=180s --retries=3 CMD ["python", "/opt/accord/bin/alive.py"]
 ENTRYPOINT ["/opt/accord/bin/entry.sh"]
 CMD ["accord", "serve"]
 

@@ -103,7 +103,7 @@ def main(which: str, name: str) -> None:
     if not home.tables.exists():
         file = Path("/table") / f"{plan.table}.csv"
         told(file)
-        print(run(*plan.publish(str(file))), flush=True)
+        print(run(*plan.publish(str(file))).splitlines()[-1], flush=True)
     os.execvp("accord", ["accord", "serve"])
 
 

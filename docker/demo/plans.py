@@ -15,10 +15,10 @@ class Plan:
         title: of the consortium.
         members: the founder first; the last one only deals its rows out, the others compute.
         table, person: the table every member publishes, and its column that tells people apart.
-        columns: number columns and their public bounds; True: boolean.
+        columns: their public bounds; None: boolean.
         categories: the group column's, or () where it is boolean.
         group: what figures are told by.
-        measure, rate: a mean, and the share of rows where this boolean is true; either may be None.
+        means: what columns; of a boolean it is the share of rows where it is true.
     """
 
     title: str
@@ -51,7 +51,7 @@ PLANS = {
         {"amount": (0, 20_000), "months": (0, 72), "age": (18, 90), "default": None},
         ("own", "rent", "for free"),
         "housing",
-        ("amount", "default"),
+        ("months", "default"),
     ),
     "hospitals": Plan(
         "Four hospitals",
