@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all fuzz check format bench clean
+.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all fuzz images test-compose check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
@@ -24,6 +24,8 @@ help:
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
 	@echo "make fuzz      all parsers under ten million mutated inputs (ARGS='--count 100000 --target job' and the like)"
+	@echo "make images    container images: accord, accord-demo, accord-tables"
+	@echo "make test-compose  docker-compose.yml on this machine's Docker engine, if there is one"
 	@echo "make check     lint, format, types, import contract"
 	@echo "make format    put the code in form"
 	@echo "make bench     time the primitives (ARGS='--size 65536' and the like)"
@@ -72,6 +74,15 @@ test-all: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --count 10000000 $(ARGS)
+
+images: $(STAMP)
+	@PYTHON=$(BIN)/python docker/image.sh
+
+# Answers, keys, a cut network: founds both consortia of docker-compose.yml in containers, and takes them down again.
+test-compose: $(STAMP)
+	@if docker version >/dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory images && ACCORD_TEST_COMPOSE=1 $(BIN)/python -m pytest -n 0 -s tests/compose $(ARGS); \
+	else echo "test-compose is skipped: no Docker engine answers here"; fi
 
 check: $(STAMP)
 	@$(BIN)/ruff check .

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(*words: str, check: bool = True, text: str | None = None) -> str:
     """A command's standard output; its errors are in the exception's text."""
-    done = subprocess.run(words, cwd=ROOT, input=text, capture_output=True, text=True, env=os.environ)
+    done = subprocess.run(words, check=False, cwd=ROOT, input=text, capture_output=True, text=True, env=os.environ)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -25,14 +25,14 @@ def run(*words: str, check: bool = True, text: str | None = None) -> str:
 
 def engine_answers() -> bool:
     try:
-        return subprocess.run(["docker", "version"], capture_output=True, timeout=30).returncode == 0
+        return subprocess.run(["docker", "version"], check=False, capture_output=True, timeout=30).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
 def compose() -> list[str] | None:
     """The command: the engine's plugin, or the program before it; None if there is neither."""
-    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
+    if subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode == 0:
         return ["docker", "compose"]
     return ["docker-compose"] if shutil.which("docker-compose") else None
 

@@ -85,7 +85,7 @@ def answers(text: str, groups: list[str]) -> dict[str, list[tuple[float, float, 
 
 
 def check_answers(text: str, one: Composed) -> None:
-    """Near the truth by the intervals stated: four times as far is less likely than one in 10^5, for Laplace's noise."""
+    """Near the truth by the intervals stated: four times as far off is less likely than one in 10^5."""
     csv = run(*one.words("run", "--rm", "-T", f"tables-{one.profile}", "python", "-c", TRUTH, one.profile))
     rows = pd.read_csv(io.StringIO(csv))
     by, means = ("housing", ["months", "default"]) if one.profile == "banks" else ("malignant", ["radius", "texture"])
@@ -145,6 +145,7 @@ def test_a_cut_network_ends_the_job_by_name_and_the_next_succeeds(composed: Comp
         job.kill()
         job.wait()
     what, name, text = last.split(" ", 2)
-    assert (what, name) == ("ended", "PeerLost") and "south" in text, last
+    # The node says MemberLost, its worker PeerLost; whoever notices first ends the job.
+    assert what == "ended" and name in ("MemberLost", "PeerLost") and "south" in text, last
     assert run(*composed.analyst("python", "-c", TOGETHER)).strip() == "[]"
     check_answers(run(*composed.analyst()), composed)
