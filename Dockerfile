@@ -35,7 +35,8 @@ RUN /opt/accord/bin/pip install --quiet --no-deps . \
 
 
 FROM ${BASE} AS node
-RUN useradd --system --uid 10001 --home-dir /var/lib/accord --shell /usr/sbin/nologin accord \
+RUN groupadd --system --gid 10001 accord \
+ && useradd --system --uid 10001 --gid accord --home-dir /var/lib/accord --shell /usr/sbin/nologin accord \
  && install --directory --mode=0700 --owner=accord --group=accord /var/lib/accord
 COPY --from=build /opt/accord /opt/accord
 COPY docker/entry.sh docker/alive.py /opt/accord/bin/

@@ -1,4 +1,4 @@
-"""The demonstrations' real data, a quarter of the rows to each member: /tables/1 to /tables/4, a volume each.
+"""The demonstrations' real data, a quarter of the rows to each member: /tables/1 to /tables/4, each a member's volume.
 
     python deal.py banks|hospitals
 

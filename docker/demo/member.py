@@ -86,9 +86,8 @@ def found(plan: Plan, home: Home) -> None:
 
 def join() -> None:
     """Come in with the code that is meant for this member."""
-    print(
-        run("join", told(Path("/invitation/code")), "--yes", "--no-doctor", "--patience", f"{PATIENCE:g}"), flush=True
-    )
+    code = told(Path("/invitation/code"))
+    print(run("join", code, "--yes", "--no-doctor", "--patience", f"{PATIENCE:g}"), flush=True)
 
 
 def main(which: str, name: str) -> None:
