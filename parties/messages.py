@@ -156,7 +156,7 @@ class Abort(Message[Done]):
     """
 
     path = "/v1/job/abort"
-    most = 2 * _MOST_JOB + 4096
+    most = 3 * _MOST_JOB
     text: Text
     job: Annotated[str, StringConstraints(min_length=2, max_length=_MOST_JOB)] | None = None
     signature: Signature | None = None

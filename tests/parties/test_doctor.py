@@ -189,21 +189,21 @@ def peer(shown: int, reply: bytes | None, caller: int = 0) -> Finding:
 
 
 @pytest.mark.parametrize(("shown", "reply", "caller", "verdict", "says"), [
-    (1, http(), 0, "good", "itself, in"),
-    (1, http(header="DATE"), 0, "good", "clocks agree"),
-    (1, http(3600), 0, "warning", "s apart"),
-    (1, http(-3 * 86400), 0, "bad", "s apart"),
-    (1, http(header="server"), 0, "warning", "does not answer"),
-    (1, b"HTTP/1.1 200\r\ndate: x\r\n\r\n", 0, "warning", "does not answer"),
-    (1, b"HTTP/1.1 200\r\ndate: 99999999999999999999\r\n\r\n", 0, "warning", "does not answer"),
-    (1, b"x" * 100_000, 0, "warning", "does not answer"),
-    (1, None, 0, "warning", "does not answer"),
-    (1, http(), 5, "warning", "does not answer"),
-    (2, http(), 0, "bad", "another answers"),
-    (9, http(), 0, "bad", "another answers"),
+    (1, http, 0, "good", "itself, in"),
+    (1, lambda: http(header="DATE"), 0, "good", "clocks agree"),
+    (1, lambda: http(3600), 0, "warning", "s apart"),
+    (1, lambda: http(-3 * 86400), 0, "bad", "s apart"),
+    (1, lambda: http(header="server"), 0, "warning", "does not answer"),
+    (1, lambda: b"HTTP/1.1 200\r\ndate: x\r\n\r\n", 0, "warning", "does not answer"),
+    (1, lambda: b"HTTP/1.1 200\r\ndate: 99999999999999999999\r\n\r\n", 0, "warning", "does not answer"),
+    (1, lambda: b"x" * 100_000, 0, "warning", "does not answer"),
+    (1, lambda: None, 0, "warning", "does not answer"),
+    (1, http, 5, "warning", "does not answer"),
+    (2, http, 0, "bad", "another answers"),
+    (9, http, 0, "bad", "another answers"),
 ])  # fmt: skip
-def test_a_peer(shown: int, reply: bytes | None, caller: int, verdict: str, says: str) -> None:
-    finding = peer(shown, reply, caller)
+def test_a_peer(shown: int, reply: Callable[[], bytes | None], caller: int, verdict: str, says: str) -> None:
+    finding = peer(shown, reply(), caller)
     assert (finding.verdict, says in finding.found) == (verdict, True), finding
 
 
