@@ -68,7 +68,6 @@ def test_a_source_that_is_none(tmp_path: Path) -> None:
         (tmp_path / "both", TableInvalid),
         ("https://x.example/a.csv", TableInvalid),
         ("s3://bucket/a.csv", TableInvalid),
-        ("spark:/gone.parquet", TableMissing),
         ("postgres://u:secret@h/db?table=t", TableInvalid),
         ("postgres://u@h/db?table=t&password=secret", TableInvalid),
         ("postgres://u@h/db", TableInvalid),
@@ -272,6 +271,8 @@ def test_postgres_that_refuses(server: postgres.Cluster, monkeypatch: pytest.Mon
 @pytest.mark.slow
 def test_spark_gives_what_files_give(tmp_path: Path) -> None:
     pytest.importorskip("pyspark")
+    with pytest.raises(TableMissing, match="patients"), open_source("spark:/gone.parquet", "table patients"):
+        pass
     made = frame(21, 120)
     path = save(made, tmp_path / "t.parquet")
     with open_table(table(f"spark:{path}")) as opened:
