@@ -374,7 +374,7 @@ def test_a_long_computation_that_holds_the_interpreter_is_not_silence() -> None:
     """No thread of the process gets a turn meanwhile, that of its heartbeats neither."""
     with LocalCluster(heartbeat=0.2, silence=0.5) as cluster:
         held = cluster.run(programs.holds_the_interpreter)
-    assert held[1] > 1.5
+    assert held[1] > 0.7  # longer than the silence that is borne
 
 
 @pytest.mark.slow
