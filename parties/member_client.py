@@ -83,6 +83,10 @@ class MemberClient:
         """Close its connections."""
         await self._transport.aclose()
 
+    async def drop(self) -> None:
+        """Break its connections, calls under way included; the next call makes new ones."""
+        await self._transport.drop()
+
     async def call(self, message: Message[A], job: str = "", *, within: float | None = None) -> A:
         """Send a message, about a job if it is of that kind; gives the answer.
 

@@ -56,6 +56,15 @@ class MemberTransport:
                 await transport.aclose()
         self._credentials = self._transport = self._before = None
 
+    async def drop(self) -> None:
+        """Break all connections; the next call makes a new one. For a member that is lost: what it had may be dead.
+
+        A member that was cut off the network leaves connections that look idle, and are not: each would keep a call
+        until that is too late.
+        """
+        with trio.move_on_after(1.0, shield=True):
+            await self.aclose()
+
     async def send(
         self,
         method: str,

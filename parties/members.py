@@ -172,6 +172,7 @@ class Members:
                 for scope in self._calls.get(who, set()):
                     scope.cancel()
                 self._lost(member, reason)
+            await client.drop()
             await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
             tries += 1
         if self._clients.get(who) is client:  # it left, and may come again
