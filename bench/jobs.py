@@ -116,10 +116,7 @@ def _rounds(home: Path) -> int:
 
 def _homes(directory: Path, rtt: float) -> tuple[list[str], list[Identity]]:
     """Homes with a charter in force; the addresses for people, and the members' identities."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = _free_ports(2 * len(NAMES))
     identities = [Identity.generate() for _ in NAMES]
     roles = frozenset(("compute", "input", "result"))
     members = tuple(
@@ -146,6 +143,17 @@ def _homes(directory: Path, rtt: float) -> tuple[list[str], list[Identity]]:
         table = PublishedTable("people", str(file), "person", 1, 64, {"person": key}, counts=True, epsilon_a_job=4.0)
         save_tables(home.directory, {"people": table})
     return [f"https://127.0.0.1:{port}" for port in ports[3:]], identities
+
+
+def _free_ports(count: int) -> list[int]:
+    """Nobody listens at them now, and the system gives them to nobody who connects."""
+    found: list[int] = []
+    for port in range(21_000, 32_768):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise SystemExit(f"fewer than {count} free ports from 21000 to 32767")
 
 
 @contextlib.contextmanager

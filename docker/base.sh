@@ -10,10 +10,12 @@ tag=${1:-accord-base}
 suite=${SUITE:-bookworm}
 engine=${DOCKER:-docker}
 
-for program in debootstrap "$engine"; do
-    command -v "$program" >/dev/null || { echo "docker/base.sh needs $program: apt-get install debootstrap docker.io" >&2; exit 1; }
-done
 [ "$(id -u)" = 0 ] || { echo "docker/base.sh: debootstrap makes a root file system, so run it as root" >&2; exit 1; }
+command -v "$engine" >/dev/null || { echo "docker/base.sh needs a Docker engine: apt-get install docker.io" >&2; exit 1; }
+command -v debootstrap >/dev/null || {
+    echo "debootstrap is installed, once"
+    { apt-get update && apt-get install --yes --no-install-recommends debootstrap; } >/dev/null
+}
 
 mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" "Created-By: Packages" | head -n 1)}
 mirror=${mirror:-http://deb.debian.org/debian}

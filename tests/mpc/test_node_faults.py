@@ -11,7 +11,6 @@ import contextlib
 import os
 import pickle
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -46,6 +45,7 @@ from mpc.errors import (
 from mpc.greeting import Greeting, judge
 from mpc.node import MPyCNode, Peer
 from mpc.wire import HELLO_LIMIT, NO_LABEL, VERSION, Header, Kind, pack
+from tests.free_ports import free_ports
 from tests.mpc.nodes import Outcome, Process, World, processes, refused, started
 
 LABEL = b"label number"
@@ -671,11 +671,13 @@ class Bomb:
         return eval, ("__import__('os').mkdir(%r + str(__import__('os').getpid()))" % os.environ["BOMB"],)
 async def main():
     await mpc.start()
-    print("ready", flush=True)
     if "BOMB" in os.environ:
+        print("ready", flush=True)
         await mpc.transfer(Bomb() if mpc.pid == 2 else None, senders=2)
     else:
         x = mpc.input(mpc.SecInt(32)(mpc.pid))
+        await mpc.gather(x)
+        print("ready", flush=True)
         if mpc.pid == 2:
             import asyncio
             await asyncio.sleep(60)
@@ -690,10 +692,7 @@ def stock(path: Path, **environment: str) -> list[subprocess.Popen[str]]:
     """Three parties of stock MPyC."""
     script = path / "stock.py"
     script.write_text(STOCK)
-    reserved = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    addresses = [a for s in reserved for a in ("-P", f"localhost:{s.getsockname()[1]}")]
-    for s in reserved:
-        s.close()
+    addresses = [a for port in free_ports(3) for a in ("-P", f"localhost:{port}")]
     running = [
         subprocess.Popen(
             [sys.executable, str(script), *addresses, "-I", str(i), "--no-log"],

@@ -6,13 +6,14 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.free_ports import free_ports
 
 __all__ = ["Cluster", "cluster", "missing"]
 
@@ -61,9 +62,7 @@ def cluster() -> Iterator[Cluster]:
             user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         (directory / "password").write_text(PASSWORD)
         (directory / "password").chmod(0o644)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_ports(1)[0]
 
         def run(*words: Any) -> None:
             log = directory / "commands.log"  # no pipe: the server would keep it open

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,18 +23,10 @@ from parties.settings import NodeSettings
 from parties.settings_text import write_settings
 from parties.signatures import sign_charter
 from parties.tables_file import save_tables
+from tests.free_ports import free_ports
 from tests.parties.consortium import charter, identity, member
 
 ALL = ("compute", "input", "result")
-
-
-def ports(count: int) -> list[int]:
-    """Free now, and very likely free in a moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return found
 
 
 @dataclass
@@ -105,7 +96,7 @@ def made(
     **settings: Any,
 ) -> RealConsortium:
     """Homes with a charter in force; nothing runs yet."""
-    where = ports(2 * len(roles))
+    where = free_ports(2 * len(roles))
     members = [member(i, *r, address=f"127.0.0.1:{where[2 * i]}") for i, r in enumerate(roles)]
     agreed = charter(*members)
     nodes = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,13 +16,9 @@ from parties.founding import read_founding
 from parties.home import Home
 from parties.identity import Identity
 from parties.settings import default_settings
+from tests.free_ports import free_ports
 
 NAMES = ("alfa", "bravo", "charlie")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def found(home: Path, port: int) -> None:
@@ -42,7 +37,7 @@ def test_three_members_come_to_one_charter(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     homes = {name: tmp_path / name for name in NAMES}
-    found(homes["alfa"], free_port())
+    found(homes["alfa"], free_ports(1)[0])
     codes = {name: invite(homes["alfa"], name, capsys) for name in NAMES[1:]}
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "y")
@@ -93,7 +88,7 @@ def test_three_real_processes(tmp_path: Path) -> None:
         said, _ = accord("invite", name, "--address", f"{name}:7600", name="alfa").communicate()
         return next(line for line in said.splitlines() if line.startswith("127.0.0.1:"))
 
-    begun = accord("found", "Banks", "--name", "alfa", "--address", f"127.0.0.1:{free_port()}", name="alfa")
+    begun = accord("found", "Banks", "--name", "alfa", "--address", f"127.0.0.1:{free_ports(1)[0]}", name="alfa")
     assert begun.wait() == 0
     bravo, charlie = code("bravo"), code("charlie")
     joining = [accord("join", bravo, "--yes", name="bravo"), accord("join", "-", "--yes", name="charlie")]
@@ -118,7 +113,7 @@ def test_without_somebody_to_say_yes_nothing_is_signed(
         raise EOFError
 
     monkeypatch.setattr("builtins.input", nobody)
-    found(tmp_path / "alfa", free_port())
+    found(tmp_path / "alfa", free_ports(1)[0])
     codes = {name: invite(tmp_path / "alfa", name, capsys) for name in NAMES[1:]}
     done: dict[str, int] = {}
 
