@@ -35,6 +35,7 @@ from mpc.errors import (
 from mpc.outcomes import ClusterBroken, RunTimedOut
 from tests.mpc import programs
 from tests.scripts import ROOT, run_script
+from tests.slack import SLACK
 
 INPUTS = [np.arange(5), np.arange(5)[::-1].copy(), None]
 
@@ -68,7 +69,7 @@ def test_answers(cluster: LocalCluster) -> None:
     assert [int(a) for a, _ in answers] == [10, 10, 10]
     assert [b is None for _, b in answers] == [True, True, False]
     assert answers[2][1].tolist() == [True, True, False, False, False]
-    assert len(cluster.traffic) == 3 and 0 < cluster.seconds < 10
+    assert len(cluster.traffic) == 3 and cluster.seconds > 0
     before = sum(t.frames_sent for t in cluster.traffic)
     cluster.run(programs.product_and_less, INPUTS)
     after = sum(t.frames_sent for t in cluster.traffic)  # who deals follows from the run's labels, all together do not
@@ -201,7 +202,7 @@ def test_an_exception_ends_a_run_in_which_the_others_await_something_else(cluste
     start = time.monotonic()
     with pytest.raises(PartyFailed, match="KeyError"):
         cluster.run(programs.raises_while_others_sleep)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 3 * SLACK
     assert works(cluster)
 
 
@@ -279,7 +280,7 @@ def test_divergence_is_found(cluster: LocalCluster, program: Callable[..., Any])
     start = time.monotonic()
     with pytest.raises(ProgramDiverged):
         cluster.run(program, timeout=20)
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 6 * SLACK
     assert works(cluster)
 
 
@@ -314,7 +315,7 @@ def test_a_dead_party_is_named(cluster: LocalCluster, program: Callable[..., Any
     start = time.monotonic()
     with pytest.raises(PeerLost, match=f"party 1 (was )?{how}") as caught:
         cluster.run(program)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 2 * SLACK
     assert caught.value.peer == 1
     assert gone(pids, 0.0)
     with pytest.raises(ClusterBroken, match="party 1"):
@@ -328,7 +329,7 @@ def test_kill_from_outside_while_the_others_wait() -> None:
         start = time.monotonic()
         with pytest.raises(PeerLost, match="killed by signal 9"):
             cluster.run(programs.waits_for_party_1)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 2 * SLACK
 
 
 def test_a_party_that_died_between_runs(cluster: LocalCluster) -> None:
@@ -351,7 +352,7 @@ def test_a_stopped_party_is_named() -> None:
         pids = cluster.processes
         with pytest.raises(PeerSilent, match="party 1 was stopped by a signal") as caught:
             cluster.run(programs.waits_for_party_1)
-        assert time.monotonic() - stopped < 5
+        assert time.monotonic() - stopped < 5 * SLACK
         assert caught.value.peer == 1 and isinstance(caught.value, PeerLost)
         assert gone(pids, 0.0)
 
@@ -367,7 +368,7 @@ def test_a_party_that_does_not_take_its_input_is_named(
     with pytest.raises(error) as caught:
         cluster.run(programs.echo, inputs)
     assert caught.value.peer == 1
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 8 * SLACK
 
 
 def test_a_long_computation_that_holds_the_interpreter_is_not_silence() -> None:
@@ -422,7 +423,7 @@ def test_close_leaves_nobody() -> None:
     assert len(pids) == 3 and all(map(alive, pids))
     start = time.monotonic()
     cluster.close()
-    assert gone(pids, 0.0) and time.monotonic() - start < 3
+    assert gone(pids, 0.0) and time.monotonic() - start < 3 * SLACK
     cluster.close()
     with pytest.raises(ClusterBroken, match="it is closed"):
         cluster.run(programs.squares)

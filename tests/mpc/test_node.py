@@ -288,7 +288,7 @@ async def test_injected_round_trip_time() -> None:
             put(transports[0], 1, b"%012d" % k, b"x" * (1 if k % 3 else 100_000))
         for k in range(20):
             await get(transports[1], 0, b"%012d" % k, 1 if k % 3 else 100_000)
-        assert 0.029 <= time.monotonic() - start < 1.0
+        assert time.monotonic() - start >= 0.029
 
 
 async def test_leaving_is_no_death_but_who_still_needs_the_party_is_told() -> None:

@@ -47,12 +47,13 @@ from mpc.node import MPyCNode, Peer
 from mpc.wire import HELLO_LIMIT, NO_LABEL, VERSION, Header, Kind, pack
 from tests.free_ports import free_ports
 from tests.mpc.nodes import Outcome, Process, World, processes, refused, started
+from tests.slack import SLACK
 
 LABEL = b"label number"
-AT_DEATH = 2.0  # seconds
-AFTER_SILENCE = 2.0  # seconds beyond the heartbeat
+AT_DEATH = 2.0 * SLACK  # seconds
+AFTER_SILENCE = 2.0 * SLACK  # seconds beyond the heartbeat
 DEADLINE = 1.5  # seconds to start, in tests of faults at the start
-AFTER_DEADLINE = 1.0
+AFTER_DEADLINE = 1.0 * SLACK
 
 
 @pytest.fixture(scope="module")
@@ -734,7 +735,7 @@ def test_stock_hangs_when_a_party_is_killed(tmp_path: Path) -> None:
     try:
         running[2].kill()
         running[2].wait()
-        time.sleep(AT_DEATH + 1.0)
+        time.sleep(3.0)
         assert [process.poll() for process in running[:2]] == [None, None]
     finally:
         finish(running)

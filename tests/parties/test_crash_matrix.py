@@ -29,10 +29,10 @@ from tests.parties.real_jobs import (
     participants_of,
 )
 from tests.parties.real_nodes import running
+from tests.slack import SLACK
 
 CASES = int(os.environ.get("CRASH_CASES", "40"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
-SLACK = float(os.environ.get("ACCORD_SLACK", "1"))
 SILENCE = 1.0
 SOON = 2.0
 MOMENTS: tuple[str | float, ...] = ("PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", *(i / 12 for i in range(13)))

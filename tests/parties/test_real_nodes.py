@@ -26,9 +26,9 @@ from tests.parties.real_jobs import (
     workers_of,
 )
 from tests.parties.real_nodes import running
+from tests.slack import SLACK
 
 LONG = {"max_iter": 4_000, "learning_rate": 0.01}
-SLACK = float(os.environ.get("ACCORD_SLACK", "1"))  # more on a machine that is busy with other things
 SOON = 2.0 * SLACK  # seconds after a death in which every survivor has the job at its end
 SILENCE = 2.0  # more than the default: the machine that tests run on may be busy
 
