@@ -92,7 +92,7 @@ def test_whoever_dies_or_stops_whenever_all_others_end_in_time_and_all_agree(
     latest = 0.0
     for number, case in enumerate(all_cases()[:CASES]):
         try:
-            end, late = tried(nodes, case, durations[case.kind], f"case {number}")
+            end, late = tried(nodes, case, durations[case.kind], number)
         except BaseException as error:
             error.add_note(f"case {number}: {case}\n{nodes.logs()}")
             raise
@@ -103,10 +103,10 @@ def test_whoever_dies_or_stops_whenever_all_others_end_in_time_and_all_agree(
     assert CASES < 20 or {"RELEASED", "ABORTED"} <= set(ends)
 
 
-def tried(nodes: Everybody, case: Case, takes: float, key: str) -> tuple[str | None, float]:
+def tried(nodes: Everybody, case: Case, takes: float, number: int) -> tuple[str | None, float]:
     """The job's end, and how long after the fault the last survivor had it there."""
     fault = case.fault
-    job = nodes.ask("delta" if hash(key) % 2 else "alfa", case.kind, f"{key} {time.time()}")
+    job = nodes.ask(("alfa", "delta")[number % 2], case.kind)
     await_moment(nodes, case, job, takes)
     happened = time.time()
     go_on = fault.happen(nodes.consortium)
@@ -125,6 +125,8 @@ def tried(nodes: Everybody, case: Case, takes: float, key: str) -> tuple[str | N
                 assert fault.member in f"{view['error']} {view['cause']}", (name, view["error"], view["cause"])
     go_on()
     nodes.await_ready()
+    for name in MEMBERS:  # who was stopped, or began anew, finds out
+        eventually(lambda name=name: over_or_unknown(nodes, name, job), 20.0, f"{name} at the end of {job}", nodes.logs)
     return agree(nodes, [job])[job], last - happened
 
 
