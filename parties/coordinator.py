@@ -24,8 +24,9 @@ from parties.decision import FAST, Proposal, Value
 from parties.errors import JobRefused, PeerCallFailed
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
+from parties.job_work import PUBLISHED, Work
 from parties.messages import Kept, Propose, Reserve, Run, StateAnswer, StateQuery
-from parties.participant import PUBLISHED, Participant, Work
+from parties.participant import Participant
 from parties.quiet_log import place_of
 from parties.session import Event, State
 from parties.settling import Settling

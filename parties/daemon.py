@@ -32,6 +32,7 @@ from parties.job import Job, coordinator
 from parties.job_node import JobNode
 from parties.job_plans import Plans
 from parties.job_store import JobStore
+from parties.job_work import PUBLISHED
 from parties.kind_work import KindWork
 from parties.lane_keeper import LaneKeeper
 from parties.lanes import Lanes, free_listener
@@ -42,7 +43,6 @@ from parties.member_handlers import MemberHandlers
 from parties.members import Members
 from parties.own_models import OwnModels
 from parties.part_files import PartFiles
-from parties.participant import PUBLISHED
 from parties.peers import Peers, People
 from parties.people_api import people_api
 from parties.people_handlers import PeopleHandlers

@@ -17,7 +17,9 @@ from typing import Any
 from parties.charter import Charter, Member
 from parties.errors import JobInvalid, JobRefused
 
-__all__ = ["MOST_JOB_BYTES", "ON_LOSS", "Job", "check_job", "coordinator", "job_id", "participants", "read_job"]
+__all__ = [
+    "MOST_JOB_BYTES", "ON_LOSS", "Job", "check_id", "check_job", "coordinator", "job_id", "participants", "read_job",
+]  # fmt: skip
 
 MOST_JOB_BYTES = 1 << 19
 """Of the canonical form: room for the parameters of a model, and in base64 within one request of 1 MiB."""
@@ -227,6 +229,12 @@ def check_job(job: Job, charter: Charter, now: float) -> None:
     for name in job.results:
         if "result" not in taking[name].roles:
             raise JobRefused(f"job {job.id}, results: by the charter {name} has not the role result")
+
+
+def check_id(job: Job, job_id: str) -> None:
+    """JobInvalid unless the job came under its own id."""
+    if job.id != job_id:
+        raise JobInvalid(f"job {job.id} came under the id {job_id}")
 
 
 def _check(good: bool, otherwise: str) -> None:

@@ -17,8 +17,9 @@ from parties.errors import JobRefused
 from parties.job import Job
 from parties.job_records import JobRecord
 from parties.job_signatures import sign_proposal
+from parties.job_work import Work
 from parties.messages import Acceptance, Propose
-from parties.participant import Participant, Work
+from parties.participant import Participant
 from parties.session import State
 from parties.settling import Settling
 from parties.tasks import Tasks

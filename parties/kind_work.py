@@ -1,6 +1,6 @@
 """What a node does in a job: consents by its published tables, reads its rows, deals them or runs the kind's program.
 
-See participant.Work. Nothing here decides when.
+See job_work.Work. Nothing here decides when.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from parties.description import digest_of
 from parties.errors import JobRefused, LaneInvalid, NotPublished
 from parties.job import Job
 from parties.job_plans import Plans, pack_shares
+from parties.job_work import PUBLISHED, Outcome
 from parties.kind import Kind, Plan, Rows, TableInput, Work
 from parties.kinds import deal_rows, table_context
 from parties.lanes import Lanes
@@ -26,7 +27,6 @@ from parties.messages import Run
 from parties.own_models import OwnModels
 from parties.own_rows_kept import OwnRows
 from parties.part_files import PartFiles
-from parties.participant import PUBLISHED, Outcome
 from parties.published import PublishedTable
 from parties.row_filter import Filter, read_filter
 from parties.store_key import store_key
@@ -44,7 +44,7 @@ Progress = Callable[[str, str, Traffic], None]
 
 
 class KindWork:
-    """participant.Work, by the kinds.
+    """job_work.Work, by the kinds.
 
     Args:
         board: the node's jobs.

@@ -19,8 +19,8 @@ from mpc.errors import AccordError, OutOfRange, PartyFailed
 from parties.charter import Charter
 from parties.errors import LaneInvalid
 from parties.job import Job
+from parties.job_work import Outcome
 from parties.messages import Run
-from parties.participant import Outcome
 from parties.session import Event, State
 from tests.parties.consortium import charter, member
 from tests.parties.world import TABLES, FakeWork, Lane, MemoryNetwork, Node, World

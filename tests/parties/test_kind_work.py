@@ -15,9 +15,9 @@ from parties.description import describe, digest_of
 from parties.errors import NotPublished
 from parties.job import Job, job_id
 from parties.job_plans import Plans
+from parties.job_work import PUBLISHED
 from parties.kind_work import KindWork
 from parties.own_models import OwnModels
-from parties.participant import PUBLISHED
 from parties.published import PublishedTable
 from protocols.errors import TableChanged
 from tests.parties.consortium import charter, identity, member

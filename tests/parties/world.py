@@ -24,8 +24,8 @@ from parties.identity import Identity
 from parties.job import Job, job_id
 from parties.job_node import JobNode
 from parties.job_store import JobStore
+from parties.job_work import Outcome
 from parties.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
-from parties.participant import Outcome
 from parties.session import State
 from parties.tasks import Tasks
 from tests.parties.consortium import charter, identity, member

@@ -1,0 +1,128 @@
+"""A run at one compute member, from the coordinator's order to this node's vote.
+
+The worker's answer is this node's share of the sealed figures. Share and vote are kept on disk together, then the vote
+goes to the coordinator; a node that is told no decision soon finds out by itself (settling.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+import trio
+
+from mpc.errors import AccordError, PartyFailed, PeerError
+from parties.board import Board
+from parties.ending import Ending
+from parties.errors import AnswerTooLarge, IllegalStep, LaneInvalid, NodeFault, WorkerLost
+from parties.job import Job
+from parties.job_signatures import sign_vote
+from parties.job_work import Outcome, Work
+from parties.messages import Ready, Run
+from parties.quiet_log import place_of
+from parties.session import Event
+from parties.tasks import Tasks
+from parties.under_way import Running, UnderWay
+
+__all__ = ["Runs"]
+
+_log = logging.getLogger("accord.node")
+_CAUSE = 0.3  # seconds in which a run that broke for others waits to be told why
+_UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
+
+
+class Runs:
+    """The runs of one node.
+
+    Args:
+        board: what is kept, and whom it can reach.
+        ending: ends the jobs of runs that fail.
+        under_way: where runs are known by job.
+        work: what is done.
+        tasks: where runs live.
+    """
+
+    def __init__(self, board: Board, ending: Ending, under_way: UnderWay, work: Work, tasks: Tasks) -> None:
+        self._board = board
+        self._ending = ending
+        self._under_way = under_way
+        self._work = work
+        self._tasks = tasks
+
+    async def begin(self, job: Job, order: Run) -> None:
+        """The job is RUNNING when this returns, and goes on by itself. IllegalStep if it must not."""
+        await self._under_way.stopped(job.id)  # one that was suspended may still be ending
+        await self._board.step(job.id, Event.RUN, f"lane {order.lane}")
+        self._under_way.running[job.id] = running = Running(trio.CancelScope(), trio.Event())
+        self._tasks.start_soon(self._run, job, order, running)
+
+    async def _run(self, job: Job, order: Run, running: Running) -> None:
+        outcome: Outcome | None = None
+        failure: AccordError | None = None
+        vote: bytes | None = None
+        ending = self._ending
+        try:
+            with running.scope:
+                try:
+                    outcome = await self._work.compute(job, order)
+                except AccordError as error:
+                    failure = error
+                except Exception as error:
+                    failure = NodeFault(place_of(error))
+                    _log.error("job %s: a fault of this node's own: %s", job.id, place_of(error))
+            if outcome is not None:
+                vote = await self._ready(job, outcome)
+            elif failure is not None:
+                if _is_loss(failure) and not isinstance(failure, WorkerLost):
+                    with trio.move_on_after(_CAUSE):  # who ended it says why, and knows better
+                        await self._board.until(job.id)
+                cause = f"{type(failure).__name__}: {self._where(failure)}"
+                await (ending.give_up_or_wait if _is_loss(failure) else ending.give_up)(job, cause)
+        finally:  # not sooner: what this run comes to must not be taken for what the next one does
+            running.over.set()
+            self._under_way.running.pop(job.id, None)
+        if vote is None:
+            return
+        await self._vote(job, vote, order.epoch)
+        with trio.move_on_after(_UNDECIDED):
+            await self._board.until(job.id)
+            return
+        await ending.settle(job, "Undecided: the coordinator told no decision in time")
+
+    async def _ready(self, job: Job, outcome: Outcome) -> bytes | None:
+        """Share and vote are kept; the vote. None if the job was ended meanwhile, or what it gave cannot be kept."""
+        board = self._board
+        vote = sign_vote(job, board.identity)
+        try:
+            await board.step(job.id, Event.READY, "", votes={board.me.name: vote}, share=outcome.share)
+        except IllegalStep:
+            return None
+        except AnswerTooLarge as error:
+            await self._ending.give_up(job, f"{type(error).__name__}: {error}")
+            return None
+        await board.disk(board.store.keep_facts, job.id, outcome.facts)
+        return vote
+
+    def _where(self, failure: AccordError) -> str:
+        """What a run failed with, and where: workers know parties by their index only, people know members."""
+        text = f"at {self._board.me.name}: {failure}"
+        if isinstance(failure, PeerError) and 0 <= failure.peer < len(self._board.charter.compute):
+            text += f" (party {failure.peer} is {self._board.charter.compute[failure.peer].name})"
+        return text
+
+    async def _vote(self, job: Job, vote: bytes, epoch: int) -> None:
+        board = self._board
+        if board.coordinates:
+            self._under_way.votes.setdefault(job.id, {})[board.me.name] = vote
+            board.wake(job.id)
+            return
+        message = Ready(epoch=epoch, signature=vote.hex())
+        with contextlib.suppress(AccordError):
+            await board.network.call(board.coordinator(), message, job.id, within=_UNDECIDED)
+
+
+def _is_loss(failure: AccordError) -> bool:
+    """Whether a run ended for somebody who was lost, and not by itself."""
+    if isinstance(failure, PartyFailed):
+        return failure.kind in ("PeerLost", "PeerSilent", "FrameTruncated", "CancelledError", "Cancelled", "WorkerLost")
+    return isinstance(failure, PeerError | WorkerLost | LaneInvalid)

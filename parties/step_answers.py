@@ -1,0 +1,168 @@
+"""What a node answers to a proposal, and to the steps the coordinator orders, each checked before it is taken.
+
+1. propose: the job is checked and, if this node's rules allow it, accepted: kept on disk, then signed.
+2. reserve: everybody's acceptances are checked and kept; a member that does not compute deals its rows now.
+3. run: the worker runs the kind's program in the lane named (job_run.py).
+4. ready: a vote, for the coordinator.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from mpc.errors import AccordError
+from parties.board import Board
+from parties.charter import Member
+from parties.ending import Ending
+from parties.errors import IllegalStep, JobRefused, NodeFault
+from parties.job import Job, check_id, check_job, participants, read_job
+from parties.job_run import Runs
+from parties.job_signatures import check_acceptances, check_proposal, check_vote, sign_job
+from parties.job_work import PUBLISHED, Work, check_described
+from parties.message_form import Done
+from parties.messages import Acceptance, Kept, Propose, Ready, Reserve, Run, StateAnswer, StateQuery
+from parties.quiet_log import place_of
+from parties.session import Event, State
+from parties.tasks import Tasks
+from parties.under_way import UnderWay
+
+__all__ = ["StepAnswers"]
+
+_log = logging.getLogger("accord.node")
+
+
+class StepAnswers:
+    """One node's answers to the steps of a job.
+
+    Args:
+        board: what is kept, and whom it can reach.
+        ending: ends what cannot go on.
+        runs: begins runs.
+        under_way: runs and votes there are.
+        work: what is done.
+        tasks: where the watch over a deadline lives.
+    """
+
+    def __init__(self, board: Board, ending: Ending, runs: Runs, under_way: UnderWay, work: Work, tasks: Tasks) -> None:
+        self._board = board
+        self._ending = ending
+        self._runs = runs
+        self._under_way = under_way
+        self._work = work
+        self._tasks = tasks
+
+    async def propose(self, peer: Member, job_id: str, body: Propose) -> Acceptance:
+        """Step 1."""
+        board, charter = self._board, self._board.charter
+        job = read_job(body.job.encode("utf-8"))
+        check_id(job, job_id)
+        check_job(job, charter, board.clock())
+        proposal = bytes.fromhex(body.signature)
+        proposer = check_proposal(job, charter, proposal)
+        if peer.fingerprint not in (proposer.fingerprint, board.coordinator().fingerprint):
+            raise JobRefused(f"job {job.id}: {peer.name} neither proposed it nor coordinates")
+        if board.me not in participants(job, charter):
+            raise JobRefused(f"job {job.id}: {board.me.name} has no part in it")
+        for member in participants(job, charter):
+            if member.address is None:
+                raise JobRefused(f"job {job.id}: {member.name} has no address in the charter, so nobody can ask it")
+        return Acceptance(signature=(await self.accept(job, proposal, body.tables)).hex())
+
+    async def accept(self, job: Job, proposal: bytes, tables: Sequence[str]) -> bytes:
+        """This node's own part of step 1, for a job that was checked; its signature. Again: the same again."""
+        board = self._board
+        record = await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
+        name = board.me.name
+        if record.state is State.PROPOSED:
+            try:
+                check_described(job, tables)
+                await self._consented(job, tables)
+                await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
+            except AccordError as error:
+                refusal = f"{name} refuses: {type(error).__name__}: {error}"
+                with contextlib.suppress(IllegalStep):
+                    await board.step(job.id, Event.REFUSE, refusal)
+                raise JobRefused(refusal) from None
+            except Exception as error:
+                fault = f"NodeFault: at {name}: {place_of(error)}"
+                with contextlib.suppress(IllegalStep):
+                    await board.step(job.id, Event.REFUSE, fault)
+                raise JobRefused(fault) from None
+            signature = sign_job(job, board.identity)
+            with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
+                await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature})
+                self._tasks.start_soon(self._ending.expire, job)
+            record = await board.get(job.id)
+        if record.state is State.ABORTED:
+            raise JobRefused(record.cause)
+        kept = await board.disk(board.store.acceptances, job.id)
+        if name not in kept:
+            raise JobRefused(f"job {job.id}: {name} has not accepted it")
+        return kept[name]
+
+    async def _consented(self, job: Job, tables: Sequence[str]) -> None:
+        """Work.consent. A job that makes this node's own checks fail is refused."""
+        try:
+            await self._work.consent(job, tables)
+            return
+        except AccordError:
+            raise
+        except Exception as error:
+            fault = place_of(error)
+        _log.error("job %s: a fault of this node's own: %s", job.id, fault)
+        raise NodeFault(f"at {self._board.me.name}: {fault}")
+
+    async def reserve(self, peer: Member, job_id: str, body: Reserve) -> Done:
+        """Step 2."""
+        self._check_coordinator(peer)
+        board = self._board
+        record = await board.get(job_id)
+        charter = board.charter_of(record.job)
+        acceptances = {name: bytes.fromhex(signature) for name, signature in body.acceptances.items()}
+        check_acceptances(record.job, charter, acceptances)
+        if record.state is State.ACCEPTED:
+            await board.step(job_id, Event.RESERVE, "", acceptances=acceptances)
+            try:
+                await self._work.deal(record.job)
+            except AccordError as error:
+                await self._ending.give_up(record.job, f"{type(error).__name__}: {error}")
+                raise
+        elif record.state is not State.RESERVED:
+            raise JobRefused(f"job {job_id} is {record.state.value} at {board.me.name}: {record.cause}")
+        return Done()
+
+    async def run(self, peer: Member, job_id: str, body: Run) -> Done:
+        """Step 3."""
+        self._check_coordinator(peer)
+        record = await self._board.get(job_id)
+        if record.state is not State.RUNNING or job_id not in self._under_way.running:
+            await self._runs.begin(record.job, body)
+        return Done()
+
+    async def ready(self, peer: Member, job_id: str, body: Ready) -> Done:
+        """Step 4."""
+        board = self._board
+        record = await board.get(job_id)
+        if not board.coordinates or board.index_of(peer.fingerprint, record.job) is None:
+            raise JobRefused(f"job {job_id}: votes go from compute members to the coordinator")
+        vote = bytes.fromhex(body.signature)
+        check_vote(record.job, peer, vote)
+        if not record.state.terminal:
+            self._under_way.votes.setdefault(job_id, {})[peer.name] = vote
+            board.wake(job_id)
+        return Done()
+
+    async def state(self, peer: Member, job_id: str, body: StateQuery) -> StateAnswer:
+        """How far this node is."""
+        record = await self._board.find(job_id)
+        if record is None:
+            return StateAnswer(state=None)
+        held = await self._work.held(record.job) if record.job.on_loss == "wait" else []
+        kept = [Kept(run=run, step=step) for run, step in held]
+        return StateAnswer(state=record.state.value, cause=record.cause, voted=record.standing.voted, checkpoints=kept)
+
+    def _check_coordinator(self, peer: Member) -> None:
+        if peer.fingerprint != self._board.coordinator().fingerprint:
+            raise JobRefused(f"{peer.name} does not coordinate: {self._board.coordinator().name} does")
