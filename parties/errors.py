@@ -53,6 +53,7 @@ __all__ = [
     "KeyInvalid",
     "KindUnknown",
     "LaneInvalid",
+    "LaneReplaced",
     "MeetingBroken",
     "MemberLost",
     "MessageInvalid",
@@ -207,6 +208,10 @@ class LaneInvalid(AccordError):
 
 class WorkerLost(AccordError):
     """A worker process of this node ended, was stopped, or lost its peers. The node itself goes on."""
+
+
+class LaneReplaced(WorkerLost):
+    """The coordinator has a lane made anew while a job runs in it here: it noticed first that somebody was lost."""
 
 
 class PeerRefused(AccordError):

@@ -73,7 +73,7 @@ class Runs:
             if outcome is not None:
                 vote = await self._ready(job, outcome)
             elif failure is not None:
-                if _is_loss(failure) and not isinstance(failure, WorkerLost):
+                if _is_loss(failure) and type(failure) is not WorkerLost:
                     with trio.move_on_after(_CAUSE):  # who ended it says why, and knows better
                         await self._board.until(job.id)
                 cause = f"{type(failure).__name__}: {self._where(failure)}"

@@ -86,10 +86,10 @@ class WorkerProcess:
             with trio.CancelScope(shield=True):
                 await self._bury()
 
-    def end(self, why: str) -> None:
+    def end(self, why: str | WorkerLost) -> None:
         """It is of no use any more: :meth:`attend` ends its process, and whoever waits for it gets WorkerLost."""
         if self.lost is None:
-            self.lost = WorkerLost(why)
+            self.lost = WorkerLost(why) if isinstance(why, str) else why
             self.gone.set()
 
     # -- what it is asked --------------------------------------------------------------------------
