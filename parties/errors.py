@@ -53,7 +53,7 @@ __all__ = [
     "KeyInvalid",
     "KindUnknown",
     "LaneInvalid",
-    "LaneReplaced",
+    "LaneLost",
     "MeetingBroken",
     "MemberLost",
     "MessageInvalid",
@@ -210,8 +210,16 @@ class WorkerLost(AccordError):
     """A worker process of this node ended, was stopped, or lost its peers. The node itself goes on."""
 
 
-class LaneReplaced(WorkerLost):
-    """The coordinator has a lane made anew while a job runs in it here: it noticed first that somebody was lost."""
+class LaneLost(WorkerLost):
+    """A lane ended under this node's worker because somebody else's was lost; who that was, another may know better.
+
+    Attributes:
+        peer: index of the party to which the connection broke; -1 where the coordinator has the lane made anew.
+    """
+
+    def __init__(self, text: str, peer: int = -1) -> None:
+        super().__init__(text)
+        self.peer = peer
 
 
 class PeerRefused(AccordError):

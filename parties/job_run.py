@@ -14,7 +14,7 @@ import trio
 from mpc.errors import AccordError, PartyFailed, PeerError
 from parties.board import Board
 from parties.ending import Ending
-from parties.errors import AnswerTooLarge, IllegalStep, LaneInvalid, NodeFault, WorkerLost
+from parties.errors import AnswerTooLarge, IllegalStep, LaneInvalid, LaneLost, NodeFault, WorkerLost
 from parties.job import Job
 from parties.job_signatures import sign_vote
 from parties.job_work import Outcome, Work
@@ -106,7 +106,7 @@ class Runs:
     def _where(self, failure: AccordError) -> str:
         """What a run failed with, and where: workers know parties by their index only, people know members."""
         text = f"at {self._board.me.name}: {failure}"
-        if isinstance(failure, PeerError) and 0 <= failure.peer < len(self._board.charter.compute):
+        if isinstance(failure, PeerError | LaneLost) and 0 <= failure.peer < len(self._board.charter.compute):
             text += f" (party {failure.peer} is {self._board.charter.compute[failure.peer].name})"
         return text
 

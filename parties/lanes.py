@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mpc.certificates import Credentials
 from mpc.settings import Peer
 from parties.charter import Charter
-from parties.errors import CertificateInvalid, LaneInvalid, LaneReplaced, WorkerLost
+from parties.errors import CertificateInvalid, LaneInvalid, LaneLost, WorkerLost
 from parties.leaf import anchors
 from parties.trust import peer_of
 from parties.worker_process import WorkerProcess
@@ -159,7 +159,7 @@ class Lanes:
             )
         if self._workers > 2 * self._most + 1:
             raise LaneInvalid(f"lane {number}: {self._workers} workers are here, some still ending: try again")
-        self.drop(number, LaneReplaced(f"the lane is made anew, as {self._charter().compute[0].name} asked"))
+        self.drop(number, LaneLost(f"the lane is made anew, as {self._charter().compute[0].name} asked"))
         if self._spare is None or self._spare[0].lost is not None:
             self._stand_by()
         assert self._spare is not None

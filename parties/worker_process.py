@@ -22,7 +22,7 @@ from mpc.errors import AccordError, PartyFailed
 from mpc.launch import import_path, start_worker
 from mpc.pipe import Message, freeze, thaw
 from mpc.transport import Traffic
-from parties.errors import WorkerLost
+from parties.errors import LaneLost, WorkerLost
 
 __all__ = ["WorkerProcess"]
 
@@ -220,7 +220,7 @@ class WorkerProcess:
             self._failed = known or WorkerLost(f"the worker did not start: {fields[0]}")
             self._ready.set()
         elif kind == "lost":
-            self.end(fields[1])
+            self.end(LaneLost(fields[1], fields[0]))
         elif self._news is not None:
             self._news.send_nowait(message)
 

@@ -15,7 +15,7 @@ import trio
 from trio.testing import MockClock
 
 from mpc.errors import OutOfRange
-from parties.errors import JobConflict, JobInvalid, JobRefused, LaneReplaced, SignatureInvalid, WorkerLost
+from parties.errors import JobConflict, JobInvalid, JobRefused, LaneLost, SignatureInvalid, WorkerLost
 from parties.job import Job
 from parties.job_signatures import sign_proposal
 from parties.messages import Propose
@@ -146,10 +146,24 @@ def test_a_run_that_fails_anywhere_ends_the_job_everywhere(tmp_path: Path, faili
     play(tmp_path, scenario)
 
 
+def test_who_lost_a_peer_says_which(tmp_path: Path) -> None:
+    """Where nobody knows better."""
+
+    async def scenario(world: World) -> None:
+        world.failing |= dict.fromkeys(MEMBERS[:3], LaneLost("the connection to party 2 broke", 2))
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(0.5)
+        await world.at_their_end(job.id, 1.0)
+        assert all("party 2 is charlie" in cause for cause in world.causes(job.id).values()), world.causes(job.id)
+
+    play(tmp_path, scenario)
+
+
 def test_who_has_a_lane_made_anew_under_it_leaves_the_cause_to_who_knows_it(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         world.failing["alfa"] = WorkerLost("worker 7 was stopped")
-        world.failing["bravo"] = LaneReplaced("the lane is made anew")  # alfa's order is faster than its abort
+        world.failing["bravo"] = LaneLost("the lane is made anew")  # alfa's order is faster than its abort
         job = world.job()
         await submitted(world, job)
         await trio.sleep(0.5)
