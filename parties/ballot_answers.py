@@ -9,7 +9,7 @@ from parties.ending import Ending
 from parties.errors import JobRefused
 from parties.job_records import JobRecord
 from parties.job_signatures import check_votes
-from parties.message_form import Done
+from parties.message_form import Done, bytes_of, signatures_of
 from parties.messages import Accept, Decided, Prepare
 from parties.messages import Accepted as AcceptedAnswer
 from parties.messages import Promise as PromiseAnswer
@@ -39,10 +39,12 @@ class BallotAnswers:
             case Nack(promised=promised):
                 return PromiseAnswer(ballot=body.ballot, outbid=ballot_message(promised))
             case Promise(accepted=accepted, value=value):
+                votes = await board.disk(board.store.votes, job_id) if value is Value.RELEASE else {}
                 return PromiseAnswer(
                     ballot=body.ballot,
                     accepted=None if accepted is None else ballot_message(accepted),
                     value=None if value is None else value.value,
+                    votes=signatures_of(votes),
                 )
 
     async def accept_ballot(self, peer: Member, job_id: str, body: Accept) -> AcceptedAnswer:
@@ -52,7 +54,7 @@ class BallotAnswers:
         board, charter = self._board, self._board.charter_of(record.job)
         votes: dict[str, bytes] = {}
         if body.value == "release":
-            votes = {name: bytes.fromhex(signature) for name, signature in body.votes.items()}
+            votes = bytes_of(body.votes)
             check_votes(record.job, charter, votes)
         answer = await board.disk(board.store.accept, job_id, read_ballot(body.ballot), Value(body.value), votes)
         match answer:
@@ -62,13 +64,21 @@ class BallotAnswers:
                 return AcceptedAnswer(ballot=body.ballot)
 
     async def decided(self, peer: Member, job_id: str, body: Decided) -> Done:
-        """A compute member says what was decided."""
-        record = await self._board.get(job_id)
-        if self._board.index_of(peer.fingerprint, record.job) is None:
+        """A compute member says what was decided.
+
+        A release is taken with all compute members' votes only: SignatureInvalid without, and nothing changes. An abort
+        is believed: whoever lies about one denies this node its part in the answer, and does nothing else; so it can by
+        not voting.
+        """
+        board = self._board
+        record = await board.get(job_id)
+        if board.index_of(peer.fingerprint, record.job) is None:
             raise JobRefused(f"job {job_id}: {peer.name} does not compute, so it decides nothing")
         if not record.state.terminal:
-            event = Event.DECIDE_RELEASE if body.value == "release" else Event.DECIDE_ABORT
-            await self._board.step(job_id, event, body.text)
+            if body.value == "release":
+                await board.release(record.job, bytes_of(body.votes), body.text)
+            else:
+                await board.step(job_id, Event.DECIDE_ABORT, body.text)
             await self._ending.at_its_end(record.job)
         return Done()
 

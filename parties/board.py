@@ -7,7 +7,7 @@ after each change of it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import trio
@@ -17,6 +17,7 @@ from parties.errors import JobRefused, JobUnknown, PeerCallFailed, PeerRefusedUs
 from parties.identity import Identity
 from parties.job import Job, coordinator, participants
 from parties.job_records import JobRecord
+from parties.job_signatures import check_votes
 from parties.job_store import JobStore
 from parties.message_form import Message
 from parties.network import Network
@@ -160,6 +161,20 @@ class Board:
         standing = await self.disk(step)
         self.wake(job_id)
         return standing
+
+    async def release(self, job: Job, votes: Mapping[str, bytes], cause: str) -> Standing:
+        """The job is RELEASED here, and its proof kept with it. There is no other way there.
+
+        What is proved is that every compute member has its share and wants it released. That a majority decided so, and
+        not to abort what all had voted for, is the word of who tells it.
+
+        Args:
+            votes: 64 bytes each, by compute member's name.
+
+        Raises SignatureInvalid, and nothing changes, unless all compute members signed; IllegalStep, StoreFailed.
+        """
+        check_votes(job, self.charter_of(job), votes)
+        return await self.step(job.id, Event.DECIDE_RELEASE, cause, votes=votes)
 
     async def find(self, job_id: str) -> JobRecord | None:
         """The job as it is kept. Asked often, so it is remembered: all changes go through :meth:`step`."""

@@ -25,6 +25,7 @@ from parties.errors import JobRefused, PeerCallFailed
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
 from parties.job_work import PUBLISHED, Work
+from parties.message_form import signatures_of
 from parties.messages import Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import Participant
 from parties.quiet_log import place_of
@@ -172,7 +173,7 @@ class Coordinator:
 
         taking = participants(job, charter)
         await everywhere(taking, accepted)
-        shown = Reserve(acceptances={name: signature.hex() for name, signature in acceptances.items()})
+        shown = Reserve(acceptances=signatures_of(acceptances))
         await everywhere(taking, lambda member: self._ask(member, shown, job, self._participant.reserve, within=_LONG))
 
     async def _votes(self, job: Job) -> dict[str, bytes] | None:
@@ -195,7 +196,7 @@ class Coordinator:
         if proposal.decision is None:
             await self._participant.settle(job, "Undecided: too few compute members answered")
             return
-        await self._settling.conclude(job, proposal.decision, "")
+        await self._settling.conclude(job, proposal.decision, "", votes)
         await self._participant.at_its_end(job)
 
     async def _ask(

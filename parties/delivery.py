@@ -18,7 +18,9 @@ from parties.charter import Member
 from parties.errors import IllegalStep, JobRefused, NotReleased, StoreFailed
 from parties.job import Job
 from parties.job_records import JobRecord
-from parties.session import Event, State
+from parties.message_form import bytes_of
+from parties.messages import StateQuery
+from parties.session import State
 from parties.tasks import Tasks
 
 __all__ = ["ANSWER", "Delivery"]
@@ -26,6 +28,7 @@ __all__ = ["ANSWER", "Delivery"]
 ANSWER = "answer"
 """Purpose and name of these shares."""
 
+_WITHIN = 5.0  # seconds in which a sender proves that the job is released
 _AGAIN = 1.0  # seconds until the next try with a member that is there and did not take it
 
 _PIECE = 8 << 20  # bytes sent at once
@@ -118,14 +121,16 @@ class Delivery:
     async def take(self, peer: Member, job_id: str, share: bytes) -> None:
         """A compute member's share of an answer for this node. It is kept when this returns.
 
-        That it comes at all says that the job was released. JobRefused if it is not for this node, or from nobody who
-        computes.
+        Where nobody told this node that the job was released, the sender is asked for the votes that prove it.
+        SignatureInvalid, and nothing is kept, if it does not give them all; PeerCallFailed if it cannot be asked;
+        JobRefused if the share is not for this node, or from nobody who computes.
         """
         board = self._board
         record = await self.check_awaited(peer, job_id)
         if not record.state.terminal:
+            answer = await board.network.call(peer, StateQuery(), job_id, within=_WITHIN)
             with contextlib.suppress(IllegalStep):
-                await board.step(job_id, Event.DECIDE_RELEASE, f"told by {peer.name}")
+                await board.release(record.job, bytes_of(answer.votes), f"told by {peer.name}")
                 await self.begin(record.job)  # where this node computes too, others wait for its own
         try:
             await board.disk(board.store.answers.keep_part, job_id, peer.name, share)

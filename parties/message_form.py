@@ -11,6 +11,7 @@ Who sent it, the connection's certificate says (trust.peer_of), never the messag
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
@@ -38,7 +39,9 @@ __all__ = [
     "Strict",
     "Text",
     "Word",
+    "bytes_of",
     "read_json",
+    "signatures_of",
 ]
 
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
@@ -78,6 +81,17 @@ MemberName = Annotated[
 ]
 Signatures = Annotated[dict[MemberName, Signature], Field(max_length=1000)]
 """By the signer's name in the charter the envelope states."""
+
+
+def signatures_of(kept: Mapping[str, bytes]) -> dict[str, str]:
+    """As they travel."""
+    return {name: signature.hex() for name, signature in kept.items()}
+
+
+def bytes_of(signatures: Mapping[str, str]) -> dict[str, bytes]:
+    """The other way round."""
+    return {name: bytes.fromhex(signature) for name, signature in signatures.items()}
+
 
 Object = Annotated[dict[Annotated[str, StringConstraints(max_length=256)], JsonValue], AfterValidator(_finite)]
 """Any JSON object; what is in it, who reads it checks."""

@@ -170,12 +170,14 @@ class StateAnswer(Strict):
         cause: of ABORTED, else ''.
         voted: whether it voted ready.
         checkpoints: those it keeps, the newest last.
+        votes: of RELEASED, every compute member's signed vote: nobody believes it without.
     """
 
     state: State | None
     cause: Text = ""
     voted: bool = False
     checkpoints: Annotated[list[Kept], Field(max_length=8)] = Field(default_factory=list)
+    votes: Signatures = Field(default_factory=dict)
 
 
 class StateQuery(Message[StateAnswer]):
@@ -232,12 +234,14 @@ class Promise(Strict):
         ballot: the one asked for.
         outbid: a higher one it has promised: the answer is no. None: it promises.
         accepted, value: what it accepted last, if anything.
+        votes: for the value ``release``, every compute member's signed vote: it counts as no answer without.
     """
 
     ballot: Ballot
     outbid: Ballot | None = None
     accepted: Ballot | None = None
     value: Value | None = None
+    votes: Signatures = Field(default_factory=dict)
 
 
 class Prepare(Message[Promise]):
@@ -280,11 +284,14 @@ class Decided(Message[Done]):
 
     Attributes:
         text: why, where it is abort.
+        votes: for ``release``, every compute member's signed vote.
     """
 
     path = "/v1/decision/decided"
+    most = 256 * 1024
     value: Value
     text: Text = ""
+    votes: Signatures = Field(default_factory=dict)
 
 
 # -- shares ------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ Why nothing is released at one node and aborted at another:
  1. A job is released only with the votes of all compute members (decision.py). A compute member that has not voted is
     free to abort, and then never votes: so nobody releases. One that has voted is bound: it takes what was decided.
  2. A participant that does not compute has no vote. It is bound from its acceptance on, which is all the others need
-    of it, and takes what was decided from any compute member.
+    of it, and takes what was decided from any compute member: a release with all votes only, an abort on its word.
  3. So ABORTED at any one compute member means that the job can no longer be released, and RELEASED at any one that it
-    can no longer be aborted. A node that restarts asks the others, and believes the first that is in either state.
+    can no longer be aborted. A node that restarts asks the others, and believes the first that is in either state; one
+    that says RELEASED shows all votes, or is not believed.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Event(enum.Enum):
     EXPIRE = "expire"
     """The same, at the job's deadline."""
     DECIDE_RELEASE = "decide_release"
-    """The compute members decided: release. This node found a majority, or a compute member tells it."""
+    """The compute members decided: release. This node found a majority, or a compute member shows it all votes."""
     DECIDE_ABORT = "decide_abort"
     """The compute members decided: abort; or one of them aborted without a vote, which comes to the same."""
 

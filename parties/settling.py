@@ -1,12 +1,16 @@
 """How a node that voted finds out what was decided, whoever is gone: by a ballot of its own (decision.py).
 
-1. Ask the other compute members where the job is with them. RELEASED or ABORTED at any one is what was decided.
+1. Ask the other compute members where the job is with them. RELEASED, with all votes, or ABORTED at any one is what
+   was decided.
 2. Else begin a ballot above all that are known: for release if all votes are here, for abort if not.
 3. Ask for promises, then for acceptance; a majority decides.
 4. Outbid, or too few there: wait a random time, and again from 1. It ends as soon as a majority is there.
 
 A member that does not compute only asks (1), until it is told. A compute member that does not know the job has not
 accepted it, and is asked never to.
+
+One that says RELEASED, or promises with the value release, and does not show every compute member's vote, is heard as
+if it had not answered. One that says ABORTED is believed: if it lies, this node goes without the answer, no more.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import trio
 
@@ -22,8 +27,10 @@ from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import Accept, Accepted, Ballot, Nack, Prepare, Promise, Proposal, Value
-from parties.errors import BallotInvalid, IllegalStep, JobUnknown
+from parties.errors import BallotInvalid, IllegalStep, JobUnknown, SignatureInvalid
 from parties.job import Job
+from parties.job_signatures import check_votes
+from parties.message_form import bytes_of, signatures_of
 from parties.messages import Abort, Decided, StateQuery
 from parties.messages import Accept as AcceptMessage
 from parties.messages import Ballot as BallotMessage
@@ -36,6 +43,15 @@ __all__ = ["Settling", "ballot_message", "read_ballot"]
 _log = logging.getLogger("accord.node")
 _WITHIN = 1.0  # seconds for one call
 _PAUSE = (0.05, 0.3)  # seconds between two tries, drawn anew each time
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What was decided, why, and for release the votes that prove it."""
+
+    value: Value
+    cause: str
+    votes: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Settling:
@@ -65,21 +81,21 @@ class Settling:
         try:
             above: Ballot | None = None
             warned = False
+            doubted: set[str] = set()
             while True:
                 record = await self._board.find(job.id)
                 if record is None or record.state.terminal:
                     return
-                decided, why = await self._asked(job, cause)
+                decided = await self._asked(job, cause, doubted)
                 if decided is None and record.standing.computes:
                     try:
-                        decided, above = await self._ballot(job, above)
+                        decided, above = await self._ballot(job, above, cause)
                     except BallotInvalid as error:  # somebody cast what nobody may, or the last ballot there is
                         if not warned:
                             _log.warning("job %s cannot be decided now: %s", job.id, error)
                         warned = True
-                    why = cause
                 if decided is not None:
-                    await self.conclude(job, decided, why or cause)
+                    await self.conclude(job, decided.value, decided.cause or cause, decided.votes)
                     return
                 news = self._board.news(job.id)
                 with trio.move_on_after(self._pause()):
@@ -87,15 +103,22 @@ class Settling:
         finally:
             self._under_way.discard(job.id)
 
-    async def conclude(self, job: Job, decided: Value, cause: str) -> None:
-        """Keep a decision here; a compute member tells the others, whenever they are there."""
-        event = Event.DECIDE_RELEASE if decided is Value.RELEASE else Event.DECIDE_ABORT
+    async def conclude(self, job: Job, decided: Value, cause: str, votes: Mapping[str, bytes]) -> None:
+        """Keep a decision here; a compute member tells the others, whenever they are there.
+
+        Args:
+            votes: of all compute members, where it is release: SignatureInvalid otherwise.
+        """
         try:
-            await self._board.step(job.id, event, cause)
+            if decided is Value.RELEASE:
+                await self._board.release(job, votes, cause)
+            else:
+                await self._board.step(job.id, Event.DECIDE_ABORT, cause)
         except (IllegalStep, JobUnknown):
             return
         if self._board.index_of(self._board.identity.fingerprint, job) is not None:
-            message = Decided(value=decided.value, text=cause[:2000])
+            proof = signatures_of(votes) if decided is Value.RELEASE else {}
+            message = Decided(value=decided.value, text=cause[:2000], votes=proof)
             for member in self._board.others(job):
                 self._tasks.start_soon(self._tell, member, job, message)
 
@@ -103,9 +126,9 @@ class Settling:
         with contextlib.suppress(AccordError):
             await self._board.tell(member, job, message)
 
-    async def _asked(self, job: Job, cause: str) -> tuple[Value | None, str]:
-        """Step 1."""
-        found: list[tuple[Value, str]] = []
+    async def _asked(self, job: Job, cause: str, doubted: set[str]) -> _Decision | None:
+        """Step 1. Who tells a release without its proof is added to those that are doubted: logged once."""
+        found: list[_Decision] = []
         computes = self._board.index_of(self._board.identity.fingerprint, job) is not None
 
         async def one(member: Member, scope: trio.CancelScope) -> None:
@@ -117,16 +140,24 @@ class Settling:
                 with contextlib.suppress(AccordError):
                     await self._never(job, member, cause)
             elif answer.state == "RELEASED":
-                found.append((Value.RELEASE, f"told by {member.name}"))
+                votes = bytes_of(answer.votes)
+                try:
+                    check_votes(job, self._board.charter_of(job), votes)
+                except SignatureInvalid as error:
+                    if member.name not in doubted:
+                        _log.warning("%s tells a release it does not prove: %s", member.name, error)
+                    doubted.add(member.name)
+                else:
+                    found.append(_Decision(Value.RELEASE, f"told by {member.name}", votes))
             elif answer.state == "ABORTED":
-                found.append((Value.ABORT, answer.cause))
+                found.append(_Decision(Value.ABORT, answer.cause))
             if found:
                 scope.cancel()
 
         async with trio.open_nursery() as nursery:
             for member in self._board.other_computers(job):
                 nursery.start_soon(one, member, nursery.cancel_scope)
-        return found[0] if found else (None, "")
+        return found[0] if found else None
 
     async def _never(self, job: Job, member: Member, cause: str) -> None:
         """A compute member that was not told of the job is, as of one that ended: so it never accepts it."""
@@ -134,7 +165,7 @@ class Settling:
         ended = Abort(text=cause[:2000], job=job.canonical.decode("ascii"), signature=record.proposal.hex())
         await self._board.network.call(member, ended, job.id, within=_WITHIN)
 
-    async def _ballot(self, job: Job, above: Ballot | None) -> tuple[Value | None, Ballot | None]:
+    async def _ballot(self, job: Job, above: Ballot | None, cause: str) -> tuple[_Decision | None, Ballot | None]:
         """Steps 2 and 3: what was decided, and the highest ballot heard of. Nothing where no majority is there."""
         board, m = self._board, len(self._board.charter_of(job).compute)
         me = board.index_of(board.identity.fingerprint, job)
@@ -146,13 +177,20 @@ class Settling:
         proposal = await board.disk(board.store.propose, job.id, me, m, wish, above)
         while proposal.message is not None:
             asked = proposal.message
+            if isinstance(asked, Accept) and asked.value is Value.RELEASE and len(votes) != m:
+                break  # this node accepted it just now, and looks for the votes again
             await self.ask(job, proposal, votes)
             if proposal.message is asked:
                 break
-        return proposal.decision, proposal.outbid
+        if proposal.decision is None:
+            return None, proposal.outbid
+        return _Decision(proposal.decision, cause, votes), proposal.outbid
 
     async def ask(self, job: Job, proposal: Proposal, votes: dict[str, bytes]) -> None:
-        """A proposal's message of now to all acceptors, this node's own too; until it has another, or all answered."""
+        """A proposal's message of now to all acceptors, this node's own too; until it has another, or all answered.
+
+        Votes that a promise of release comes with are checked and added to ``votes``.
+        """
         asked = proposal.message
         assert asked is not None
         async with trio.open_nursery() as nursery:
@@ -184,10 +222,13 @@ class Settling:
                 return Nack(asked.ballot, read_ballot(promise.outbid))
             accepted = None if promise.accepted is None else read_ballot(promise.accepted)
             value = None if promise.value is None else Value(promise.value)
+            if value is Value.RELEASE:
+                shown = bytes_of(promise.votes)
+                check_votes(job, board.charter_of(job), shown)
+                votes.update(shown)
             return Promise(read_ballot(promise.ballot), accepted, value)
-        shown = {name: vote.hex() for name, vote in votes.items()}
-        release = asked.value is Value.RELEASE
-        message = AcceptMessage(ballot=ballot, value=asked.value.value, votes=shown if release else {})
+        proof = signatures_of(votes) if asked.value is Value.RELEASE else {}
+        message = AcceptMessage(ballot=ballot, value=asked.value.value, votes=proof)
         answer = await board.network.call(member, message, job.id, within=_WITHIN)
         if answer.outbid is not None:
             return Nack(asked.ballot, read_ballot(answer.outbid))

@@ -21,7 +21,7 @@ from parties.job import Job, check_id, check_job, participants, read_job
 from parties.job_run import Runs
 from parties.job_signatures import check_acceptances, check_proposal, check_vote, sign_job
 from parties.job_work import PUBLISHED, Work, check_described
-from parties.message_form import Done
+from parties.message_form import Done, bytes_of, signatures_of
 from parties.messages import Acceptance, Kept, Propose, Ready, Reserve, Run, StateAnswer, StateQuery
 from parties.quiet_log import place_of
 from parties.session import Event, State
@@ -120,7 +120,7 @@ class StepAnswers:
         board = self._board
         record = await board.get(job_id)
         charter = board.charter_of(record.job)
-        acceptances = {name: bytes.fromhex(signature) for name, signature in body.acceptances.items()}
+        acceptances = bytes_of(body.acceptances)
         check_acceptances(record.job, charter, acceptances)
         if record.state is State.ACCEPTED:
             await board.step(job_id, Event.RESERVE, "", acceptances=acceptances)
@@ -155,13 +155,21 @@ class StepAnswers:
         return Done()
 
     async def state(self, peer: Member, job_id: str, body: StateQuery) -> StateAnswer:
-        """How far this node is."""
+        """How far this node is; with the votes that prove it, where the job is released."""
         record = await self._board.find(job_id)
         if record is None:
             return StateAnswer(state=None)
         held = await self._work.held(record.job) if record.job.on_loss == "wait" else []
         kept = [Kept(run=run, step=step) for run, step in held]
-        return StateAnswer(state=record.state.value, cause=record.cause, voted=record.standing.voted, checkpoints=kept)
+        released = record.state is State.RELEASED
+        votes = await self._board.disk(self._board.store.votes, job_id) if released else {}
+        return StateAnswer(
+            state=record.state.value,
+            cause=record.cause,
+            voted=record.standing.voted,
+            checkpoints=kept,
+            votes=signatures_of(votes),
+        )
 
     def _check_coordinator(self, peer: Member) -> None:
         if peer.fingerprint != self._board.coordinator().fingerprint:

@@ -73,7 +73,7 @@ _BODIES: tuple[Strict, ...] = (
     Ready(epoch=1, signature=SIGNATURE),
     Prepare(ballot=_BALLOT),
     Accept(ballot=_BALLOT, value="release", votes={"alfa": SIGNATURE}),
-    Decided(value="abort", text="why"),
+    Decided(value="release", text="why", votes={"alfa": SIGNATURE}),
     Abort(text="bravo is gone", job=job().canonical.decode(), signature=SIGNATURE),
     StateQuery(),
     ProgressReport(operation="join", rounds=3, sent=10**9, fraction=0.5),
@@ -101,7 +101,7 @@ def _messages() -> list[Target]:
         CharterAnswer(latest=1, charter="a = 1", signatures="{}"),
         Tables(tables=[Table(name="patients", description={"columns": [{"name": "age"}]})]),
         Beat(boot=BOOT, number=0, charter=_FIRST.digest),
-        StateAnswer(state="RUNNING", voted=True),
+        StateAnswer(state="RELEASED", voted=True, votes={"alfa": SIGNATURE}),
         Submit(kind="count", parameters={"by": ["a", 1, None, {"deep": True}]}, deadline=60, key="k",
                tables=[TableChoice(member="alfa", table="patients")], results=["alfa"]),
     ]  # fmt: skip
@@ -113,7 +113,7 @@ def _messages() -> list[Target]:
         made = read_json(model, data[1:])
         for text in (getattr(getattr(made, "body", None), "job", None),):
             if text is not None:
-                read_job(text.encode("utf-8"))  # as participant.py has it
+                read_job(text.encode("utf-8"))  # as step_answers.py has it
         assert read_json(model, made.model_dump_json()) == made, "it is not read back as it was written"
 
     def changed(random: Random, seed: bytes, others: Any) -> bytes:

@@ -15,7 +15,7 @@ from parties.answer_store import MOST_SHARE
 from parties.charter import Charter
 from parties.errors import JobRefused, JobUnknown, TooManyJobs
 from parties.job import Job
-from parties.job_signatures import sign_proposal
+from parties.job_signatures import sign_proposal, sign_vote
 from parties.member_handlers import MemberHandlers
 from parties.messages import Abort, Ballot, Piece, Prepare, Propose, StateQuery
 from parties.session import State
@@ -273,6 +273,9 @@ def test_a_computer_that_learns_of_the_release_by_anothers_share_gives_its_own(t
         await trio.sleep(0.5)
         bravo = world.nodes["bravo"]
         assert bravo.store.get(job.id).standing.voted
+        computers = [world.nodes[name] for name in ("alfa", "bravo", HOSTILE)]
+        votes = {node.name: sign_vote(job, node.identity) for node in computers}
+        await world.nodes[HOSTILE].board.release(job, votes, "told before bravo was")
         await bravo.jobs.delivery.take(world._member(world.nodes[HOSTILE]), job.id, b"share")
         assert bravo.store.get(job.id).state is State.RELEASED
         await trio.sleep(0.1)
