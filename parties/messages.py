@@ -166,7 +166,7 @@ class StateAnswer(Strict):
     """What the answering member knows of a job.
 
     Attributes:
-        state: None if it knows no such job.
+        state: None if it knows no such job, or none that the sender has a part in.
         cause: of ABORTED, else ''.
         voted: whether it voted ready.
         checkpoints: those it keeps, the newest last.

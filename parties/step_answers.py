@@ -155,9 +155,12 @@ class StepAnswers:
         return Done()
 
     async def state(self, peer: Member, job_id: str, body: StateQuery) -> StateAnswer:
-        """How far this node is; with the votes that prove it, where the job is released."""
+        """How far this node is; with the votes that prove it, where the job is released.
+
+        A member that has no part in the job hears what it would hear of none.
+        """
         record = await self._board.find(job_id)
-        if record is None:
+        if record is None or not self._board.takes_part(peer, record.job):
             return StateAnswer(state=None)
         held = await self._work.held(record.job) if record.job.on_loss == "wait" else []
         kept = [Kept(run=run, step=step) for run, step in held]

@@ -17,7 +17,7 @@ from parties.errors import JobRefused, JobUnknown, TooManyJobs
 from parties.job import Job
 from parties.job_signatures import sign_proposal, sign_vote
 from parties.member_handlers import MemberHandlers
-from parties.messages import Abort, Ballot, Piece, Prepare, Propose, StateQuery
+from parties.messages import Abort, Ballot, Piece, Prepare, Propose, StateAnswer, StateQuery
 from parties.session import State
 from tests.parties.consortium import charter, member
 from tests.parties.world import CHARTER, TABLES, World
@@ -151,6 +151,26 @@ def test_a_job_of_a_charter_nobody_knows_or_of_others_is_not_kept_because_somebo
         assert bravo.store.get(good.id).state is State.ABORTED
 
     play(tmp_path, scenario)
+
+
+def test_who_has_no_part_in_a_job_hears_of_it_what_it_would_hear_of_none(tmp_path: Path) -> None:
+    five = charter(*(member(i) for i in range(3)), *(member(i, "input", "result") for i in (3, 4)))
+
+    async def scenario(world: World) -> None:
+        job = world.job()
+        await submitted(world, job)
+        for wait, state in ((0.0, State.PROPOSED), (5.0, State.RELEASED)):
+            await trio.sleep(wait)
+            for name in ("alfa", "bravo", HOSTILE, "delta"):
+                part = world.nodes[name].jobs.participant
+                for peer in ("alfa", "bravo", HOSTILE, "delta", "echo"):
+                    answer = await part.state(world._member(world.nodes[peer]), job.id, StateQuery())
+                    if peer == "echo":
+                        assert answer == StateAnswer(state=None)
+                    elif state is State.RELEASED:
+                        assert answer.state == "RELEASED"
+
+    play(tmp_path, scenario, five)
 
 
 def test_a_member_that_proposes_without_end_leaves_room_for_others(tmp_path: Path) -> None:
