@@ -33,6 +33,7 @@ _MOST_ANSWER = 64 * 1024
 _MOST_LARGE = 8 << 20
 _MOST_LINE = 4096
 _PIECE = 1 << 18
+_MOST_IN_VAIN = 1 << 20  # bytes that are sent without asking first whether the peer is who it was
 _ANEW = ("BootStale", "MessageReplayed")
 
 A = TypeVar("A", bound=Strict)
@@ -145,7 +146,8 @@ class MemberClient:
             return await self._ask("POST", "/v1/job/piece", Done, headers=headers, content=_pieces(content))
 
         with self._limited(within):
-            await self._hello()  # so that megabytes are not sent in vain to a peer that started anew
+            if len(content) > _MOST_IN_VAIN:
+                await self._hello()  # the peer may have started anew, and would take none of it
             return await self._stamped(once)
 
     @contextlib.asynccontextmanager
