@@ -24,12 +24,12 @@ from parties.decision import FAST, Proposal, Value
 from parties.errors import JobRefused, PeerCallFailed
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
-from parties.job_work import PUBLISHED, Work
+from parties.job_work import PUBLISHED
 from parties.message_form import signatures_of
 from parties.messages import Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import Participant
 from parties.quiet_log import place_of
-from parties.session import Event, State
+from parties.session import State
 from parties.settling import Settling
 from parties.together import everywhere
 
@@ -54,12 +54,10 @@ class Coordinator:
         participant: this node's own part in them.
         settling: its ballots.
         slot: gives lanes.
-        work: what this node does in a job.
     """
 
-    def __init__(self, board: Board, participant: Participant, settling: Settling, slot: Slot, work: Work) -> None:
+    def __init__(self, board: Board, participant: Participant, settling: Settling, slot: Slot) -> None:
         self._board = board
-        self._work = work
         self._participant = participant
         self._settling = settling
         self._slot = slot
@@ -89,7 +87,7 @@ class Coordinator:
             checkpoint = None
             if job.on_loss == "wait":
                 checkpoint = await self._unless_over(job, lambda: self._common(job))
-                if checkpoint is None and not await self._may_begin(job):
+                if checkpoint is None and not await self._participant.may_begin(job):
                     raise JobRefused(
                         f"job {job.id} had begun, has no checkpoint that all have, and must not begin anew"
                     )
@@ -124,11 +122,6 @@ class Coordinator:
                 common = [kept for kept in mine if all(kept in answer.checkpoints for answer in answers)]
                 return common[-1] if common else None
             await trio.sleep(_AGAIN)
-
-    async def _may_begin(self, job: Job) -> bool:
-        """Whether the job may begin at its beginning: always the first time."""
-        history = await self._board.disk(self._board.store.history, job.id)
-        return all(change.event is not Event.RUN for change in history) or await self._work.may_begin_anew(job)
 
     async def _state(self, member: Member, job: Job) -> StateAnswer:
         if member == self._board.me:

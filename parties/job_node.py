@@ -52,7 +52,7 @@ class JobNode:
         settling = Settling(board, tasks, **options)
         self.delivery = Delivery(board, rebuild, tasks)
         self.participant = Participant(board, settling, work, tasks, self.delivery.begin)
-        self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot, work)
+        self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot)
 
     async def recover(self) -> None:
         """At a start: every job that is not over is taken up where its state says."""

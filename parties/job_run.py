@@ -14,7 +14,7 @@ import trio
 from mpc.errors import AccordError, PartyFailed, PeerError
 from parties.board import Board
 from parties.ending import Ending
-from parties.errors import AnswerTooLarge, IllegalStep, LaneInvalid, LaneLost, NodeFault, WorkerLost
+from parties.errors import AnswerTooLarge, IllegalStep, JobRefused, LaneInvalid, LaneLost, NodeFault, WorkerLost
 from parties.job import Job
 from parties.job_signatures import sign_vote
 from parties.job_work import Outcome, Work
@@ -49,8 +49,23 @@ class Runs:
         self._work = work
         self._tasks = tasks
 
+    async def may_begin(self, job: Job) -> bool:
+        """Whether the job may run here from its beginning: always the first time, then as Work.may_begin_anew says."""
+        history = await self._board.disk(self._board.store.history, job.id)
+        return all(change.event is not Event.RUN for change in history) or await self._work.may_begin_anew(job)
+
     async def begin(self, job: Job, order: Run) -> None:
-        """The job is RUNNING when this returns, and goes on by itself. IllegalStep if it must not."""
+        """The job is RUNNING when this returns, and goes on by itself. IllegalStep if it must not.
+
+        JobRefused, and it stays where it is, if it is to begin anew and must not, as the noise in what a run leaks
+        would be drawn twice: each node sees to that by itself, whatever the coordinator orders. A checkpoint that is
+        not kept here is none.
+        """
+        kept = order.checkpoint
+        goes_on = kept is not None and (kept.run, kept.step) in await self._work.held(job)
+        if not goes_on and not await self.may_begin(job):
+            name = self._board.me.name
+            raise JobRefused(f"job {job.id} had begun at {name}, which has no such checkpoint, and must not begin anew")
         await self._under_way.stopped(job.id)  # one that was suspended may still be ending
         await self._board.step(job.id, Event.RUN, f"lane {order.lane}")
         self._under_way.running[job.id] = running = Running(trio.CancelScope(), trio.Event())

@@ -55,6 +55,7 @@ class Participant:
         self.settle, self.at_its_end = ending.settle, ending.at_its_end
 
         runs = Runs(board, ending, under_way, work, tasks)
+        self.may_begin = runs.may_begin
         steps = StepAnswers(board, ending, runs, under_way, work, tasks)
         self.propose, self.accept, self.reserve = steps.propose, steps.accept, steps.reserve
         self.run, self.ready, self.state = steps.run, steps.ready, steps.state
