@@ -127,6 +127,7 @@ class Lanes:
         self._clock = clock
         self._silence = silence
         self._lanes: dict[int, Lane] = {}
+        self._before: dict[int, Lane] = {}  # the making before, ended: who is late hears what became of it
         self._spare: tuple[WorkerProcess, int] | None = None
         self._nursery: trio.Nursery | None = None
 
@@ -218,10 +219,14 @@ class Lanes:
         return lane.session
 
     def lane(self, number: int, epoch: int) -> Lane:
-        """This making of this lane, or LaneInvalid."""
+        """This making of this lane; WorkerLost, with what became of it, or LaneInvalid if it was never here."""
         lane = self._lanes.get(number)
-        if lane is None or lane.epoch != epoch or lane.worker.lost is not None:
+        if lane is None or lane.epoch != epoch:
+            lane = self._before.get(number)
+        if lane is None or lane.epoch != epoch:
             raise LaneInvalid(f"lane {number} is not here (any more): it has to be made anew")
+        if lane.worker.lost is not None:
+            raise lane.worker.lost
         return lane
 
     def drop(self, number: int, why: str | WorkerLost) -> None:
@@ -229,6 +234,7 @@ class Lanes:
         lane = self._lanes.pop(number, None)
         if lane is not None:
             lane.worker.end(why)
+            self._before[number] = lane
 
     def drop_all(self, why: str) -> None:
         """End all lanes here; the worker that stands by stays."""
