@@ -135,7 +135,7 @@ class AnswerStore:
         """Delete shares and answers of jobs that ended before this Unix time; gives of how many.
 
         Kept are a share somebody still waits for, and parts of an answer that is not rebuilt. History, signatures and
-        what was promised stay for ever. What was deleted is overwritten in the file.
+        what was promised stay. What was deleted is overwritten in the file.
         """
         old = (
             "state IN ('RELEASED', 'ABORTED') AND changed < ? "

@@ -72,6 +72,7 @@ class Board:
         self._disk = aside or (lambda call: trio.to_thread.run_sync(call, limiter=one))
         self._aside = aside or (lambda call: trio.to_thread.run_sync(call, limiter=some))
         self._records: dict[str, JobRecord] = {}
+        store.forgotten = self._forgotten
         self._news: weakref.WeakValueDictionary[str, trio.Event] = weakref.WeakValueDictionary()  # as long as awaited
         self.changed = trio.Event()
         self.failed = trio.Event()
@@ -197,6 +198,20 @@ class Board:
                 self._records.pop(next(iter(self._records)))
             self._records[job_id] = record
         return record
+
+    async def forget(self) -> int:
+        """Jobs that ended before they began, a month ago and more, are let go of; of how many. See unbegun_jobs.py."""
+
+        def forget() -> int:
+            gone = self.store.unbegun.forget(self.clock())
+            for job_id in gone:
+                self._forgotten(job_id)
+            return len(gone)
+
+        return await self.disk(forget)
+
+    def _forgotten(self, job_id: str) -> None:
+        self._records.pop(job_id, None)
 
     async def state(self, job_id: str) -> State | None:
         """Where it is; None if it is not here."""

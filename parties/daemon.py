@@ -58,6 +58,7 @@ from parties.tasks import Tasks
 __all__ = ["Daemon", "part_of"]
 
 _LEAF = 3600.0  # seconds between looks whether the certificate is to be made anew
+_FORGET = 3600.0  # seconds between looks for jobs that are to be forgotten
 _SILENCE = 60.0  # seconds of a peer's silence that a worker bears; the daemons know sooner
 _log = logging.getLogger("accord.node")
 
@@ -215,6 +216,7 @@ class Daemon:
         nursery.start_soon(self._follower.attend)
         nursery.start_soon(self._renew)
         nursery.start_soon(self._tidy, parts, board)
+        tasks.start_soon(self._forget, board)
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         settings = self.settings
@@ -304,6 +306,12 @@ class Daemon:
                     await board.aside(parts.drop, job)
             await changed.wait()
             await trio.sleep(1.0)
+
+    async def _forget(self, board: Board) -> None:
+        """Jobs that ended long ago, before they began, are let go of."""
+        while True:
+            await board.forget()
+            await trio.sleep(_FORGET)
 
     def _tables(self) -> dict[str, PublishedTable]:
         """As they are published now: `accord publish` changes the file while the node runs."""

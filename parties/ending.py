@@ -15,7 +15,7 @@ from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.errors import IllegalStep, JobRefused, PeerRefusedUs
-from parties.job import Job, check_id, participants, read_job
+from parties.job import LATE, Job, check_id, participants, read_job
 from parties.job_records import JobRecord
 from parties.job_signatures import check_proposal
 from parties.message_form import Done
@@ -56,10 +56,17 @@ class Ending:
     # -- somebody else wants it --------------------------------------------------------------------
 
     async def abort(self, peer: Member, job_id: str, body: Abort) -> Done:
-        """Somebody wants it ended. The answer comes when nothing of it runs here any more."""
+        """Somebody wants it ended. The answer comes when nothing of it runs here any more.
+
+        One that is not here is kept as ended, unless nobody can take it up any more. TooManyJobs if there is no room.
+        """
         board = self._board
         if body.job is not None and body.signature is not None and await board.find(job_id) is None:
-            await self._keep(peer, job_id, body.job, bytes.fromhex(body.signature), body.text)
+            job = self._check_whole(peer, job_id, body.job, bytes.fromhex(body.signature))
+            if board.clock() >= job.expires + LATE:
+                return Done()
+            proposal, computes = bytes.fromhex(body.signature), board.index is not None
+            await board.disk(board.store.refuse, job, proposal, computes, board.clock(), body.text)
         record = await board.get(job_id)
         if not board.takes_part(peer, record.job):
             raise JobRefused(f"job {job_id}: {peer.name} has no part in it")
@@ -68,8 +75,8 @@ class Ending:
         await self._under_way.stopped(job_id)
         return Done()
 
-    async def _keep(self, peer: Member, job_id: str, text: str, proposal: bytes, cause: str) -> None:
-        """A job that is ended before this node was asked: known from now on, so never taken up."""
+    def _check_whole(self, peer: Member, job_id: str, text: str, proposal: bytes) -> Job:
+        """A job that is ended before this node was asked: it was proposed, and both members have a part in it."""
         board, job = self._board, read_job(text.encode("utf-8"))
         check_id(job, job_id)
         charter = board.charter_of(job)
@@ -78,7 +85,7 @@ class Ending:
         check_proposal(job, charter, proposal)
         if not {peer, board.me} <= set(participants(job, charter)):
             raise JobRefused(f"job {job_id}: {peer.name} or {board.me.name} has no part in it")
-        await board.disk(board.store.refuse, job, proposal, board.index is not None, board.clock(), cause)
+        return job
 
     # -- this node gives up ------------------------------------------------------------------------
 

@@ -18,11 +18,15 @@ from parties.charter import Charter, Member
 from parties.errors import JobInvalid, JobRefused
 
 __all__ = [
-    "MOST_JOB_BYTES", "ON_LOSS", "Job", "check_id", "check_job", "coordinator", "job_id", "participants", "read_job",
+    "LATE", "MOST_JOB_BYTES", "ON_LOSS", "Job", "check_id", "check_job", "coordinator", "job_id", "participants",
+    "read_job",
 ]  # fmt: skip
 
 MOST_JOB_BYTES = 1 << 19
 """Of the canonical form: room for the parameters of a model, and in base64 within one request of 1 MiB."""
+
+LATE = 24 * 3600
+"""Seconds after its deadline from which nobody takes a job up any more, as far as members' clocks may be apart."""
 
 ON_LOSS = ("abort", "wait")
 """What becomes of a running job when a member is lost: it ends, or waits and goes on from a checkpoint."""

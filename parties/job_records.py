@@ -39,6 +39,10 @@ CREATE INDEX IF NOT EXISTS undelivered ON delivery (id) WHERE time IS NULL;
 CREATE TABLE IF NOT EXISTS fact (
     id TEXT NOT NULL REFERENCES job (id), name TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (id, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unbegun (
+    id TEXT PRIMARY KEY REFERENCES job (id), proposer TEXT NOT NULL, bytes INTEGER NOT NULL, expires REAL NOT NULL,
+    ended REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unbegun_of ON unbegun (proposer);
 """
 
 COLUMNS = "number, canonical, proposal, state, computes, voted, purged, added, changed, cause"

@@ -20,6 +20,7 @@ from parties.job import Job
 from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
 from parties.session import Event, Standing, State, step
 from parties.sqlite_file import SqliteFile
+from parties.unbegun_jobs import MOST_UNBEGUN, UnbegunJobs
 
 __all__ = ["JobStore"]
 
@@ -35,18 +36,25 @@ class JobStore:
         key: 32 bytes; store_key.store_key(identity, "jobs").
         most_open: how many jobs that are not over it takes; None: as many as come. Once there is half of that, one
             proposer has half at most.
+        most_unbegun: bytes of jobs that ended before they began it keeps of one proposer.
 
     Attributes:
         answers: shares and answers of these jobs.
+        unbegun: those that ended before they began, and are forgotten some day.
+        forgotten: called with the id of each job that was let go of to make room for another.
 
     Every method raises StoreFailed where the disk fails (sqlite_file.py: whether the store can still be used), and
     JobUnknown for a job that is not here. Raises WrongType for a key that is not 32 bytes, StoreFailed for another key.
     """
 
-    def __init__(self, path: str | Path, key: bytes, most_open: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, key: bytes, most_open: int | None = None, most_unbegun: int = MOST_UNBEGUN
+    ) -> None:
         _check_key(key)
         self._most_open = most_open
         self._file = SqliteFile(path, SCHEMA)
+        self.unbegun = UnbegunJobs(self._file, most_unbegun)
+        self.forgotten: Callable[[str], object] = str
         try:
             self.answers = AnswerStore(self._file, key)
         except BaseException:
@@ -111,10 +119,12 @@ class JobStore:
         return [Change(t, Event(event) if event else None, State(state), cause) for t, event, state, cause in rows]
 
     def refuse(self, job: Job, proposal: bytes, computes: bool, now: float, cause: str) -> None:
-        """Keep a job that is not here as ABORTED, so that it is never taken up. Nothing if it is here."""
+        """Keep a job that is not here as ABORTED, so that it is never taken up. Nothing if it is here. TooManyJobs."""
         with self._file.transaction():
             if self.find(job.id) is None:
+                self._make_room(job, now)
                 self._insert(job, proposal, computes, now, Event.REFUSE, State.ABORTED, cause[:_MOST_CAUSE])
+                self.unbegun.ended(self.get(job.id), now)
 
     def step(
         self,
@@ -158,6 +168,7 @@ class JobStore:
                 self.answers.put_share(job_id, share)
             if after.state is State.ABORTED:
                 self.answers.drop(job_id)
+                self.unbegun.ended(self.get(job_id), now)
             if after.state is State.RELEASED:
                 self.answers.owe(job_id, self.get(job_id).job.results)
         return after
@@ -258,6 +269,7 @@ class JobStore:
             kept = self.find(job.id)
             if kept is None:
                 self._check_room(job)
+                self._make_room(job, now)
                 self._insert(job, proposal, computes, now)
                 kept = self.get(job.id)
         if not same(kept.job, job):
@@ -293,6 +305,10 @@ class JobStore:
                 f"job {job.id}: this node has {len(proposers)} jobs that are not over, {own} of them of its proposer, "
                 f"and takes {most}, half of them of one: wait, or let its operator raise limits.jobs in node.toml"
             )
+
+    def _make_room(self, job: Job, now: float) -> None:
+        for job_id in self.unbegun.make_room(job, now):
+            self.forgotten(job_id)
 
     def _records(self, which: str, *values: Any) -> list[JobRecord]:
         return [read_record(row) for row in self._file.read(f"SELECT {COLUMNS} FROM job {which}", *values)]

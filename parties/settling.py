@@ -138,7 +138,8 @@ class Settling:
                 return
             if answer.state is None and not computes:
                 with contextlib.suppress(AccordError):
-                    await self._never(job, member, cause)
+                    if await self._never(job, member, cause):
+                        found.append(_Decision(Value.ABORT, cause))
             elif answer.state == "RELEASED":
                 votes = bytes_of(answer.votes)
                 try:
@@ -159,11 +160,16 @@ class Settling:
                 nursery.start_soon(one, member, nursery.cancel_scope)
         return found[0] if found else None
 
-    async def _never(self, job: Job, member: Member, cause: str) -> None:
-        """A compute member that was not told of the job is, as of one that ended: so it never accepts it."""
+    async def _never(self, job: Job, member: Member, cause: str) -> bool:
+        """A compute member that was not told of the job is, as of one that ended: so it never accepts it.
+
+        Whether it has forgotten it, or keeps it no more as it is too late for anybody to take it up: then nobody voted.
+        """
         record = await self._board.get(job.id)
         ended = Abort(text=cause[:2000], job=job.canonical.decode("ascii"), signature=record.proposal.hex())
         await self._board.network.call(member, ended, job.id, within=_WITHIN)
+        answer = await self._board.network.call(member, StateQuery(), job.id, within=_WITHIN)
+        return answer.state is None
 
     async def _ballot(self, job: Job, above: Ballot | None, cause: str) -> tuple[_Decision | None, Ballot | None]:
         """Steps 2 and 3: what was decided, and the highest ballot heard of. Nothing where no majority is there."""
