@@ -117,7 +117,7 @@ def _jobs(given: argparse.Namespace, client: Client) -> int:
         print(found.model_dump_json(indent=1))
     else:
         frame = frame_of_jobs(found)
-        show_frame(plain_console(), frame[["kind", "state", "proposer", "proposed", "error"]])
+        show_frame(plain_console(), frame[["kind", "state", "proposer", "by", "proposed", "error"]])
     return 0
 
 

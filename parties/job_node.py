@@ -71,17 +71,18 @@ class JobNode:
             self._tasks.start_soon(self.participant.expire, record.job)
         await self.delivery.resume()
 
-    async def submit(self, job: Job, tables: Sequence[str]) -> JobRecord:
+    async def submit(self, job: Job, tables: Sequence[str], by: str = "") -> JobRecord:
         """A job of this node's own people: kept, signed, proposed. The same request again gives the one that is kept.
 
         Args:
             tables: what is published about the job's tables, whose digests it states.
+            by: name of who asks. It stays at this node.
 
         Raises JobRefused and what the rules of this node raise, JobConflict, PeerCallFailed; the job is ABORTED then.
         """
         board = self._board
         proposal = sign_proposal(job, board.identity)
-        record = await board.disk(board.store.submit, job, proposal, board.index is not None, board.clock())
+        record = await board.disk(board.store.submit, job, proposal, board.index is not None, board.clock(), by)
         if record.state is not State.PROPOSED:
             return record
         kept = record.job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from parties.decision import Acceptor, Ballot, Value
@@ -9,7 +10,17 @@ from parties.job import Job, read_job
 from parties.session import Event, Standing, State
 from parties.sqlite_file import Row
 
-__all__ = ["COLUMNS", "SCHEMA", "VERSION", "Change", "JobRecord", "read_acceptor", "read_record", "write_acceptor"]
+__all__ = [
+    "BY",
+    "COLUMNS",
+    "SCHEMA",
+    "VERSION",
+    "Change",
+    "JobRecord",
+    "read_acceptor",
+    "read_record",
+    "write_acceptor",
+]
 
 VERSION = 1
 
@@ -45,7 +56,13 @@ CREATE TABLE IF NOT EXISTS unbegun (
 CREATE INDEX IF NOT EXISTS unbegun_of ON unbegun (proposer);
 """
 
-COLUMNS = "number, canonical, proposal, state, computes, voted, purged, added, changed, cause"
+BY = "by"
+"""The fact of a job that says which of this member's people asked for it."""
+
+COLUMNS = (
+    "number, canonical, proposal, state, computes, voted, purged, added, changed, cause, "
+    f"(SELECT value FROM fact WHERE fact.id = job.id AND name = '{BY}')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,7 @@ class JobRecord:
         purged: whether its share and answer were deleted for their age.
         added, changed: Unix time in seconds: when it came, and of its last step.
         cause: of the last step, in words for people.
+        by: name of the one of this member's people who asked for it; '' for others' jobs. Told to no other member.
     """
 
     number: int
@@ -70,6 +88,7 @@ class JobRecord:
     added: float
     changed: float
     cause: str
+    by: str = ""
 
     @property
     def state(self) -> State:
@@ -89,9 +108,10 @@ class Change:
 
 def read_record(row: Row) -> JobRecord:
     """From COLUMNS."""
-    number, canonical, proposal, state, computes, voted, purged, added, changed, cause = row
+    number, canonical, proposal, state, computes, voted, purged, added, changed, cause, by = row
     standing = Standing(State(state), bool(computes), bool(voted))
-    return JobRecord(number, read_job(canonical), proposal, standing, bool(purged), added, changed, cause)
+    person = "" if by is None else json.loads(by)
+    return JobRecord(number, read_job(canonical), proposal, standing, bool(purged), added, changed, cause, person)
 
 
 def read_acceptor(row: Row | None) -> Acceptor:

@@ -17,7 +17,7 @@ from parties.answer_store import AnswerStore
 from parties.decision import FAST, Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
 from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
 from parties.job import Job
-from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
+from parties.job_records import BY, COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
 from parties.session import Event, Standing, State, step
 from parties.sqlite_file import SqliteFile
 from parties.unbegun_jobs import MOST_UNBEGUN, UnbegunJobs
@@ -83,13 +83,16 @@ class JobStore:
         """
         return self._add(job, proposal, computes, now, Job.__eq__)
 
-    def submit(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
+    def submit(self, job: Job, proposal: bytes, computes: bool, now: float, by: str = "") -> JobRecord:
         """:meth:`add` for this node's own people: a request that is here already, made at another time, gives that one.
 
         So a client that got no answer asks again, under its key. JobConflict if it asks for something else;
         TooManyJobs.
+
+        Args:
+            by: name of who asks, kept with the job; whoever asks for the same later changes nothing.
         """
-        return self._add(job, proposal, computes, now, Job.asks_the_same)
+        return self._add(job, proposal, computes, now, Job.asks_the_same, by)
 
     def find(self, job_id: str) -> JobRecord | None:
         """The job, if it is here."""
@@ -263,7 +266,7 @@ class JobStore:
     # -- inside --------------------------------------------------------------------------------
 
     def _add(
-        self, job: Job, proposal: bytes, computes: bool, now: float, same: Callable[[Job, Job], bool]
+        self, job: Job, proposal: bytes, computes: bool, now: float, same: Callable[[Job, Job], bool], by: str = ""
     ) -> JobRecord:
         with self._file.transaction():
             kept = self.find(job.id)
@@ -271,6 +274,8 @@ class JobStore:
                 self._check_room(job)
                 self._make_room(job, now)
                 self._insert(job, proposal, computes, now)
+                if by:
+                    self._file.change("INSERT INTO fact VALUES (?, ?, ?)", job.id, BY, json.dumps(by))
                 kept = self.get(job.id)
         if not same(kept.job, job):
             raise JobConflict(f"job {job.id}: another job has this id here: submit under another key")

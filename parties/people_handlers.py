@@ -89,7 +89,7 @@ class PeopleHandlers:
             deadline=asked.deadline,
             on_loss=asked.on_loss,
         )
-        return await self._view(await self._jobs.submit(job, texts))
+        return await self._view(await self._jobs.submit(job, texts, person))
 
     async def jobs(self, person: str, most: int, before: int | None) -> JobList:
         """The latest first."""
@@ -226,6 +226,7 @@ class PeopleHandlers:
             kind=job.kind,
             state=record.state.value,
             proposer="" if proposer is None else proposer.name,
+            by=record.by,
             proposed=float(job.proposed),
             changed=record.changed,
             deadline=job.deadline,

@@ -64,6 +64,7 @@ class JobView(Strict):
 
     Attributes:
         proposer: name of the member whose node made it; '' if it is a member no longer.
+        by: who of this member's people asked for it, by the name node.toml has; '' for other members' jobs.
         proposed, changed: Unix seconds.
         error, cause: of ABORTED: the class of the error, and its text; else ''.
         answer: whether its answer is here.
@@ -73,6 +74,7 @@ class JobView(Strict):
     kind: Kind
     state: State
     proposer: MemberName | Literal[""]
+    by: MemberName | Literal[""] = ""
     proposed: UnixTime
     changed: UnixTime
     deadline: Annotated[int, Field(ge=1, le=30 * 24 * 3600)]

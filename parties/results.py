@@ -160,7 +160,7 @@ _MADE: Mapping[str, Callable[[bytes, str, str], Any]] = {
 
 def frame_of_jobs(jobs: JobList) -> pd.DataFrame:
     """A row a job, the latest first: its id is the index; times are in UTC."""
-    names = ("job", "kind", "state", "proposer", "proposed", "changed", "deadline", "error", "cause", "answer")
+    names = ("job", "kind", "state", "proposer", "by", "proposed", "changed", "deadline", "error", "cause", "answer")
     frame = pd.DataFrame([{name: getattr(one, name) for name in names} for one in jobs.jobs], columns=list(names))
     for name in ("proposed", "changed"):
         frame[name] = pd.to_datetime(frame[name].astype(float), unit="s", utc=True)
