@@ -176,8 +176,7 @@ class Coordinator:
             news = board.news(job.id)
             votes = self._participant.votes(job.id)
             if len(votes) == len(board.charter_of(job).compute):
-                await board.disk(board.store.keep_votes, job.id, votes)
-                return dict(votes)
+                return dict(votes)  # kept when this node accepts the ballot they are shown for
             if await board.state(job.id) is not State.RUNNING:  # over, or suspended
                 return None
             await news.wait()

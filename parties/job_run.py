@@ -65,9 +65,9 @@ class Runs:
             kept = order.checkpoint
             goes_on = kept is not None and (kept.run, kept.step) in await self._work.held(job)
             if not goes_on and not await self.may_begin(job):
+                name = self._board.me.name
                 raise JobRefused(
-                    f"job {job.id} had begun at {self._board.me.name}, which has no such checkpoint, and must not begin "
-                    "anew"
+                    f"job {job.id} had begun at {name}, which has no such checkpoint, and must not begin anew"
                 )
         await self._under_way.stopped(job.id)  # one that was suspended may still be ending
         await self._board.step(job.id, Event.RUN, f"lane {order.lane}")
@@ -112,13 +112,14 @@ class Runs:
         board = self._board
         vote = sign_vote(job, board.identity)
         try:
-            await board.step(job.id, Event.READY, "", votes={board.me.name: vote}, share=outcome.share)
+            await board.step(
+                job.id, Event.READY, "", votes={board.me.name: vote}, share=outcome.share, facts=outcome.facts
+            )
         except IllegalStep:
             return None
         except AnswerTooLarge as error:
             await self._ending.give_up(job, f"{type(error).__name__}: {error}")
             return None
-        await board.disk(board.store.keep_facts, job.id, outcome.facts)
         return vote
 
     def _where(self, failure: AccordError) -> str:

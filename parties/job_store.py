@@ -139,6 +139,7 @@ class JobStore:
         acceptances: Mapping[str, bytes] | None = None,
         votes: Mapping[str, bytes] | None = None,
         share: bytes | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> Standing:
         """An event happens to a job: session.step, and what comes with it, in one transaction.
 
@@ -147,6 +148,7 @@ class JobStore:
             acceptances: checked ones to keep, by member; this node's own with ACCEPT, all with RESERVE.
             votes: checked ones to keep, by member; this node's own with READY, which needs it.
             share: this node's share of the sealed answer; it belongs to READY, which needs it.
+            facts: as :meth:`keep_facts` has them.
 
         Raises session's IllegalStep, and nothing is changed. The share of a job that is aborted is deleted.
         """
@@ -167,6 +169,7 @@ class JobStore:
             )
             self._sign(job_id, _ACCEPTANCE, acceptances)
             self._sign(job_id, _VOTE, votes)
+            self._note(job_id, facts or {})
             if share is not None:
                 self.answers.put_share(job_id, share)
             if after.state is State.ABORTED:
@@ -202,8 +205,11 @@ class JobStore:
         """What a run took, rounds and bytes say: JSON values by name, in the clear. The same name again replaces it."""
         with self._file.transaction():
             self.get(job_id)
-            for name, value in facts.items():
-                self._file.change("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", job_id, name, json.dumps(value))
+            self._note(job_id, facts)
+
+    def _note(self, job_id: str, facts: Mapping[str, Any]) -> None:
+        for name, value in facts.items():
+            self._file.change("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", job_id, name, json.dumps(value))
 
     def facts(self, job_id: str) -> dict[str, Any]:
         """Those kept, by name."""

@@ -79,7 +79,6 @@ class StepAnswers:
             try:
                 check_described(job, tables)
                 await self._consented(job, tables)
-                await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
             except AccordError as error:
                 refusal = f"{name} refuses: {type(error).__name__}: {error}"
                 with contextlib.suppress(IllegalStep):
@@ -92,8 +91,10 @@ class StepAnswers:
                 raise JobRefused(fault) from None
             signature = sign_job(job, board.identity)
             with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
-                await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature})
+                facts = {PUBLISHED: list(tables)}
+                await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature}, facts=facts)
                 self._tasks.start_soon(self._ending.expire, job)
+                return signature
             record = await board.get(job.id)
         if record.state is State.ABORTED:
             raise JobRefused(record.cause)

@@ -172,11 +172,18 @@ class Everybody:
 
     def await_ready(self) -> None:
         """Until all nodes hear each other and all lanes are connected; a node that does not run is started."""
+        for name, people in self.of.items():
+
+            def ready(people: People = people) -> bool:
+                self._start_who_ended()  # one that was told to end may have been ending still
+                return people.ready(self.lanes)
+
+            eventually(ready, SECONDS_TO_START, f"{name} ready", self.logs)
+
+    def _start_who_ended(self) -> None:
         for node in self.consortium.nodes.values():
             if node.process is None or node.process.poll() is not None:
                 node.start()
-        for name, people in self.of.items():
-            eventually(lambda people=people: people.ready(self.lanes), SECONDS_TO_START, f"{name} ready", self.logs)
 
     def ask(self, who: str, kind: str, key: str | None = None, **more: Any) -> str:
         """Submit as a client would, whose node may die under it: the job's id at once, the answer never."""

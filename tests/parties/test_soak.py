@@ -105,7 +105,7 @@ def test_hundreds_of_jobs_with_faults_leave_nothing_behind_and_all_nodes_agree(n
         told = ""
         while len(jobs) < WAVE:
             few = asked(nodes, rng, wave, range(len(jobs), min(len(jobs) + rng.randint(1, 3), WAVE)))
-            if rough and not told and rng.random() < 0.4:
+            if rough and not told and (rng.random() < 0.6 or len(jobs) + len(few) >= WAVE):
                 told = befall(nodes, rng)
                 nodes.await_ready()
             jobs += few
@@ -129,6 +129,9 @@ def test_hundreds_of_jobs_with_faults_leave_nothing_behind_and_all_nodes_agree(n
         )
     ends = agree(nodes)
     print(f"{len(ends)} jobs: {Counter(ends.values())}")
+    for name, samples in used.items():
+        first, last = samples[0], samples[-1]
+        print(f"{name}: {len({one.pid for one in samples})} lives; {first} ... {last}")
     assert {ends[job] for job in calm} == {"RELEASED"}, [job for job in calm if ends[job] != "RELEASED"]
     for name, samples in used.items():
         for pid in {one.pid for one in samples}:
