@@ -97,15 +97,20 @@ class AnswerStore:
 
     # -- a result member's answer --------------------------------------------------------------
 
-    def keep_part(self, job_id: str, member: str, share: bytes) -> None:
+    def keep_part(self, job_id: str, member: str, share: bytes) -> dict[str, bytes]:
         """The share that this compute member gave; one that is here stays. NotReleased unless the job is.
 
         Once this returns the other one may be told that it is delivered. After the answer is kept, it changes nothing.
+
+        Gives :meth:`parts`, this one among them; none if the answer is here.
         """
         with self._file.transaction():
             self._check_released(job_id)
-            if self._content(job_id, _ANSWER) is None and self._content(job_id, _PART + member) is None:
+            if self.has_answer(job_id):
+                return {}
+            if self._content(job_id, _PART + member) is None:
                 self._put(job_id, _PART + member, share)
+        return self.parts(job_id)
 
     def parts(self, job_id: str) -> dict[str, bytes]:
         """Shares that were given, by compute member; none any more once the answer is kept."""

@@ -20,7 +20,6 @@ from parties.job import Job
 from parties.job_records import JobRecord
 from parties.message_form import bytes_of
 from parties.messages import StateQuery
-from parties.session import State
 from parties.tasks import Tasks
 
 __all__ = ["ANSWER", "Delivery"]
@@ -133,8 +132,9 @@ class Delivery:
                 await board.release(record.job, bytes_of(answer.votes), f"told by {peer.name}")
                 await self.begin(record.job)  # where this node computes too, others wait for its own
         try:
-            await board.disk(board.store.answers.keep_part, job_id, peer.name, share)
-            await self.rebuild(record.job)
+            await self._rebuild_from(
+                record.job, await board.disk(board.store.answers.keep_part, job_id, peer.name, share)
+            )
         except NotReleased as error:
             raise JobRefused(str(error)) from None
 
@@ -147,14 +147,11 @@ class Delivery:
             raise JobRefused(f"job {job_id}: no share of {peer.name}'s is awaited at this node")
         return record
 
-    async def rebuild(self, job: Job) -> None:
-        """The answer, as soon as enough shares are here."""
+    async def _rebuild_from(self, job: Job, parts: Mapping[str, bytes]) -> None:
+        """The answer, as soon as enough shares are here. Whose share was not made use of sends it again."""
         board = self._board
-        if await board.state(job.id) is not State.RELEASED:
+        if len(parts) <= board.charter_of(job).threshold:
             return
-        if await board.disk(board.store.answers.has_answer, job.id):
-            return
-        parts = await board.disk(board.store.answers.parts, job.id)
         try:
             answer = await board.aside(self._rebuild, job, parts)
             if answer is not None:

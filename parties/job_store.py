@@ -14,7 +14,7 @@ from typing import Any
 
 from mpc.errors import WrongType
 from parties.answer_store import AnswerStore
-from parties.decision import FAST, Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
+from parties.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
 from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
 from parties.job import Job
 from parties.job_records import BY, COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
@@ -181,21 +181,9 @@ class JobStore:
 
     # -- signatures and facts ------------------------------------------------------------------
 
-    def keep_acceptances(self, job_id: str, signatures: Mapping[str, bytes]) -> None:
-        """Checked acceptances, by member; one that is here stays."""
-        with self._file.transaction():
-            self.get(job_id)
-            self._sign(job_id, _ACCEPTANCE, signatures)
-
     def acceptances(self, job_id: str) -> dict[str, bytes]:
         """Those kept, by member."""
         return self._signatures(job_id, _ACCEPTANCE)
-
-    def keep_votes(self, job_id: str, signatures: Mapping[str, bytes]) -> None:
-        """Checked votes, by member; one that is here stays."""
-        with self._file.transaction():
-            self.get(job_id)
-            self._sign(job_id, _VOTE, signatures)
 
     def votes(self, job_id: str) -> dict[str, bytes]:
         """Those kept, by member: what is shown with the value release."""
@@ -262,12 +250,6 @@ class JobStore:
             after, proposal = begin(before, me, m, wish, above)
             self._keep_acceptor(job_id, before, after)
         return proposal
-
-    def propose_fast(self, job_id: str, m: int) -> Proposal:
-        """The coordinator's ballot for release, with no first phase. BallotInvalid unless all m votes are kept here."""
-        self.get(job_id)
-        self._check_votes(job_id, m)
-        return Proposal(m, FAST, Value.RELEASE)
 
     # -- inside --------------------------------------------------------------------------------
 

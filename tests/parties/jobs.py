@@ -56,8 +56,8 @@ def way(of: Job) -> list[Callable[[JobStore], object]]:
     return [
         lambda store: add(store, of),
         lambda store: store.step(of.id, Event.ACCEPT, "the rules allow it", 2, acceptances=mine),
-        lambda store: store.keep_acceptances(of.id, acceptances(of)),
-        lambda store: store.step(of.id, Event.RESERVE, "all accepted", 3),
+        lambda store: store.keep_facts(of.id, {"published": ["{}"]}),
+        lambda store: store.step(of.id, Event.RESERVE, "all accepted", 3, acceptances=acceptances(of)),
         lambda store: store.step(of.id, Event.RUN, "lane 0", 4),
         lambda store: store.step(of.id, Event.SUSPEND, "bravo was lost", 5),
         lambda store: store.step(of.id, Event.RUN, "lane 1", 6),

@@ -47,7 +47,7 @@ def test_the_way_of_a_job_is_kept_with_time_and_cause(tmp_path: Path) -> None:
         assert kept.standing == Standing(State.RELEASED, True, True) and kept.state is State.RELEASED
         assert (kept.added, kept.changed, kept.cause, kept.purged) == (1, 8, "a majority", False)
         assert store.acceptances(JOB.id) == acceptances(JOB) and store.votes(JOB.id) == votes(JOB)
-        assert store.facts(JOB.id) == {"rounds": 12, "bytes": 3456}
+        assert store.facts(JOB.id) == {"published": ["{}"], "rounds": 12, "bytes": 3456}
         history = store.history(JOB.id)
         assert history[0] == Change(1, None, State.PROPOSED, "proposed")
         assert history[5] == Change(6, Event.RUN, State.RUNNING, "lane 1")
@@ -106,9 +106,9 @@ def test_ready_comes_with_the_share_and_the_vote(tmp_path: Path) -> None:
 def test_what_was_signed_first_stays(tmp_path: Path) -> None:
     with JobStore(tmp_path / "node.db", KEY) as store:
         add(store, JOB)
-        store.keep_acceptances(JOB.id, {"alfa": b"1", "bravo": b"2"})
-        store.keep_acceptances(JOB.id, {"alfa": b"3", "charlie": b"4"})
-        store.keep_votes(JOB.id, {"alfa": b"5"})
+        store.step(JOB.id, Event.ACCEPT, "", 2, acceptances={"alfa": b"1", "bravo": b"2"})
+        store.step(JOB.id, Event.RESERVE, "", 3, acceptances={"alfa": b"3", "charlie": b"4"})
+        store.step(JOB.id, Event.RUN, "", 4, votes={"alfa": b"5"})
         assert store.acceptances(JOB.id) == {"alfa": b"1", "bravo": b"2", "charlie": b"4"}
         assert store.votes(JOB.id) == {"alfa": b"5"}
 
@@ -155,10 +155,7 @@ def test_release_needs_the_votes(tmp_path: Path) -> None:
         store.step(JOB.id, Event.READY, "", 7, votes={"alfa": votes(JOB)["alfa"]}, share=SHARE)
         with pytest.raises(BallotInvalid, match="votes of all 3"):
             store.propose(JOB.id, 0, 3, Value.RELEASE)
-        with pytest.raises(BallotInvalid, match="votes of all 3"):
-            store.propose_fast(JOB.id, 3)
-        store.keep_votes(JOB.id, votes(JOB))
-        assert store.propose_fast(JOB.id, 3).message == Accept(FAST, Value.RELEASE)
+        assert store.accept(JOB.id, FAST, Value.RELEASE, votes(JOB)) == Accepted(FAST)
         assert store.propose(JOB.id, 0, 3, Value.RELEASE).ballot == Ballot(1, 0)
 
 
@@ -169,14 +166,11 @@ def test_a_job_that_is_not_here(tmp_path: Path) -> None:
             lambda: store.get(JOB.id),
             lambda: store.history(JOB.id),
             lambda: store.step(JOB.id, Event.ACCEPT, "", 1),
-            lambda: store.keep_acceptances(JOB.id, acceptances(JOB)),
-            lambda: store.keep_votes(JOB.id, votes(JOB)),
             lambda: store.keep_facts(JOB.id, {"a": 1}),
             lambda: store.acceptor(JOB.id),
             lambda: store.prepare(JOB.id, Ballot(1, 1)),
             lambda: store.accept(JOB.id, Ballot(1, 1), Value.ABORT),
             lambda: store.propose(JOB.id, 0, 3, Value.ABORT),
-            lambda: store.propose_fast(JOB.id, 3),
             lambda: store.answers.share(JOB.id),
             lambda: store.answers.answer(JOB.id),
             lambda: store.answers.parts(JOB.id),

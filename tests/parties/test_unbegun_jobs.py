@@ -44,7 +44,6 @@ def test_what_never_began_is_forgotten_a_month_after_its_end_and_its_deadline(tm
         for change in way(stay[2])[:13]:  # to its release
             change(store)
         add(store, stay[3])
-        store.keep_acceptances(gone[0].id, {"alfa": b"1"})
         store.keep_facts(gone[0].id, {"published": ["{}"]})
 
         assert store.unbegun.forget(END + RETENTION - 1) == []
