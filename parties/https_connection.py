@@ -1,9 +1,14 @@
 """One TLS connection of https_server.py after its handshake: HTTP/1.1 by Hypercorn, bounded in bytes and in time.
 
 Hypercorn's H11Protocol and HTTPStream parse and write HTTP and speak ASGI. What stands between them and the socket is
-here and not Hypercorn's TCPServer, for five things that one lacks: the peer's certificate reaches the application; an
+here and not Hypercorn's TCPServer, for six things that one lacks: the peer's certificate reaches the application; an
 idle connection is a deadline and not a task; a write to a peer that does not read ends; a body nobody reads blocks
-nothing; and no exception gets past the connection it came from.
+nothing; no exception gets past the connection it came from; and an answer goes out at once and not in three parts, each
+of which would cost both ends a TLS record, a system call and a wake-up.
+
+What is written together: all that Hypercorn makes of one message of the application's, and with it the head, which
+waits for the first of them that has a body (ASGI asks for that). So an answer in one body is one write, and a line of a
+stream is one, that never waits for the next.
 
 The application finds in ``scope["state"]``: ``caller`` (Caller), ``allowance`` (Allowance) and ``stopping`` (an event
 that is set when the server stops: end a stream then).
@@ -23,13 +28,13 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Body, Response
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
-from parties.errors import BodyTooLarge, BodyTooSlow
+from parties.https_body import RequestBody
 from parties.https_limits import Allowance, Caller, Limits
 from parties.quiet_log import QuietLog, place_of
 
@@ -72,6 +77,7 @@ class Connection:
         self._scope = trio.CancelScope()
         self._reading = trio.CancelScope()
         self._writing = trio.Lock()
+        self._held = b""  # of an answer, and not written yet
         self._gone = False
         self._idle = True
         self._requests = _Requests(self)
@@ -137,7 +143,9 @@ class Connection:
     async def _send(self, event: Event) -> None:
         """What the protocol wants done."""
         if isinstance(event, RawData):
-            await self._write(event.data)
+            self._held += event.data
+            if not self._protocol.more:
+                await self._flush()
         elif isinstance(event, Closed):
             self._reading.cancel()
         elif isinstance(event, Updated):
@@ -146,6 +154,11 @@ class Connection:
     def _rest(self, idle: bool) -> None:
         self._idle = idle
         self._scope.deadline = trio.current_time() + self._limits.idle if idle else math.inf
+
+    async def _flush(self) -> None:
+        """Write what was held back."""
+        data, self._held = self._held, b""
+        await self._write(data)
 
     async def _write(self, data: bytes) -> None:
         """Send it, or give the connection up: after half a TLS record nobody can write to it any more."""
@@ -176,9 +189,15 @@ class Connection:
 
 
 class _Http1(H11Protocol):
-    """Hypercorn's HTTP/1.1, without its ways to other protocols, and with a bound on whole heads too."""
+    """Hypercorn's HTTP/1.1, without its ways to other protocols, and with a bound on whole heads too.
+
+    Attributes:
+        limits: set them before the first byte.
+        more: whether what is sent now is of an answer whose end, or flush, is still to come.
+    """
 
     limits: Limits
+    more = False
 
     @property
     def unread(self) -> bool:
@@ -189,6 +208,7 @@ class _Http1(H11Protocol):
         """Say so in an answer after which the connection ends: the caller must not use it again."""
         if isinstance(event, Response) and (self.unread or self.context.terminated.is_set()):
             event = replace(event, headers=[*event.headers, (b"connection", b"close")])
+        self.more = isinstance(event, (Response, Body))
         await super().stream_send(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
@@ -224,7 +244,7 @@ class _Requests:
         to, of = trio.open_memory_channel[Any](_QUEUE)
         limits = self._connection._limits
         scope["state"]["allowance"] = Allowance(limits.body_bytes, limits.body)
-        body = _Body(of, scope["state"]["allowance"])
+        body = RequestBody(of, scope["state"]["allowance"])
         self._nursery.start_soon(self._run, app, scope, body, send)
 
         async def put(event: Any) -> None:
@@ -236,13 +256,15 @@ class _Requests:
 
         return put
 
-    async def _run(self, app: Any, scope: Any, body: _Body, send: Callable[[Any], Awaitable[None]]) -> None:
+    async def _run(self, app: Any, scope: Any, body: RequestBody, send: Callable[[Any], Awaitable[None]]) -> None:
         connection = self._connection
 
         async def answer(message: Any) -> None:
             if connection._gone:
                 raise OSError("the peer is gone")
             await send(message)
+            if message.get("more_body"):
+                await connection._flush()
 
         try:
             await app(scope, body.receive, answer, None, None)
@@ -264,38 +286,3 @@ class _Requests:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._manager.__aexit__(kind, error, trace)
-
-
-class _Body:
-    """A request's body as the application takes it, no more of it and no longer than allowed."""
-
-    def __init__(self, channel: trio.MemoryReceiveChannel[Any], allowance: Allowance) -> None:
-        self._channel = channel
-        self._allowance = allowance
-        self._end = math.inf
-        self._size = 0
-        self._pieces = 0
-        self._whole = False
-
-    async def receive(self) -> Any:
-        """ASGI's. BodyTooLarge (pieces of a few bytes too, for their number), BodyTooSlow."""
-        if self._whole:
-            return await self._next()
-        if not self._pieces:
-            self._end = trio.current_time() + self._allowance.seconds
-        with trio.move_on_at(self._end) as scope:
-            event = await self._next()
-            self._whole = not event.get("more_body")
-        if scope.cancelled_caught:
-            raise BodyTooSlow(f"the body was not whole within {self._allowance.seconds:g} s")
-        self._size += len(event.get("body", b""))
-        self._pieces += 1
-        if self._size > self._allowance.size or self._pieces > 64 + self._allowance.size // 256:
-            raise BodyTooLarge(f"the body has more than {self._allowance.size} bytes, or comes in crumbs")
-        return event
-
-    async def _next(self) -> Any:
-        try:
-            return await self._channel.receive()
-        except trio.EndOfChannel:
-            return {"type": "http.disconnect"}

@@ -31,7 +31,8 @@ GET = b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n"
 
 class App:
     """Answers who called and how long the body was; ``/stream`` streams for ever, ``/fails`` raises, ``/deaf`` reads
-    nothing, ``/deaf/stream`` neither, ``/waits`` waits for an event."""
+    nothing, ``/deaf/stream`` neither, ``/waits`` waits for an event, ``/lines`` before its second line, ``/none`` after
+    an empty part."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -62,6 +63,10 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         while path.endswith("/stream"):
             await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        if path in ("/lines", "/none"):
+            await send({"type": "http.response.body", "body": b"" if path == "/none" else b"one\n", "more_body": True})
+            await self.go.wait()
+            await send({"type": "http.response.body", "body": b"two\n", "more_body": True})
         await send({"type": "http.response.body", "body": f"{scope['state']['caller'].who[:8]} {size}".encode()})
 
 
@@ -388,6 +393,51 @@ def test_a_stream_ends_when_its_caller_goes() -> None:
             assert await stream.receive_some()
         await emptied(made.server)
         assert made.app.ended == ["/stream"]
+
+    in_world(test, Limits())
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What is handed to TLS, whole by whole, at the server and at the caller."""
+    every: list[bytes] = []
+    send_all = trio.SSLStream.send_all
+
+    async def noting(stream: Any, data: bytes) -> None:
+        every.append(bytes(data))
+        await send_all(stream, data)
+
+    monkeypatch.setattr(trio.SSLStream, "send_all", noting)
+    return every
+
+
+def test_a_short_answer_is_written_at_once(written: list[bytes]) -> None:
+    async def test(made: World) -> None:
+        async with await made.tls() as stream:
+            for _ in range(2):
+                written.clear()
+                got = await asked(stream, GET)
+                assert written == [GET, got] and got.endswith(b" 0\r\n0\r\n\r\n")
+        for bad in (b"?\r\n\r\n", GET.replace(b"1.1", b"1.7")):
+            written.clear()
+            assert written == [bad, await made.ask(bad)]
+
+    in_world(test)
+
+
+def test_a_streams_lines_do_not_wait_for_what_follows(written: list[bytes]) -> None:
+    async def test(made: World) -> None:
+        for path, first in (b"/lines", b"\r\n\r\n4\r\none\n\r\n"), (b"/none", b"\r\n\r\n"):
+            made.app.go = trio.Event()
+            async with await made.tls() as stream:
+                written.clear()
+                await stream.send_all(GET.replace(b"/who", path))
+                got = await stream.receive_some()
+                assert got.startswith(b"HTTP/1.1 200 ") and got.endswith(first)
+                made.app.go.set()
+                while not got.endswith(b"\r\n0\r\n\r\n"):
+                    got += await stream.receive_some()
+                assert written[2] == b"4\r\ntwo\n\r\n" and len(written) == 4
 
     in_world(test, Limits())
 
