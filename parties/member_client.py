@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Literal, TypeVar, cast
 
-import httpx
+import httpcore
 import trio
 
 from parties.charter import Member
@@ -169,7 +169,7 @@ class MemberClient:
             with trio.move_on_after(1, shield=True):
                 await response.aclose()
 
-    async def _beats(self, response: httpx.Response, silence: float) -> AsyncGenerator[Beat, None]:
+    async def _beats(self, response: httpcore.Response, silence: float) -> AsyncGenerator[Beat, None]:
         stream = aiter(response.stream)  # type: ignore[arg-type]
         rest = b""
         while True:
@@ -240,13 +240,13 @@ class MemberClient:
             finally:
                 await response.aclose()
 
-    async def _refused(self, response: httpx.Response) -> None:
+    async def _refused(self, response: httpcore.Response) -> None:
         """PeerRefusedUs for an answer that is none."""
-        if response.status_code != 200:
+        if response.status != 200:
             problem = self._read(Problem, await self._all(response, _MOST_ANSWER))
             raise PeerRefusedUs(self.member.name, problem.error, problem.text)
 
-    async def _all(self, response: httpx.Response, most: int) -> bytes:
+    async def _all(self, response: httpcore.Response, most: int) -> bytes:
         parts, size = [], 0
         async for part in response.stream:  # type: ignore[union-attr]
             size += len(part)

@@ -1,7 +1,7 @@
 """Connections to one member's node: pinned to that member's key, with this member's leaf of now, errors named once.
 
-httpx's transport is used without its client: that would follow the environment's proxies, keep the peer's cookies and
-unpack what the peer compressed.
+httpcore's pool is used as it is. It knows nothing of the environment's proxies, of cookies, of redirects and of
+compression; httpx above it would, and makes an object of every header.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
-import httpx
+import httpcore
 import trio
 
 from mpc.certificates import Credentials
 from parties.charter import Member
 from parties.errors import PeerCallFailed, PeerRefused, PeerRefusedUs, PeerTimedOut, PeerUnproven, PeerUnreachable
 from parties.leaf import Leaf, contexts
+from parties.member_network import MemberNetwork
 from parties.peers import Peers
-from parties.transport_faults import Fault, fault_of
+from parties.transport_faults import FAULTS, Fault, fault_of
 
 __all__ = ["MemberTransport"]
 
@@ -42,19 +42,17 @@ class MemberTransport:
         self._peers = peers
         self._leaf = leaf
         self._connect = connect
-        self._limits = httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEPT
-        )
+        self._connections = connections
         self._credentials: Credentials | None = None
-        self._transport: httpx.AsyncHTTPTransport | None = None
-        self._before: httpx.AsyncHTTPTransport | None = None  # with the leaf before this one; calls may be under way
+        self._pool: httpcore.AsyncConnectionPool | None = None
+        self._before: httpcore.AsyncConnectionPool | None = None  # with the leaf before; calls may be under way
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for transport in (self._transport, self._before):
-            if transport is not None:
-                await transport.aclose()
-        self._credentials = self._transport = self._before = None
+        for pool in (self._pool, self._before):
+            if pool is not None:
+                await pool.aclose()
+        self._credentials = self._pool = self._before = None
 
     async def drop(self) -> None:
         """Break all connections; the next call makes a new one. For a member that is lost: what it had may be dead.
@@ -71,19 +69,26 @@ class MemberTransport:
         path: str,
         headers: list[tuple[str, str]],
         content: bytes | AsyncIterator[bytes] | None,
-    ) -> httpx.Response:
-        """The answer, whose body is still to come. Use it within :meth:`named`."""
+    ) -> httpcore.Response:
+        """The answer, whose body is still to come. Use it within :meth:`named`.
+
+        Content that is an iterator needs its content-length among the headers.
+        """
         if self.member.address is None:
             raise PeerUnreachable(self.member.name, "the charter states no address of it")
-        transport = await self._current()
-        request = httpx.Request(
+        headers = [("host", self.member.address), *headers]
+        if isinstance(content, bytes):
+            headers.append(("content-length", str(len(content))))
+        host, _, port = self.member.address.rpartition(":")
+        pool = await self._current()
+        request = httpcore.Request(
             method,
-            f"https://{self.member.address}{path}",
+            httpcore.URL(scheme="https", host=host.strip("[]"), port=int(port), target=path),
             headers=headers,
             content=content,
-            extensions={"timeout": {"connect": self._connect}, "trace": self._traced},
+            extensions={"timeout": {"connect": self._connect}},
         )
-        return await transport.handle_async_request(request)
+        return await pool.handle_async_request(request)
 
     @contextlib.contextmanager
     def named(self, seconds: float | None = None, late: str | None = None) -> Iterator[None]:
@@ -95,37 +100,35 @@ class MemberTransport:
             raise
         except PeerRefused as error:  # trust.peer_of
             raise PeerUnproven(self.member.name, str(error)) from None
-        except httpx.TimeoutException:
+        except httpcore.TimeoutException:
             raise PeerTimedOut(self.member.name, f"no connection within {self._connect:g} s") from None
-        except httpx.HTTPError as error:
+        except FAULTS as error:
             raise self._broken(error) from None
         if scope.cancelled_caught:
             raise PeerTimedOut(self.member.name, late or f"no answer within {seconds:g} s")
 
-    async def _current(self) -> httpx.AsyncHTTPTransport:
-        """The transport with the leaf of now. Connections made with the leaf before stay as they are."""
+    async def _current(self) -> httpcore.AsyncConnectionPool:
+        """The pool with the leaf of now. Connections made with the leaf before stay as they are."""
         credentials = self._leaf.current
-        if self._transport is None or credentials is not self._credentials:
+        if self._pool is None or credentials is not self._credentials:
             _, context = contexts(credentials, [self.member.key])
-            before, self._before = self._before, self._transport
+            before, self._before = self._before, self._pool
             self._credentials = credentials
-            self._transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=self._limits)
+            self._pool = httpcore.AsyncConnectionPool(
+                context,
+                max_connections=self._connections,
+                keepalive_expiry=_KEPT,
+                network_backend=MemberNetwork(self._see),
+            )
             if before is not None:
                 await before.aclose()
-        return self._transport
+        return self._pool
 
-    async def _traced(self, event: str, info: dict[str, Any]) -> None:
-        """httpcore tells what it does: after a handshake, and before the request, see who is there."""
-        if event == "connection.start_tls.complete":
-            stream = info["return_value"]
-            try:
-                certificate = stream.get_extra_info("ssl_object").getpeercert(binary_form=True)
-                self._peers.check_dialed(certificate, self.member.fingerprint)
-            except BaseException:
-                await stream.aclose()
-                raise
+    def _see(self, certificate: bytes | None) -> None:
+        """After a handshake, and before the request: who is there."""
+        self._peers.check_dialed(certificate, self.member.fingerprint)
 
-    def _broken(self, error: httpx.HTTPError) -> PeerCallFailed:
+    def _broken(self, error: Exception) -> PeerCallFailed:
         """What a connection that failed or broke means."""
         name, address = self.member.name, self.member.address
         fault, told = fault_of(error)

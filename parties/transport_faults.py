@@ -1,13 +1,23 @@
-"""What it means that a connection by httpx failed: told once, for all who dial nodes. Pure."""
+"""What it means that a connection by httpcore, or by httpx, failed: told once, for all who dial nodes. Pure."""
 
 from __future__ import annotations
 
 import enum
 import ssl
 
+import httpcore
 import httpx
 
-__all__ = ["Fault", "fault_of"]
+__all__ = ["FAULTS", "Fault", "fault_of"]
+
+FAULTS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpx.HTTPError)
+"""What they raise for it."""
+
+_UNCONNECTED = (
+    httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout,
+    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout,
+)  # fmt: skip
+_LATE = (httpcore.TimeoutException, httpx.TimeoutException)
 
 
 class Fault(enum.Enum):
@@ -20,16 +30,16 @@ class Fault(enum.Enum):
     LATE = "nothing came in time"
 
 
-def fault_of(error: httpx.HTTPError) -> tuple[Fault, str]:
+def fault_of(error: Exception) -> tuple[Fault, str]:
     """The fault, and what OpenSSL says of a certificate, if that was it; else ''."""
     tls = _tls_error(error)
     if tls is not None and "ALERT" in (tls.reason or ""):
         return Fault.REFUSED, ""
     if isinstance(tls, ssl.SSLCertVerificationError):
         return Fault.UNPROVEN, tls.verify_message
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+    if isinstance(error, _UNCONNECTED):
         return Fault.NO_CONNECTION, ""
-    return (Fault.LATE if isinstance(error, httpx.TimeoutException) else Fault.BROKEN), ""
+    return (Fault.LATE if isinstance(error, _LATE) else Fault.BROKEN), ""
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:

@@ -21,6 +21,7 @@ from parties.https_server import HttpsServer, _place, listening
 from parties.leaf import contexts, issue, utc_now
 from parties.trust import peer_of
 from tests.parties.consortium import charter, identity, member
+from tests.parties.tls_writes import note_writes
 
 FOUR = charter(*(member(i) for i in range(4)))
 THREE = charter(*(member(i) for i in range(3)), before=FOUR)
@@ -397,21 +398,9 @@ def test_a_stream_ends_when_its_caller_goes() -> None:
     in_world(test, Limits())
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What is handed to TLS, whole by whole, at the server and at the caller."""
-    every: list[bytes] = []
-    send_all = trio.SSLStream.send_all
+def test_a_short_answer_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = note_writes(monkeypatch)
 
-    async def noting(stream: Any, data: bytes) -> None:
-        every.append(bytes(data))
-        await send_all(stream, data)
-
-    monkeypatch.setattr(trio.SSLStream, "send_all", noting)
-    return every
-
-
-def test_a_short_answer_is_written_at_once(written: list[bytes]) -> None:
     async def test(made: World) -> None:
         async with await made.tls() as stream:
             for _ in range(2):
@@ -425,7 +414,9 @@ def test_a_short_answer_is_written_at_once(written: list[bytes]) -> None:
     in_world(test)
 
 
-def test_a_streams_lines_do_not_wait_for_what_follows(written: list[bytes]) -> None:
+def test_a_streams_lines_do_not_wait_for_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = note_writes(monkeypatch)
+
     async def test(made: World) -> None:
         for path, first in (b"/lines", b"\r\n\r\n4\r\none\n\r\n"), (b"/none", b"\r\n\r\n"):
             made.app.go = trio.Event()

@@ -30,6 +30,7 @@ from parties.peers import Peers
 from tests.parties.consortium import charter, identity, member
 from tests.parties.control_plane import JOB, SIGNATURE, Node, address_of, bound, nodes
 from tests.parties.test_leaf import MATRIX
+from tests.parties.tls_writes import note_writes
 
 
 def run(test: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -83,6 +84,29 @@ def test_pieces_of_shares_arrive_whole() -> None:
                 handler, peer, job, (piece, got) = bravo.handlers.heard[-1]
                 assert (handler, peer, job, got) == ("piece", "alfa", JOB, content)
                 assert (piece.size, piece.part, piece.parts) == (len(content), 0, 1)
+
+    run(test)
+
+
+def test_a_request_is_one_write_and_so_is_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = note_writes(monkeypatch)
+
+    async def test() -> None:
+        async with nodes() as (alfa, _, _), alfa.client(1) as client:
+            await client.hello()
+            for content in (None, b"", b"a short piece"):
+                written.clear()
+                if content is None:
+                    await client.call(StateQuery(), JOB)
+                else:
+                    await client.send_piece(JOB, content, purpose="answer", name="answer")
+                asked, answered = written
+                assert asked.startswith(b"POST /v1/job/") and asked.endswith(content or b"")
+                assert answered.startswith(b"HTTP/1.1 200 ") and answered.endswith(b"}")
+            written.clear()
+            await client.send_piece(JOB, b"x" * 600_000, purpose="answer", name="answer")
+            *sent, _ = (len(data) for data in written)
+            assert len(sent) == 3 and max(sent) < 300_000  # it is not all kept first
 
     run(test)
 
