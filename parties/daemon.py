@@ -72,6 +72,9 @@ class Daemon:
         settings: its own.
         sockets: listening already, for members and for people, in place of binding what the settings say.
 
+    Attributes:
+        anew: a charter came in force that gives this member another part, so another node has to take this one's place.
+
     Raises, when it is made, what the charter store raises, and NotAMember if the charter does not name this identity.
     """
 
@@ -92,6 +95,7 @@ class Daemon:
         self._guard = ReplayGuard()
         self._stop = trio.Event()
         self._known = self.charter
+        self.anew = False
         me = self.charter.by_fingerprint.get(identity.fingerprint)
         if me is None:
             raise NotAMember(
@@ -276,7 +280,8 @@ class Daemon:
         _log.warning("version %d of the charter is in force", charter.version)
         me = charter.by_fingerprint.get(self.identity.fingerprint)
         if me is None or part_of(me, charter) != part_of(self.me, self._known):
-            _log.warning("this member's part in it is another one: the node ends, start it anew")
+            _log.warning("this member's part in it is another one: the node is put together anew")
+            self.anew = True
             self.stop()
             return
         self.me, self._known = me, charter

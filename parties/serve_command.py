@@ -65,9 +65,16 @@ def _serve(given: argparse.Namespace) -> int:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     keep_no_cores()
-    daemon = make_daemon(given_home(given), read_given_passphrase(given, new=False))
-    run(lambda: _until_told(daemon, given.quiet))
+    home, passphrase = given_home(given), read_given_passphrase(given, new=False)
+    while _served(make_daemon(home, passphrase), given.quiet):
+        pass
     return 0
+
+
+def _served(daemon: Daemon, quiet: bool) -> bool:
+    """Run it to its end; whether another one has to take its place, because a charter gives the member another part."""
+    run(lambda: _until_told(daemon, quiet))
+    return daemon.anew
 
 
 def keep_no_cores() -> None:
@@ -76,7 +83,7 @@ def keep_no_cores() -> None:
 
 
 async def _until_told(daemon: Daemon, quiet: bool) -> None:
-    """The first signal ends it in good order, also while it starts; the second one at once."""
+    """Until it ends. The first signal ends it in good order, also while it starts; the second one at once."""
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             nursery.start_soon(_obey, daemon, signals, nursery.cancel_scope)

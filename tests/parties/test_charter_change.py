@@ -1,0 +1,58 @@
+"""A charter changes under nodes that run: who computed deals from then on, who dealt computes; no process ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parties.charter_store import CharterStore
+from parties.signatures import sign_charter
+from tests.parties.consortium import charter, identity
+from tests.parties.real_jobs import MEMBERS, Everybody, consortium_of_four, eventually
+from tests.parties.real_nodes import RealConsortium, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def changed(consortium: RealConsortium) -> None:
+    """Charlie and delta change places, by all signatures; put in force at alfa's alone, as `accord charter` does."""
+    roles = {"charlie": consortium["delta"].member.roles, "delta": consortium["charlie"].member.roles}
+    members = [replace(one, roles=roles.get(one.name, one.roles)) for one in consortium.charter.members]
+    agreed = charter(*members, before=consortium.charter)
+    store = CharterStore(consortium["alfa"].home)
+    store.propose(agreed)
+    store.sign(agreed.digest, identity(0))
+    for i in range(1, len(MEMBERS)):
+        store.merge(sign_charter(agreed, identity(i)))
+    store.adopt()
+
+
+def released(nodes: Everybody, who: str) -> None:
+    job = nodes.ask(who, "count")
+    views = nodes.until_over(job, within=60)
+    assert {view["state"] for view in views.values()} == {"RELEASED"}, f"{views}\n{nodes.logs()}"
+    for answer in nodes.until_answered(job, ("alfa", "delta")):
+        assert abs(answer["rows"][0]["value"] - 120) <= 3
+
+
+def test_members_change_places_while_their_nodes_run(tmp_path: Path) -> None:
+    with running(consortium_of_four(tmp_path, lanes=1, silence=2.0)) as consortium:
+        nodes = Everybody(consortium, lanes=1)
+        nodes.await_ready()
+        released(nodes, "delta")
+        processes = {name: consortium[name].process for name in MEMBERS}
+        changed(consortium)
+
+        def all_go_by_it() -> bool:
+            found = [nodes[name].get("/v1/status") for name in MEMBERS]
+            lanes = {name: status and status["lanes"] for name, status in zip(MEMBERS, found, strict=True)}
+            return all(status and status["version"] == 2 for status in found) and lanes["delta"] == lanes["alfa"] == 1
+
+        eventually(all_go_by_it, 120, "version 2 is in force and the lane is made", nodes.logs)
+        for who in ("charlie", "delta"):
+            released(nodes, who)
+        for name, process in processes.items():
+            assert process is not None and process.poll() is None, (name, consortium[name].text())
+        nodes.close()
