@@ -58,13 +58,13 @@ def open_calls(
 
 
 @contextlib.contextmanager
-def watched(job: str, progress: Progress) -> Generator[Callable[[JobProgress], None], None, None]:
-    """Whom to tell the lines of progress."""
+def watched(job: str, progress: Progress) -> Generator[Callable[[JobProgress], None] | None, None, None]:
+    """Whom to tell the lines of progress, if anybody."""
     if progress is True:
         with ProgressBar(f"job {job[:8]}") as bar:
             yield bar
     else:
-        yield (lambda line: None) if progress is False else progress
+        yield None if progress is False else progress
 
 
 def made(url: str, kind: str, content: bytes, job: str) -> Any:

@@ -85,8 +85,11 @@ class NodeCalls:
         """A released job's answer, JSON; the node waits for one that is on its way, and this so long at most."""
         return await self._bytes("GET", f"/v1/jobs/{job}/answer", self._most_answer, job, within=within)
 
-    async def progress(self, job: str, within: float | None = None) -> AsyncGenerator[JobProgress, None]:
+    async def progress(
+        self, job: str, within: float | None = None, *, ends: bool = False
+    ) -> AsyncGenerator[JobProgress, None]:
         """Its lines, each one that differs from the one before, up to the last; asked for anew when the stream breaks.
+        ``ends``: the first and the last only.
 
         Raises StillRunning when it is not over ``within`` so many seconds.
         """
@@ -96,7 +99,7 @@ class NodeCalls:
         while True:
             heard = False
             try:
-                async with contextlib.aclosing(self._lines(job, until)) as lines:
+                async with contextlib.aclosing(self._lines(job, until, ends)) as lines:
                     async for line in lines:
                         heard = True
                         if line != last:
@@ -121,13 +124,17 @@ class NodeCalls:
             if self.wire.clock() >= until:
                 raise StillRunning(job, within or 0.0)
 
-    async def result(self, job: str, within: float | None, tell: Callable[[JobProgress], None]) -> bytes:
-        """Wait for its answer. Raises what it was aborted for; for a released one, why the answer is not here."""
+    async def result(self, job: str, within: float | None, tell: Callable[[JobProgress], None] | None) -> bytes:
+        """Wait for its answer; ``tell`` hears of its progress.
+
+        Raises what it was aborted for; for a released one, why the answer is not here.
+        """
         until = math.inf if within is None else self.wire.clock() + within
         last: JobProgress | None = None
-        async with contextlib.aclosing(self.progress(job, within)) as lines:
+        async with contextlib.aclosing(self.progress(job, within, ends=tell is None)) as lines:
             async for last in lines:
-                tell(last)
+                if tell is not None:
+                    tell(last)
         if last is not None and last.state == "ABORTED":
             raise told_error(self.wire.url, last.error, last.cause, job)
         while True:
@@ -183,10 +190,10 @@ class NodeCalls:
                 parts.append(part)
         return b"".join(parts)
 
-    async def _lines(self, job: str, until: float) -> AsyncGenerator[JobProgress, None]:
+    async def _lines(self, job: str, until: float, ends: bool) -> AsyncGenerator[JobProgress, None]:
         """Of one stream. Raises NodeUnreachable if it breaks, NodeTimedOut if it is quiet for too long."""
         wait = max(min(self._quiet, until - self.wire.clock()), 0.001)
-        reply = await self.wire.open("GET", f"/v1/jobs/{job}/progress", None, wait)
+        reply = await self.wire.open("GET", f"/v1/jobs/{job}/progress{'?ends=true' if ends else ''}", None, wait)
         try:
             if reply.status != 200:
                 problem = self._read(

@@ -30,6 +30,7 @@ __all__ = ["PeopleHandlers", "people_api"]
 _Job = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The job's id.")]
 _Most = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 _Before = Annotated[int | None, Query(ge=0, le=LAST_NONCE, description="What the list before this one said.")]
+_Ends = Annotated[bool, Query(description="The first line and the last one only.")]
 _JSON_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"description": "The answer, as the job's kind writes it.", "content": {"application/json": {}}}
 }
@@ -52,8 +53,9 @@ class PeopleHandlers(Protocol):
         """Want it ended; it may be released all the same, if that was decided."""
         ...
 
-    def progress(self, person: str, job: str) -> AsyncGenerator[JobProgress, None]:
-        """A line at once, and with every change, up to the last. Closed when the caller goes."""
+    def progress(self, person: str, job: str, ends: bool) -> AsyncGenerator[JobProgress, None]:
+        """A line at once, and with every change, up to the last; ``ends``: at once, and the last. Closed when the
+        caller goes."""
         ...
 
     async def answer(self, person: str, job: str) -> bytes:
@@ -91,8 +93,8 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
     async def cancel(request: Request, job: _Job) -> Response:
         return reply(await handlers.cancel(caller(request), job))
 
-    async def progress(request: Request, job: _Job) -> Response:
-        return Lines(cast(AsyncGenerator[BaseModel, None], handlers.progress(caller(request), job)))
+    async def progress(request: Request, job: _Job, ends: _Ends = False) -> Response:
+        return Lines(cast(AsyncGenerator[BaseModel, None], handlers.progress(caller(request), job, ends)))
 
     async def answer(request: Request, job: _Job) -> Response:
         return Response(await handlers.answer(caller(request), job), media_type="application/json")

@@ -106,15 +106,17 @@ class PeopleHandlers:
         """Want it ended."""
         return await self._view(await self._jobs.cancel(job, person))
 
-    async def progress(self, person: str, job: str) -> AsyncGenerator[JobProgress, None]:
-        """A line at once, and with every change."""
+    async def progress(self, person: str, job: str, ends: bool = False) -> AsyncGenerator[JobProgress, None]:
+        """A line at once, and with every change; or with the last one only."""
+        told = False
         while True:
             news = self._board.news(job)
             line = await self._line(await self._board.get(job))
-            yield line
-            if line.state == "ABORTED":
-                return
-            if line.state == "RELEASED" and (line.answer or not await self._comes(job)):
+            over = line.state == "ABORTED" or (line.state == "RELEASED" and (line.answer or not await self._comes(job)))
+            if over or not (told and ends):
+                told = True
+                yield line
+            if over:
                 return
             await news.wait()
 

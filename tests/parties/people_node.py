@@ -112,10 +112,10 @@ class Memory:
         await self._done("cancel")
         return self._view(job)
 
-    async def progress(self, person: str, job: str) -> AsyncGenerator[JobProgress, None]:
+    async def progress(self, person: str, job: str, ends: bool = False) -> AsyncGenerator[JobProgress, None]:
         await self._hear("progress", person, job)
         self._view(job)
-        for place, line in enumerate(list(self.lines)):
+        for place, line in enumerate(self.lines[:1] + self.lines[1:][-1:] if ends else list(self.lines)):
             yield line
             await self._done(f"line {place}")
 

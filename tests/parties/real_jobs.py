@@ -6,6 +6,7 @@ What a test sees is what a member's people see, and what the kernel says of its 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -136,6 +137,11 @@ class People:
         """The job as its node has it; None if it does not have it, or is not there."""
         found: dict[str, Any] | None = self.get(f"/v1/jobs/{job}")
         return found
+
+    def lines(self, job: str, ends: bool) -> list[dict[str, Any]]:
+        """Its progress, from now to its end; ``ends``: the first line and the last one only."""
+        told = self._http.get(f"/v1/jobs/{job}/progress?ends={str(ends).lower()}", timeout=60).text
+        return [json.loads(line) for line in told.splitlines()]
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """All the node has, by id."""

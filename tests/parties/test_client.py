@@ -215,7 +215,7 @@ def test_waiting_ends_and_the_job_goes_on(flavour: str) -> None:
         node.memory.after = quiet
         handle = await got(asker.submit("aggregate", {}))
         with pytest.raises(StillRunning) as caught:
-            await got(handle.result(timeout=0.2, progress=False))
+            await got(handle.result(timeout=0.2, progress=lambda line: None))
         assert handle.id in str(caught.value)
         assert isinstance(caught.value, TimeoutError)
         node.memory.after = None

@@ -79,7 +79,7 @@ class Noting:
         self._note("cancel", person, job)
         return VIEW
 
-    async def progress(self, person: str, job: str) -> AsyncGenerator[JobProgress, None]:
+    async def progress(self, person: str, job: str, ends: bool = False) -> AsyncGenerator[JobProgress, None]:
         self._note("progress", person, job)
         try:
             count = 0

@@ -18,6 +18,7 @@ from parties.store_key import store_key
 from tests.parties.real_jobs import (
     COMPUTE,
     MEMBERS,
+    TERMINAL,
     Everybody,
     busiest,
     consortium_of_four,
@@ -85,6 +86,16 @@ def aborted(nodes: Everybody, job: str, members: tuple[str, ...], killed: float,
 def test_a_count_over_all_members_one_of_which_does_not_compute(all_there: Everybody) -> None:
     for who in ("alfa", "delta"):
         released(all_there, who)
+
+
+def test_who_wants_no_progress_hears_of_the_beginning_and_of_the_end(all_there: Everybody) -> None:
+    people = all_there["delta"]
+    job = people.submit("train", "ends")["job"]
+    first, last = people.lines(job, True)
+    assert first["state"] not in TERMINAL and last["state"] == "RELEASED" and last["answer"]
+    assert people.lines(job, True) == [last] == people.lines(job, False)
+    job = people.submit("train", "all")["job"]
+    assert len(people.lines(job, False)) > 2
 
 
 def test_two_jobs_at_once_are_both_released(all_there: Everybody) -> None:
