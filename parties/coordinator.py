@@ -2,7 +2,8 @@
 what it is asked, and what is released follows from a majority's promises (decision.py).
 
 1. Propose the job to all participants; all must accept.
-2. Show everybody all acceptances; those who do not compute deal their rows meanwhile.
+2. Show everybody all acceptances; those who do not compute deal their rows meanwhile. Compute members see them with the
+   order of step 3, if there is a lane for the job at once.
 3. Wait for a lane; let all compute members run.
 4. With all votes: ballot 0, release. Tell what was decided.
 5. Anything that fails on the way ends the job, with its cause.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import trio
 
@@ -33,15 +34,26 @@ from parties.session import State
 from parties.settling import Settling
 from parties.together import everywhere
 
-__all__ = ["Coordinator", "Slot"]
+__all__ = ["Coordinator", "Slots"]
 
 _log = logging.getLogger("accord.node")
 _STEP = 10.0  # seconds for a step that computes nothing
 _LONG = 24 * 3600.0
 _AGAIN = 0.2  # seconds between looks whether all wait for a job
 
-Slot = Callable[[], AbstractAsyncContextManager[Run]]
-"""Gives a lane, when one is free, as the order to run in it; free again at the end."""
+
+class Slots(Protocol):
+    """The lanes, for jobs."""
+
+    @property
+    def any_free(self) -> bool:
+        """Whether one is free now."""
+        ...
+
+    def slot(self) -> AbstractAsyncContextManager[Run]:
+        """A lane, when one is free, as the order to run in it; free again at the end."""
+        ...
+
 
 T = TypeVar("T")
 
@@ -53,14 +65,14 @@ class Coordinator:
         board: its jobs.
         participant: this node's own part in them.
         settling: its ballots.
-        slot: gives lanes.
+        slots: gives lanes.
     """
 
-    def __init__(self, board: Board, participant: Participant, settling: Settling, slot: Slot) -> None:
+    def __init__(self, board: Board, participant: Participant, settling: Settling, slots: Slots) -> None:
         self._board = board
         self._participant = participant
         self._settling = settling
-        self._slot = slot
+        self._slots = slots
         self._driven: set[str] = set()
 
     async def drive(self, job: Job, proposal: bytes) -> None:
@@ -82,7 +94,9 @@ class Coordinator:
     async def _steps(self, job: Job, proposal: bytes) -> None:
         board = self._board
         if await board.state(job.id) is not State.RESERVED:  # else it is gone on with, after a restart
-            await self._propose(job, proposal)
+            acceptances = await self._propose(job, proposal)
+            if acceptances:
+                await self._run(job, None, acceptances)
         while not (await board.until(job.id, State.RESERVED)).state.terminal:
             checkpoint = None
             if job.on_loss == "wait":
@@ -91,14 +105,15 @@ class Coordinator:
                     raise JobRefused(
                         f"job {job.id} had begun, has no checkpoint that all have, and must not begin anew"
                     )
-            await self._run(job, checkpoint)
+            await self._run(job, checkpoint, {})
 
-    async def _run(self, job: Job, checkpoint: Kept | None) -> None:
+    async def _run(self, job: Job, checkpoint: Kept | None, acceptances: dict[str, bytes]) -> None:
         """Steps 3 and 4; it ends without a decision where the job is suspended."""
-        async with self._slot() as free:
-            if await self._board.state(job.id) is not State.RESERVED:  # it ended while it waited
+        async with self._slots.slot() as free:
+            waits = State.ACCEPTED if acceptances else State.RESERVED
+            if await self._board.state(job.id) is not waits:  # it ended meanwhile
                 return
-            order = free.model_copy(update={"checkpoint": checkpoint})
+            order = free.model_copy(update={"checkpoint": checkpoint, "acceptances": signatures_of(acceptances)})
             await everywhere(
                 self._board.charter.compute, lambda member: self._ask(member, order, job, self._participant.run)
             )
@@ -148,8 +163,8 @@ class Coordinator:
             raise error
         return answer
 
-    async def _propose(self, job: Job, proposal: bytes) -> None:
-        """Steps 1 and 2."""
+    async def _propose(self, job: Job, proposal: bytes) -> dict[str, bytes]:
+        """Steps 1 and 2. Gives the acceptances that compute members have still to be shown; else none."""
         board, charter = self._board, self._board.charter
         tables = (await board.disk(board.store.facts, job.id))[PUBLISHED]
         message = Propose(job=job.canonical.decode("ascii"), signature=proposal.hex(), tables=tables)
@@ -167,7 +182,11 @@ class Coordinator:
         taking = participants(job, charter)
         await everywhere(taking, accepted)
         shown = Reserve(acceptances=signatures_of(acceptances))
-        await everywhere(taking, lambda member: self._ask(member, shown, job, self._participant.reserve, within=_LONG))
+        reserve = self._participant.reserve
+        at_once = self._slots.any_free and job.on_loss != "wait"  # one that is to wait does so in RESERVED
+        first = [member for member in taking if not at_once or member not in charter.compute]
+        await everywhere(first, lambda member: self._ask(member, shown, job, reserve, within=_LONG))
+        return acceptances if at_once else {}
 
     async def _votes(self, job: Job) -> dict[str, bytes] | None:
         """All votes, once they are here; None if the job ended before."""

@@ -189,7 +189,7 @@ class Daemon:
         def rebuild(job: Job, shares: Mapping[str, bytes]) -> bytes | None:
             return plans.answer(job, store.facts(job.id)[PUBLISHED], shares)
 
-        self._jobs = JobNode(board, work, rebuild, None if keeper is None else keeper.slot, tasks)
+        self._jobs = JobNode(board, work, rebuild, keeper, tasks)
         self._tasks = tasks
         handlers = MemberHandlers(board, self._jobs, self.charters, self._tables, lanes, parts, progress.member)
         people = People(self._people)

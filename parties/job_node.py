@@ -11,7 +11,7 @@ from typing import Any
 
 from parties.board import Board
 from parties.charter import Member
-from parties.coordinator import Coordinator, Slot
+from parties.coordinator import Coordinator, Slots
 from parties.delivery import Delivery, Rebuild
 from parties.errors import JobRefused
 from parties.job import Job
@@ -36,7 +36,7 @@ class JobNode:
         board: who it is, what it keeps, whom it reaches.
         work: what is done in a job.
         rebuild: makes an answer of shares.
-        slot: gives lanes; None where this node does not compute.
+        slots: gives lanes; None where this node does not compute.
         tasks: where all of it lives.
 
     Attributes:
@@ -45,14 +45,14 @@ class JobNode:
     """
 
     def __init__(
-        self, board: Board, work: Work, rebuild: Rebuild, slot: Slot | None, tasks: Tasks, **options: Any
+        self, board: Board, work: Work, rebuild: Rebuild, slots: Slots | None, tasks: Tasks, **options: Any
     ) -> None:
         self._board = board
         self._tasks = tasks
         settling = Settling(board, tasks, **options)
         self.delivery = Delivery(board, rebuild, tasks)
         self.participant = Participant(board, settling, work, tasks, self.delivery.begin)
-        self._coordinator = None if slot is None else Coordinator(board, self.participant, settling, slot)
+        self._coordinator = None if slots is None else Coordinator(board, self.participant, settling, slots)
 
     async def recover(self) -> None:
         """At a start: every job that is not over is taken up where its state says."""

@@ -57,6 +57,11 @@ class LaneKeeper:
             for number in range(self._count):
                 nursery.start_soon(self._keep, number)
 
+    @property
+    def any_free(self) -> bool:
+        """Whether a lane waits for a job now."""
+        return self._free.statistics().current_buffer_used > 0
+
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[Run]:
         """A lane, when one is free, as the order to run in it. An error within it breaks the lane."""

@@ -139,13 +139,16 @@ class Run(Message[Done]):
     Attributes:
         number: of the run in this making of the lane: 1, 2, ...
         checkpoint: what all compute members go on from; None: from the start.
+        acceptances: as in Reserve, which this stands for too, where a lane was free at once; else none.
     """
 
     path = "/v1/job/run"
+    most = 256 * 1024
     lane: Lane
     epoch: Count
     number: Annotated[int, Field(ge=1, le=10**9)]
     checkpoint: Kept | None = None
+    acceptances: Signatures = Field(default_factory=dict)
 
 
 class Abort(Message[Done]):

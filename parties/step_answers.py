@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mpc.errors import AccordError
 from parties.board import Board
@@ -18,6 +18,7 @@ from parties.charter import Member
 from parties.ending import Ending
 from parties.errors import IllegalStep, JobRefused, NodeFault
 from parties.job import Job, check_id, check_job, participants, read_job
+from parties.job_records import JobRecord
 from parties.job_run import Runs
 from parties.job_signatures import check_acceptances, check_proposal, check_vote, sign_job
 from parties.job_work import PUBLISHED, Work, check_described
@@ -118,10 +119,13 @@ class StepAnswers:
     async def reserve(self, peer: Member, job_id: str, body: Reserve) -> Done:
         """Step 2."""
         self._check_coordinator(peer)
-        board = self._board
-        record = await board.get(job_id)
+        await self._reserve(await self._board.get(job_id), body.acceptances)
+        return Done()
+
+    async def _reserve(self, record: JobRecord, signatures: Mapping[str, str]) -> None:
+        board, job_id = self._board, record.job.id
         charter = board.charter_of(record.job)
-        acceptances = bytes_of(body.acceptances)
+        acceptances = bytes_of(signatures)
         check_acceptances(record.job, charter, acceptances)
         if record.state is State.ACCEPTED:
             await board.step(job_id, Event.RESERVE, "", acceptances=acceptances)
@@ -132,12 +136,13 @@ class StepAnswers:
                 raise
         elif record.state is not State.RESERVED:
             raise JobRefused(f"job {job_id} is {record.state.value} at {board.me.name}: {record.cause}")
-        return Done()
 
     async def run(self, peer: Member, job_id: str, body: Run) -> Done:
-        """Step 3."""
+        """Step 3; step 2 too, where it comes with everybody's acceptances."""
         self._check_coordinator(peer)
         record = await self._board.get(job_id)
+        if record.state is State.ACCEPTED and body.acceptances:
+            await self._reserve(record, body.acceptances)
         if record.state is not State.RUNNING or job_id not in self._under_way.running:
             await self._runs.begin(record.job, body)
         return Done()

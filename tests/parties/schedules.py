@@ -169,7 +169,7 @@ class Schedule(World):
         return b"the answer" if len(parts) >= 2 else None
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[Run]:
+    async def slot(self) -> AsyncIterator[Run]:
         async with self.slots:
             lane, epoch, number = self.made.pop()
             if (lane, epoch) in self.broken:

@@ -189,6 +189,7 @@ class World:
         self.lanes: dict[tuple[str, int, int], Lane] = {}
         self.epoch = 0
         self.slots = trio.CapacityLimiter(2)
+        self.says_free = True
         self.died: dict[str, float] = {}
         self._nursery: Any = None
 
@@ -226,7 +227,7 @@ class World:
                         node.board,
                         self.work_of(node),
                         self.rebuilt,
-                        self._slot if computes else None,
+                        self if computes else None,
                         Tasks(nursery),
                         pause=lambda: 0.1 + 0.07 * (node.board.index or 0),
                     )
@@ -254,8 +255,12 @@ class World:
     def rebuilt(self, job: Job, parts: Mapping[str, bytes]) -> bytes | None:
         return b"the answer" if len(parts) >= 2 else None
 
+    @property
+    def any_free(self) -> bool:
+        return self.says_free and self.slots.available_tokens > 0
+
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[Run]:
+    async def slot(self) -> AsyncIterator[Run]:
         async with self.slots:
             self.epoch += 1
             yield Run(lane=0, epoch=self.epoch, number=1)
