@@ -110,7 +110,8 @@ class Daemon:
         return self.charters.current
 
     def stop(self) -> None:
-        """End in good order. From this process's event loop, a signal say."""
+        """End in good order, and for good. From this process's event loop, a signal say."""
+        self.anew = False
         self._stop.set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -281,8 +282,8 @@ class Daemon:
         me = charter.by_fingerprint.get(self.identity.fingerprint)
         if me is None or part_of(me, charter) != part_of(self.me, self._known):
             _log.warning("this member's part in it is another one: the node is put together anew")
-            self.anew = True
-            self.stop()
+            self.anew = not self._stop.is_set()
+            self._stop.set()
             return
         self.me, self._known = me, charter
         self._servers[0].exchange(self._members_context())
