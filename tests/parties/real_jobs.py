@@ -12,7 +12,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from parties.published import PublishedTable
 from protocols.tree_json import to_json
 from protocols.tree_models import from_sklearn
 from tests.parties.job_tables import WARDS, stay_rows, stays
-from tests.parties.real_nodes import ALL, RealConsortium, RealNode, made
+from tests.parties.real_nodes import ALL, RealConsortium, RealNode, made, running
 
 MEMBERS = ("alfa", "bravo", "charlie", "delta")
 """alfa, bravo, charlie compute and have a table of their own; delta has one too, deals it, and receives answers."""
@@ -156,6 +156,10 @@ class People:
             before = f"&before={page['before']}"
 
 
+VICTIMS = [(name, "node") for name in MEMBERS] + [(name, "worker") for name in COMPUTE]
+"""Whose process of which kind may be lost."""
+
+
 class Everybody:
     """The people of all members of a consortium that runs.
 
@@ -232,6 +236,24 @@ class Everybody:
         """The last lines of every node's log."""
         nodes = self.consortium.nodes
         return "\n".join(f"-- {name}\n{node.text()[-1500:]}" for name, node in nodes.items() if node.log is not None)
+
+
+@contextlib.contextmanager
+def everybody(directory: Path, lanes: int = 2, **settings: Any) -> Iterator[Everybody]:
+    """Of a consortium of four that runs and is ready."""
+    consortium = consortium_of_four(directory, lanes=lanes, **settings)
+    with running(consortium), contextlib.closing(Everybody(consortium, lanes)) as nodes:
+        nodes.await_ready()
+        yield nodes
+
+
+def released(nodes: Everybody, who: str = "delta", within: float = 30.0) -> None:
+    """A count over all members' tables, asked for by this one's people, is released with the rows there are."""
+    job = nodes.ask(who, "count")
+    views = nodes.until_over(job, within=within)
+    assert {view["state"] for view in views.values()} == {"RELEASED"}, f"{views}\n{nodes.logs()}"
+    for answer in nodes.until_answered(job, ("alfa", "delta")):
+        assert abs(answer["rows"][0]["value"] - 120) <= 3
 
 
 def eventually(look: Callable[[], Any], within: float, what: str, why: Callable[[], str] = str) -> Any:

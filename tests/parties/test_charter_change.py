@@ -10,8 +10,8 @@ import pytest
 from parties.charter_store import CharterStore
 from parties.signatures import sign_charter
 from tests.parties.consortium import charter, identity
-from tests.parties.real_jobs import MEMBERS, Everybody, consortium_of_four, eventually
-from tests.parties.real_nodes import RealConsortium, running
+from tests.parties.real_jobs import MEMBERS, eventually, everybody, released
+from tests.parties.real_nodes import RealConsortium
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -29,19 +29,10 @@ def changed(consortium: RealConsortium) -> None:
     store.adopt()
 
 
-def released(nodes: Everybody, who: str) -> None:
-    job = nodes.ask(who, "count")
-    views = nodes.until_over(job, within=60)
-    assert {view["state"] for view in views.values()} == {"RELEASED"}, f"{views}\n{nodes.logs()}"
-    for answer in nodes.until_answered(job, ("alfa", "delta")):
-        assert abs(answer["rows"][0]["value"] - 120) <= 3
-
-
 def test_members_change_places_while_their_nodes_run(tmp_path: Path) -> None:
-    with running(consortium_of_four(tmp_path, lanes=1, silence=2.0)) as consortium:
-        nodes = Everybody(consortium, lanes=1)
-        nodes.await_ready()
-        released(nodes, "delta")
+    with everybody(tmp_path, lanes=1, silence=2.0) as nodes:
+        consortium = nodes.consortium
+        released(nodes, "delta", 60)
         processes = {name: consortium[name].process for name in MEMBERS}
         changed(consortium)
 
@@ -52,7 +43,6 @@ def test_members_change_places_while_their_nodes_run(tmp_path: Path) -> None:
 
         eventually(all_go_by_it, 120, "version 2 is in force and the lane is made", nodes.logs)
         for who in ("charlie", "delta"):
-            released(nodes, who)
+            released(nodes, who, 60)
         for name, process in processes.items():
             assert process is not None and process.poll() is None, (name, consortium[name].text())
-        nodes.close()

@@ -17,18 +17,17 @@ from dataclasses import dataclass
 import pytest
 
 from tests.parties.real_jobs import (
-    COMPUTE,
     KINDS,
     MEMBERS,
     TERMINAL,
+    VICTIMS,
     Everybody,
     Fault,
     agree,
-    consortium_of_four,
     eventually,
+    everybody,
     participants_of,
 )
-from tests.parties.real_nodes import running
 from tests.slack import SLACK
 
 CASES = int(os.environ.get("CRASH_CASES", "40"))
@@ -50,11 +49,10 @@ class Case:
 
 
 def all_cases() -> list[Case]:
-    victims = [(name, "node") for name in MEMBERS] + [(name, "worker") for name in COMPUTE]
     signals = (signal.SIGKILL, signal.SIGSTOP)
     cases = [
         Case(kind, Fault(*victim, sent), moment)
-        for kind, victim, sent, moment in itertools.product(KINDS, victims, signals, MOMENTS)
+        for kind, victim, sent, moment in itertools.product(KINDS, VICTIMS, signals, MOMENTS)
     ]
     random.Random(SEED).shuffle(cases)
     return cases
@@ -63,11 +61,8 @@ def all_cases() -> list[Case]:
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
     silence = SILENCE * max(1.0, SLACK)
-    with running(consortium_of_four(tmp_path_factory.mktemp("matrix"), lanes=1, silence=silence)) as consortium:
-        everybody = Everybody(consortium, lanes=1)
-        everybody.await_ready()
-        yield everybody
-        everybody.close()
+    with everybody(tmp_path_factory.mktemp("matrix"), lanes=1, silence=silence) as nodes:
+        yield nodes
 
 
 @pytest.fixture(scope="module")

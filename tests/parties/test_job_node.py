@@ -6,7 +6,7 @@ and aborted at another; an answer that is released arrives where it is owed; a r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from mpc.errors import OutOfRange
+from mpc.errors import AccordError, OutOfRange
 from parties.errors import JobConflict, JobInvalid, JobRefused, LaneLost, SignatureInvalid, WorkerLost
 from parties.job import Job
 from parties.job_signatures import sign_proposal
@@ -146,31 +146,35 @@ def test_a_run_that_fails_anywhere_ends_the_job_everywhere(tmp_path: Path, faili
     play(tmp_path, scenario)
 
 
-def test_who_lost_a_peer_says_which(tmp_path: Path) -> None:
-    """Where nobody knows better."""
+def causes_of(tmp_path: Path, failing: Mapping[str, AccordError]) -> list[str]:
+    """Why a job ended, as all members have it, whose run failed so."""
 
-    async def scenario(world: World) -> None:
-        world.failing |= dict.fromkeys(MEMBERS[:3], LaneLost("the connection to party 2 broke", 2))
+    async def scenario(world: World) -> list[str]:
+        world.failing |= failing
         job = world.job()
         await submitted(world, job)
         await trio.sleep(0.5)
         await world.at_their_end(job.id, 1.0)
-        assert all("party 2 is charlie" in cause for cause in world.causes(job.id).values()), world.causes(job.id)
+        return list(world.causes(job.id).values())
 
-    play(tmp_path, scenario)
+    causes: list[str] = play(tmp_path, scenario)
+    assert len(causes) == len(MEMBERS)
+    return causes
+
+
+def test_who_lost_a_peer_says_which(tmp_path: Path) -> None:
+    """Where nobody knows better."""
+    lost = LaneLost("the connection to party 2 broke", 2)
+    causes = causes_of(tmp_path, dict.fromkeys(MEMBERS[:3], lost))
+    assert all("party 2 is charlie" in cause for cause in causes), causes
 
 
 def test_who_has_a_lane_made_anew_under_it_leaves_the_cause_to_who_knows_it(tmp_path: Path) -> None:
-    async def scenario(world: World) -> None:
-        world.failing["alfa"] = WorkerLost("worker 7 was stopped")
-        world.failing["bravo"] = LaneLost("the lane is made anew")  # alfa's order is faster than its abort
-        job = world.job()
-        await submitted(world, job)
-        await trio.sleep(0.5)
-        await world.at_their_end(job.id, 1.0)
-        assert all("at alfa: worker 7" in cause for cause in world.causes(job.id).values()), world.causes(job.id)
-
-    play(tmp_path, scenario)
+    """Alfa's order to make it is faster than its abort."""
+    causes = causes_of(
+        tmp_path, {"alfa": WorkerLost("worker 7 was stopped"), "bravo": LaneLost("the lane is made anew")}
+    )
+    assert all("at alfa: worker 7" in cause for cause in causes), causes
 
 
 @pytest.mark.parametrize("failing", ("alfa", "bravo"))

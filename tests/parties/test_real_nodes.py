@@ -21,12 +21,12 @@ from tests.parties.real_jobs import (
     TERMINAL,
     Everybody,
     busiest,
-    consortium_of_four,
     eventually,
+    everybody,
     is_gone,
+    released,
     workers_of,
 )
-from tests.parties.real_nodes import running
 from tests.slack import SLACK
 
 LONG = {"max_iter": 4_000, "learning_rate": 0.01}
@@ -36,11 +36,8 @@ SILENCE = 2.0  # more than the default: the machine that tests run on may be bus
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
-    with running(consortium_of_four(tmp_path_factory.mktemp("nodes"), silence=SILENCE)) as consortium:
-        everybody = Everybody(consortium)
-        everybody.await_ready()
-        yield everybody
-        everybody.close()
+    with everybody(tmp_path_factory.mktemp("nodes"), silence=SILENCE) as nodes:
+        yield nodes
 
 
 @pytest.fixture
@@ -61,14 +58,6 @@ def started(nodes: Everybody, who: str = "delta") -> str:
 
     eventually(runs, 20, "the job runs", nodes.logs)
     return job
-
-
-def released(nodes: Everybody, who: str = "delta") -> None:
-    job = nodes.ask(who, "count")
-    views = nodes.until_over(job)
-    assert {view["state"] for view in views.values()} == {"RELEASED"}, f"{views}\n{nodes.logs()}"
-    for answer in nodes.until_answered(job, ("alfa", "delta")):
-        assert abs(answer["rows"][0]["value"] - 120) <= 3
 
 
 def aborted(nodes: Everybody, job: str, members: tuple[str, ...], killed: float, soon: float, *names: str) -> None:

@@ -23,14 +23,14 @@ from tests.parties.real_jobs import (
     KINDS,
     MEMBERS,
     TERMINAL,
+    VICTIMS,
     Everybody,
     Fault,
     agree,
-    consortium_of_four,
     eventually,
+    everybody,
     workers_of,
 )
-from tests.parties.real_nodes import running
 
 JOBS = int(os.environ.get("SOAK_JOBS", "300"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
@@ -41,7 +41,6 @@ MORE_MEMORY = 64 << 20  # bytes, over the life of a process: what DuckDB and all
 FEW = 6  # waves; of lives of twice as many, the least of the last ones is compared with the most of the first ones
 LEAST_DESCRIPTORS = 4
 A_WAVE = 1 << 20  # bytes of memory that ten jobs may add: the records of the last thousand are remembered
-VICTIMS = [(name, "node") for name in MEMBERS] + [(name, "worker") for name in COMPUTE]
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,8 @@ def usage(nodes: Everybody, name: str) -> Usage:
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Everybody]:
-    with running(consortium_of_four(tmp_path, lanes=LANES, silence=2.0)) as consortium:
-        everybody = Everybody(consortium, lanes=LANES)
-        everybody.await_ready()
-        yield everybody
-        everybody.close()
+    with everybody(tmp_path, lanes=LANES, silence=2.0) as nodes:
+        yield nodes
 
 
 def asked(nodes: Everybody, rng: random.Random, wave: int, jobs: range) -> list[str]:
