@@ -13,7 +13,6 @@ from parties.message_form import Done, bytes_of, signatures_of
 from parties.messages import Accept, Decided, Prepare
 from parties.messages import Accepted as AcceptedAnswer
 from parties.messages import Promise as PromiseAnswer
-from parties.session import Event
 from parties.settling import ballot_message, read_ballot
 
 __all__ = ["BallotAnswers"]
@@ -75,10 +74,7 @@ class BallotAnswers:
         if board.index_of(peer.fingerprint, record.job) is None:
             raise JobRefused(f"job {job_id}: {peer.name} does not compute, so it decides nothing")
         if not record.state.terminal:
-            if body.value == "release":
-                await board.release(record.job, bytes_of(body.votes), body.text)
-            else:
-                await board.step(job_id, Event.DECIDE_ABORT, body.text)
+            await board.decide(record.job, Value(body.value), bytes_of(body.votes), body.text)
             await self._ending.at_its_end(record.job)
         return Done()
 

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import trio
 
 from parties.charter import Charter, Member
+from parties.decision import Value
 from parties.errors import JobRefused, JobUnknown, PeerCallFailed, PeerRefusedUs, StoreFailed
 from parties.identity import Identity
 from parties.job import Job, coordinator, participants
@@ -176,6 +177,12 @@ class Board:
         """
         check_votes(job, self.charter_of(job), votes)
         return await self.step(job.id, Event.DECIDE_RELEASE, cause, votes=votes)
+
+    async def decide(self, job: Job, value: Value, votes: Mapping[str, bytes], cause: str) -> Standing:
+        """What the compute members decided: :meth:`release`, or an abort, which needs no proof."""
+        if value is Value.RELEASE:
+            return await self.release(job, votes, cause)
+        return await self.step(job.id, Event.DECIDE_ABORT, cause)
 
     async def find(self, job_id: str) -> JobRecord | None:
         """The job as it is kept. Asked often, so it is remembered: all changes go through :meth:`step`."""

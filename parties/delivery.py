@@ -150,7 +150,7 @@ class Delivery:
     async def _rebuild_from(self, job: Job, parts: Mapping[str, bytes]) -> None:
         """The answer, as soon as enough shares are here. Whose share was not made use of sends it again."""
         board = self._board
-        if len(parts) <= board.charter_of(job).threshold:
+        if not parts:  # it is here
             return
         try:
             answer = await board.aside(self._rebuild, job, parts)

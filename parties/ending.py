@@ -62,11 +62,11 @@ class Ending:
         """
         board = self._board
         if body.job is not None and body.signature is not None and await board.find(job_id) is None:
-            job = self._check_whole(peer, job_id, body.job, bytes.fromhex(body.signature))
-            if board.clock() >= job.expires + LATE:
+            proposal, now = bytes.fromhex(body.signature), board.clock()
+            job = self._check_whole(peer, job_id, body.job, proposal)
+            if now >= job.expires + LATE:
                 return Done()
-            proposal, computes = bytes.fromhex(body.signature), board.index is not None
-            await board.disk(board.store.refuse, job, proposal, computes, board.clock(), body.text)
+            await board.disk(board.store.refuse, job, proposal, board.index is not None, now, body.text)
         record = await board.get(job_id)
         if not board.takes_part(peer, record.job):
             raise JobRefused(f"job {job_id}: {peer.name} has no part in it")

@@ -132,7 +132,7 @@ class Runs:
     async def _vote(self, job: Job, vote: bytes, epoch: int) -> None:
         board = self._board
         if board.coordinates:
-            self._under_way.votes.setdefault(job.id, {})[board.me.name] = vote
+            self._under_way.keep_vote(job.id, board.me.name, vote)
             board.wake(job.id)
             return
         message = Ready(epoch=epoch, signature=vote.hex())

@@ -127,7 +127,7 @@ class Lanes:
         self._clock = clock
         self._silence = silence
         self._lanes: dict[int, Lane] = {}
-        self._before: dict[int, Lane] = {}  # the making before, ended: who is late hears what became of it
+        self._ended: dict[tuple[int, int], WorkerLost] = {}  # by number and epoch, the latest of each number
         self._spare: tuple[WorkerProcess, int] | None = None
         self._nursery: trio.Nursery | None = None
 
@@ -221,20 +221,22 @@ class Lanes:
     def lane(self, number: int, epoch: int) -> Lane:
         """This making of this lane; WorkerLost, with what became of it, or LaneInvalid if it was never here."""
         lane = self._lanes.get(number)
-        if lane is None or lane.epoch != epoch:
-            lane = self._before.get(number)
-        if lane is None or lane.epoch != epoch:
-            raise LaneInvalid(f"lane {number} is not here (any more): it has to be made anew")
-        if lane.worker.lost is not None:
-            raise lane.worker.lost
-        return lane
+        if lane is not None and lane.epoch == epoch:
+            if lane.worker.lost is not None:
+                raise lane.worker.lost
+            return lane
+        if (number, epoch) in self._ended:
+            raise self._ended[number, epoch]
+        raise LaneInvalid(f"lane {number} is not here (any more): it has to be made anew")
 
     def drop(self, number: int, why: str | WorkerLost) -> None:
         """End a lane here, and so everywhere: the other workers lose their peer."""
         lane = self._lanes.pop(number, None)
         if lane is not None:
             lane.worker.end(why)
-            self._before[number] = lane
+            self._ended = {of: lost for of, lost in self._ended.items() if of[0] != number}
+            if lane.worker.lost is not None:
+                self._ended[number, lane.epoch] = lane.worker.lost
 
     def drop_all(self, why: str) -> None:
         """End all lanes here; the worker that stands by stays."""

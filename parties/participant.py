@@ -35,6 +35,9 @@ class Participant:
         work: what is done.
         tasks: where runs live.
         released: called when a job is released here.
+
+    Attributes:
+        under_way: its runs and votes, in memory.
     """
 
     def __init__(
@@ -45,9 +48,8 @@ class Participant:
         tasks: Tasks,
         released: Callable[[Job], Awaitable[None]],
     ) -> None:
-        under_way = UnderWay()
-        self._running, self._votes = under_way.running, under_way.votes
-        self.stopped = under_way.stopped
+        self.under_way = under_way = UnderWay()
+        self.stopped, self.votes = under_way.stopped, under_way.votes_of
 
         ending = Ending(board, settling, under_way, tasks, released)
         self.abort, self.give_up, self.give_up_or_wait = ending.abort, ending.give_up, ending.give_up_or_wait
@@ -62,7 +64,3 @@ class Participant:
 
         ballots = BallotAnswers(board, ending)
         self.prepare, self.accept_ballot, self.decided = ballots.prepare, ballots.accept_ballot, ballots.decided
-
-    def votes(self, job_id: str) -> dict[str, bytes]:
-        """The votes the coordinator has, by member."""
-        return self._votes.get(job_id, {})

@@ -35,7 +35,6 @@ from parties.messages import Abort, Decided, StateQuery
 from parties.messages import Accept as AcceptMessage
 from parties.messages import Ballot as BallotMessage
 from parties.messages import Prepare as PrepareMessage
-from parties.session import Event
 from parties.tasks import Tasks
 
 __all__ = ["Settling", "ballot_message", "read_ballot"]
@@ -110,10 +109,7 @@ class Settling:
             votes: of all compute members, where it is release: SignatureInvalid otherwise.
         """
         try:
-            if decided is Value.RELEASE:
-                await self._board.release(job, votes, cause)
-            else:
-                await self._board.step(job.id, Event.DECIDE_ABORT, cause)
+            await self._board.decide(job, decided, votes, cause)
         except (IllegalStep, JobUnknown):
             return
         if self._board.index_of(self._board.identity.fingerprint, job) is not None:

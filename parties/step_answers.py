@@ -78,18 +78,12 @@ class StepAnswers:
         name = board.me.name
         if record.state is State.PROPOSED:
             try:
-                check_described(job, tables)
                 await self._consented(job, tables)
             except AccordError as error:
                 refusal = f"{name} refuses: {type(error).__name__}: {error}"
                 with contextlib.suppress(IllegalStep):
                     await board.step(job.id, Event.REFUSE, refusal)
                 raise JobRefused(refusal) from None
-            except Exception as error:
-                fault = f"NodeFault: at {name}: {place_of(error)}"
-                with contextlib.suppress(IllegalStep):
-                    await board.step(job.id, Event.REFUSE, fault)
-                raise JobRefused(fault) from None
             signature = sign_job(job, board.identity)
             with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
                 facts = {PUBLISHED: list(tables)}
@@ -105,8 +99,9 @@ class StepAnswers:
         return kept[name]
 
     async def _consented(self, job: Job, tables: Sequence[str]) -> None:
-        """Work.consent. A job that makes this node's own checks fail is refused."""
+        """check_described, Work.consent. A job that makes this node's own checks fail is refused."""
         try:
+            check_described(job, tables)
             await self._work.consent(job, tables)
             return
         except AccordError:
@@ -156,7 +151,7 @@ class StepAnswers:
         vote = bytes.fromhex(body.signature)
         check_vote(record.job, peer, vote)
         if not record.state.terminal:
-            self._under_way.votes.setdefault(job_id, {})[peer.name] = vote
+            self._under_way.keep_vote(job_id, peer.name, vote)
             board.wake(job_id)
         return Done()
 

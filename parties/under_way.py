@@ -32,6 +32,14 @@ class UnderWay:
         self.running: dict[str, Running] = {}
         self.votes: dict[str, dict[str, bytes]] = {}
 
+    def keep_vote(self, job_id: str, member: str, vote: bytes) -> None:
+        """A member's vote, checked."""
+        self.votes.setdefault(job_id, {})[member] = vote
+
+    def votes_of(self, job_id: str) -> dict[str, bytes]:
+        """The votes the coordinator has, by member."""
+        return self.votes.get(job_id, {})
+
     def cancel(self, job_id: str) -> None:
         """Stop its run, if there is one."""
         running = self.running.get(job_id)

@@ -274,7 +274,7 @@ def test_a_node_remembers_nothing_of_jobs_that_are_over_but_on_its_disk(tmp_path
         for name in ("alfa", "bravo", "delta"):
             node = world.nodes[name]
             part = node.jobs.participant
-            assert (len(node.board._news), part._running, part._votes) == (0, {}, {}), name
+            assert (len(node.board._news), part.under_way.running, part.under_way.votes) == (0, {}, {}), name
             assert len(node.nursery.child_tasks) == before[name], node.nursery.child_tasks
 
     play(tmp_path, scenario)
