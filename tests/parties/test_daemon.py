@@ -25,7 +25,7 @@ def test_a_charter_that_makes_another_member_the_coordinator_changes_the_part_of
 
 @pytest.mark.parametrize("told_first", [True, False])
 def test_who_is_told_to_end_does_not_begin_anew_under_another_charter(tmp_path: Path, told_first: bool) -> None:
-    consortium = made(tmp_path, {}, (ALL, ALL, ALL, ("input",)))
+    consortium = made(tmp_path, {}, (ALL, ALL, ALL, ALL))
     daemon = make_daemon(consortium["charlie"].home)
     members = [replace(one, roles=frozenset({"input"})) if one == daemon.me else one for one in daemon.charter.members]
     another = charter(*members, before=daemon.charter)
