@@ -27,7 +27,7 @@ from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
 from parties.job_work import PUBLISHED
 from parties.message_form import signatures_of
-from parties.messages import Kept, Propose, Reserve, Run, StateAnswer, StateQuery
+from parties.messages import Abort, Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import Participant
 from parties.quiet_log import place_of
 from parties.session import State
@@ -38,6 +38,7 @@ __all__ = ["Coordinator", "Slots"]
 
 _log = logging.getLogger("accord.node")
 _STEP = 10.0  # seconds for a step that computes nothing
+_OBEYS = 3.0  # seconds for a run to end that was told to
 _LONG = 24 * 3600.0
 _AGAIN = 0.2  # seconds between looks whether all wait for a job
 
@@ -121,6 +122,18 @@ class Coordinator:
             if votes is not None:
                 await self._decide(job, votes)
             await self._participant.stopped(job.id)
+            record = await self._board.get(job.id)
+            if record.state is State.ABORTED:
+                await self._stopped_everywhere(job, record.cause)
+
+    async def _stopped_everywhere(self, job: Job, cause: str) -> None:
+        """Until no compute member is at the job any more: its lane is the next one's.
+
+        PeerCallFailed, and the lane is not used again, where one does not say so: it may have been stopped, or cut off.
+        """
+        message = Abort(text=cause[:2000])
+        others = self._board.other_computers(job)
+        await everywhere(others, lambda member: self._board.network.call(member, message, job.id, within=_OBEYS))
 
     async def _common(self, job: Job) -> Kept | None:
         """Once all compute members are there and wait for the job: the newest checkpoint they all have; None: none."""

@@ -191,7 +191,6 @@ class Daemon:
             return plans.answer(job, store.facts(job.id)[PUBLISHED], shares)
 
         self._jobs = JobNode(board, work, rebuild, keeper, tasks)
-        self._keeper = keeper
         self._tasks = tasks
         handlers = MemberHandlers(board, self._jobs, self.charters, self._tables, lanes, parts, progress.member)
         people = People(self._people)
@@ -273,8 +272,6 @@ class Daemon:
     def _lost(self, member: Member, reason: str) -> None:
         _log.warning("%s is lost: %s", member.name, reason)
         self._tasks.start_soon(self._jobs.participant.lost, member, reason)
-        if self._keeper is not None and "compute" in member.roles:
-            self._keeper.lost()
 
     def _outdated(self) -> None:
         self._follower.refused()

@@ -24,7 +24,6 @@ __all__ = ["LaneKeeper", "entry_of", "offers_of"]
 
 _PREPARE = 15.0  # seconds for a worker to be at hand
 _AGAIN = (0.1, 0.3, 1.0, 2.0)  # seconds until a lane that could not be made is tried again
-_LOST = "a member was lost since it was made"
 _log = logging.getLogger("accord.node")
 
 
@@ -50,7 +49,6 @@ class LaneKeeper:
         self._count = count
         self._deadline = deadline
         self._free, self._take = trio.open_memory_channel[tuple[int, Lane, trio.Event]](math.inf)
-        self._losses = 0
         self.ready = 0
 
     async def attend(self) -> None:
@@ -58,17 +56,6 @@ class LaneKeeper:
         async with trio.open_nursery() as nursery:
             for number in range(self._count):
                 nursery.start_soon(self._keep, number)
-
-    def lost(self) -> None:
-        """A compute member was lost: every lane is made anew, once no job is in it.
-
-        A member that was stopped or cut off does not hear that a job ended; its worker may still be at it when the
-        next one comes, and would break that one's lane.
-        """
-        self._losses += 1
-        while self.any_free:
-            _, lane, _ = self._take.receive_nowait()
-            lane.worker.end(_LOST)
 
     @property
     def any_free(self) -> bool:
@@ -83,16 +70,13 @@ class LaneKeeper:
             if lane.worker.lost is None and not over.is_set():
                 break
         lane.runs += 1
-        losses = self._losses
         try:
             yield Run(lane=number, epoch=lane.epoch, number=lane.runs)
         except BaseException:
             lane.worker.end("a job ended in disorder")
             raise
-        if losses == self._losses:
-            self._free.send_nowait((number, lane, over))
         else:
-            lane.worker.end(_LOST)
+            self._free.send_nowait((number, lane, over))
 
     async def _keep(self, number: int) -> None:
         tries = 0

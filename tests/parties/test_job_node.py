@@ -213,6 +213,28 @@ def test_a_deadline_ends_a_job_that_waits_for_a_lane(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("hears", (True, False))
+def test_a_lane_is_used_again_only_if_nobody_is_at_the_job_before_any_more(tmp_path: Path, hears: bool) -> None:
+    """Bravo's node is stopped while the job is given up: its worker is at it still, and would break the next one's."""
+
+    async def scenario(world: World) -> None:
+        world.long = 5.0
+        job = world.job()
+        await submitted(world, job)
+        await trio.sleep(1.0)
+        assert set(world.states(job.id).values()) >= {State.RUNNING}
+        if not hears:
+            world.sever("bravo")
+        await world.nodes["delta"].jobs.cancel(job.id, "ann")
+        await trio.sleep(4.0)
+        assert world.states(job.id)["alfa"] is State.ABORTED
+        assert world.disorder == (0 if hears else 1)
+        world.join("bravo")
+        await world.at_their_end(job.id, 5.0)
+
+    play(tmp_path, scenario)
+
+
 def test_who_proposed_a_job_cancels_it_and_nobody_else(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         world.slots.total_tokens = 1

@@ -88,23 +88,3 @@ def test_a_lane_in_which_a_job_ended_in_disorder_is_made_anew() -> None:
             assert lanes.made[first.epoch].worker.lost is not None
 
     trio.run(main)
-
-
-def test_no_job_gets_a_lane_that_was_there_when_a_member_was_lost() -> None:
-    """A member that was stopped goes on with the job before, when it goes on, and would break the next one's lane."""
-
-    async def main() -> None:
-        async with keeping() as (keeper, lanes):
-            async with keeper.slot() as during:
-                keeper.lost()
-                assert lanes.made[during.epoch].worker.lost is None, "the job under way ends by itself"
-            async with keeper.slot() as after:
-                assert after.epoch != during.epoch
-            keeper.lost()
-            assert not keeper.any_free
-            async with keeper.slot() as last:
-                assert last.epoch != after.epoch
-            alive = [epoch for epoch, lane in lanes.made.items() if lane.worker.lost is None]
-            assert alive == [last.epoch]
-
-    trio.run(main)

@@ -190,6 +190,7 @@ class World:
         self.epoch = 0
         self.slots = trio.CapacityLimiter(2)
         self.says_free = True
+        self.disorder = 0  # lanes that are not used again
         self.died: dict[str, float] = {}
         self._nursery: Any = None
 
@@ -263,7 +264,11 @@ class World:
     async def slot(self) -> AsyncIterator[Run]:
         async with self.slots:
             self.epoch += 1
-            yield Run(lane=0, epoch=self.epoch, number=1)
+            try:
+                yield Run(lane=0, epoch=self.epoch, number=1)
+            except BaseException:
+                self.disorder += 1
+                raise
 
     # -- faults ------------------------------------------------------------------------------------
 
