@@ -24,24 +24,20 @@ uses = ["sum", "filter"]
 
 from __future__ import annotations
 
-import datetime
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from parties.errors import FileMissing, TableInvalid
 from parties.private_files import read_public, write_atomically
 from parties.published import PublishedTable
 from parties.published_fields import read_table, table_fields
+from parties.toml_text import toml_key, toml_lines
 
 __all__ = ["TABLES_FILE", "load_tables", "read_tables", "save_tables", "write_tables"]
 
 TABLES_FILE = "tables.toml"
 _MOST = 1 << 20  # bytes
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_ESCAPES = {"\\": "\\\\", '"': '\\"'}
 
 
 def read_tables(text: bytes | str) -> dict[str, PublishedTable]:
@@ -66,9 +62,9 @@ def write_tables(tables: Mapping[str, PublishedTable]) -> str:
     for name, table in tables.items():
         fields = table_fields(table)
         columns = fields.pop("columns")
-        lines += ["", f"[tables.{name}]", *_lines(fields)]
+        lines += ["", f"[tables.{name}]", *toml_lines(fields)]
         for column, inner in columns.items():
-            lines += ["", f"[tables.{name}.columns.{_key(column)}]", *_lines(inner)]
+            lines += ["", f"[tables.{name}.columns.{toml_key(column)}]", *toml_lines(inner)]
     return "\n".join(lines[1:]) + "\n" if lines else ""
 
 
@@ -86,26 +82,3 @@ def save_tables(home: Path, tables: Mapping[str, PublishedTable]) -> None:
     if read_tables(text) != dict(tables):
         raise TableInvalid(f"{TABLES_FILE}: would not be read back as it was written; nothing was written")
     write_atomically(home / TABLES_FILE, text.encode(), replace=True)
-
-
-def _lines(fields: Mapping[str, Any]) -> list[str]:
-    return [f"{field} = {_value(value)}" for field, value in fields.items()]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    return _quote(value) if isinstance(value, str) else repr(value)
-
-
-def _key(text: str) -> str:
-    return text if _BARE.fullmatch(text) else _quote(text)
-
-
-def _quote(text: str) -> str:
-    """A TOML basic string."""
-    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in text) + '"'

@@ -17,12 +17,12 @@ from typing import Any
 from mpc.errors import UsageError
 from protocols import mechanisms
 from protocols.errors import EventInvalid, PrecisionTooLow
-from protocols.exact import is_whole
+from protocols.exact import check_delta, check_epsilon, is_whole
 from protocols.law import Law
 from protocols.mechanisms import Mechanism
 from protocols.sensitivity import Change
 
-__all__ = ["DELTA_LIMIT", "Event", "check_event", "delta_at"]
+__all__ = ["DELTA_LIMIT", "Event", "Promise", "check_event", "delta_at"]
 
 DELTA_LIMIT = Fraction(1, 1 << 40)
 """The most by which one release may miss what its mechanism promises."""
@@ -111,6 +111,31 @@ class Event:
         if kind not in _KINDS or not columns or not whole or not isinstance(spread, bool):
             raise EventInvalid(f"not an event: mechanism {str(kind)[:40]!r}, {len(columns)} columns")
         return cls(getattr(mechanisms, kind)(**stored), Change(columns, spread), coordinates, frac), digest
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Something that keeps (epsilon, delta), and of which nothing else is known: dummies in a join.
+
+    Raises EpsilonInvalid, DeltaInvalid.
+    """
+
+    epsilon: float
+    within: float
+
+    def __post_init__(self) -> None:
+        check_epsilon(self.epsilon)
+        check_delta(self.within)
+
+    @property
+    def promise(self) -> tuple[Fraction, Fraction]:
+        """(epsilon, delta), exactly."""
+        return Fraction(self.epsilon), Fraction(self.within)
+
+    @property
+    def delta(self) -> Fraction:
+        """At the promise's epsilon."""
+        return Fraction(self.within)
 
 
 @functools.lru_cache(1024)  # the same release is made again and again

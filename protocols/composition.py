@@ -16,7 +16,7 @@ from typing import Any
 from dp_accounting.pld import privacy_loss_distribution as pld
 from dp_accounting.pld.common import DifferentialPrivacyParameters
 
-from protocols.accounting import Event
+from protocols.accounting import Event, Promise
 from protocols.calibration import LAMBDAS, Family
 from protocols.divergence import gaussian_delta, hockey_stick
 from protocols.exact import check_delta, check_epsilon, exp_above, round_up
@@ -30,7 +30,7 @@ _LUMPS = 1 << 11
 _POINTS = 1 << 20
 
 
-def composed_epsilon(events: Iterable[Event], delta: float) -> float:
+def composed_epsilon(events: Iterable[Event | Promise], delta: float) -> float:
     """The least epsilon (to about one part in 1,000, from above) at which all the releases together keep this delta.
 
     Not above the sum of what they promise, where their deltas sum up to no more than this one. Infinite if there is
@@ -45,7 +45,7 @@ def composed_epsilon(events: Iterable[Event], delta: float) -> float:
     return min([simple, *(float(whole.get_epsilon_for_delta(delta)) for whole in _composed(counted))])
 
 
-def composed_delta(events: Iterable[Event], epsilon: float) -> float:
+def composed_delta(events: Iterable[Event | Promise], epsilon: float) -> float:
     """The least delta (from above) that all the releases together keep at this epsilon. Raises EpsilonInvalid."""
     exact = check_epsilon(epsilon)
     counted = Counter(events)
@@ -56,13 +56,13 @@ def composed_delta(events: Iterable[Event], epsilon: float) -> float:
     return min([simple, *(float(whole.get_delta_for_epsilon(epsilon)) for whole in _composed(counted))])
 
 
-def _summed(counted: Counter[Event]) -> tuple[Fraction, Fraction]:
+def _summed(counted: Counter[Event | Promise]) -> tuple[Fraction, Fraction]:
     """(epsilon, delta) by simple composition, exact."""
     epsilon = sum((times * event.promise[0] for event, times in counted.items()), Fraction(0))
     return epsilon, sum((times * max(e.promise[1], e.delta) for e, times in counted.items()), Fraction(0))
 
 
-def _composed(counted: Counter[Event]) -> Iterator[Any]:
+def _composed(counted: Counter[Event | Promise]) -> Iterator[Any]:
     """Loss distributions that dominate that of all together.
 
     Where noise is accounted as a continuous Gaussian's, smoothed, there is one for each lambda of the smoothing
@@ -85,7 +85,7 @@ def _together(accounts: list[tuple[_Account, int]], interval: float) -> Any:
     return whole
 
 
-def _interval(counted: Counter[Event]) -> float:
+def _interval(counted: Counter[Event | Promise]) -> float:
     """Steps of the loss: the smallest epsilon over 2,000, but not more than about a million steps in all.
 
     A hair above it: so the loss of a pure mechanism is a whole number of steps, and finite precision does not push it
@@ -119,8 +119,10 @@ class _Account:
     told: Fraction
 
 
-def _account(event: Event, lambda_: int | None, interval: float) -> _Account:
+def _account(event: Event | Promise, lambda_: int | None, interval: float) -> _Account:
     """lambda: of the smoothing, where there is one."""
+    if isinstance(event, Promise):
+        return _Account([(_disclosure(event.epsilon, event.within, interval), 1)], Fraction(0))
     law, change, start = event.law, event.change, event.promise[0]
     if _is_listed(event):
         pmf = law.pmf()
@@ -180,7 +182,9 @@ def _is_listed(event: Event) -> bool:
     return pmf is not None and (not isinstance(event.law, LaplaceLaw) or len(pmf.numerators) <= _LISTED)
 
 
-def _is_smoothed(event: Event) -> bool:
+def _is_smoothed(event: Event | Promise) -> bool:
+    if isinstance(event, Promise):
+        return False
     family: Family | None = getattr(event.mechanism, "family", None)
     return family is not None and family.smoothed and not _is_listed(event)
 

@@ -1,0 +1,83 @@
+"""A member's audit log: what happened at its node, on disk, as a chain (chain.py), in the file of its jobs.
+
+An entry is kept in the very transaction that keeps what it tells of. So nothing is accepted, started or released that
+the log does not tell; and where the log cannot be written, nothing happens. Entries hold no row, no share, no answer.
+
+| what | when |
+|---|---|
+| proposed, accepted, refused, waits, approved, denied | a job came, and what this node, or a person at it, said |
+| reserved, started, suspended, voted, released, aborted | its steps here |
+| delivered, received | a share went to a result member; an answer came |
+| policy, charter | one is in force from here on, with its digest |
+| heads | of the other members' logs, as they signed them with a job |
+| forked | a member showed two logs that cannot both be its own |
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from parties.chain import Head
+from parties.chained_table import ChainedTable
+from parties.sqlite_file import SqliteFile
+
+__all__ = ["WHATS", "AuditLog", "log_of"]
+
+WHATS = (
+    "proposed", "accepted", "refused", "waits", "approved", "denied", "reserved", "started", "suspended", "voted",
+    "released", "aborted", "delivered", "received", "policy", "charter", "heads", "forked",
+)  # fmt: skip
+
+_MOST_TEXT = 2000
+
+
+def log_of(member: str) -> str:
+    """The name of a member's audit log, by its fingerprint."""
+    return f"audit:{member}"
+
+
+class AuditLog:
+    """One member's.
+
+    Args:
+        file: with chained_table.CHAIN_SCHEMA.
+        member: its fingerprint.
+
+    Raises LogBroken if what is on the disk is not what was written; StoreFailed, as all methods do.
+    """
+
+    def __init__(self, file: SqliteFile, member: str) -> None:
+        self.chain = ChainedTable(file, log_of(member))
+        self.chain.check()
+
+    @property
+    def head(self) -> Head:
+        """Where it ends."""
+        return self.chain.head
+
+    def note(self, what: str, at: float, **fields: Any) -> Head:
+        """One more entry, within a transaction of the file; the head then.
+
+        Args:
+            what: one of WHATS.
+            at: Unix time in seconds.
+            fields: plain data for JSON; long texts are cut.
+        """
+        assert what in WHATS, what
+        said = {name: value[:_MOST_TEXT] if isinstance(value, str) else value for name, value in fields.items()}
+        return self.chain.append({"what": what, "at": at, "nonce": secrets.token_hex(16), **said})
+
+    def entries(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(number, what it says) of those with a greater number, in their order."""
+        for number, content in enumerate(self.chain.contents(after), after + 1):
+            yield number, content
+
+    def latest(self, what: str) -> dict[str, Any] | None:
+        """The last entry of a kind, None if there is none. Reads the log from its start."""
+        found = None
+        for _, entry in self.entries():
+            if entry["what"] == what:
+                found = entry
+        return found

@@ -1,0 +1,43 @@
+"""What can go wrong where an owner's rules, budget and log decide. Texts name the table, the column and the way out."""
+
+from __future__ import annotations
+
+from mpc.errors import AccordError, UsageError
+
+__all__ = [
+    "ApprovalUnknown", "BudgetExhausted", "LogBroken", "LogForked", "PolicyDenied", "PolicyInvalid", "PolicyMissing",
+    "ReceiptInvalid",
+]  # fmt: skip
+
+
+class PolicyInvalid(UsageError):
+    """A policy is not what it should be, names what its table has not, or is not signed by this member."""
+
+
+class PolicyMissing(AccordError):
+    """A table has no policy, so nothing may be done with it."""
+
+
+class PolicyDenied(AccordError):
+    """An owner's policy does not allow a job. You do not get it where the epsilon used up before is what stands
+    against the job: BudgetExhausted."""
+
+
+class BudgetExhausted(AccordError):
+    """A job would tell more of people than their owner's limits allow, with all that was told before."""
+
+
+class ApprovalUnknown(UsageError):
+    """There is no job here that waits for a person's approval by this id."""
+
+
+class LogBroken(AccordError):
+    """A log is not what was written: an entry was changed, left out, moved or cut off. It names the first."""
+
+
+class LogForked(AccordError):
+    """A member showed two logs that cannot both be the one it keeps."""
+
+
+class ReceiptInvalid(AccordError):
+    """A receipt does not prove what it says."""
