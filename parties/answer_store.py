@@ -6,23 +6,30 @@ place. A share is given out only of a job that is RELEASED on this disk.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from parties.audit import AuditLog
 from parties.errors import AnswerTooLarge, JobUnknown, NotReleased, StoreFailed
 from parties.job_records import VERSION
 from parties.session import State
 from parties.sqlite_file import SqliteFile
 
-__all__ = ["MOST_SHARE", "AnswerStore"]
+__all__ = ["MOST_PROOF", "MOST_SHARE", "AnswerStore"]
 
 MOST_SHARE = 900 << 20
 """Bytes of a share or an answer: SQLite has no value of more than 10^9."""
 
-_SHARE, _ANSWER, _PART = "share", "answer", "part "
+MOST_PROOF = 4 << 20
+"""Bytes of the shares that are kept beside an answer."""
+
+_SHARE, _ANSWER, _PART, _PROOF_OF = "share", "answer", "part ", "proof"
 _PROOF = "accord job store 1"
 
 
@@ -33,10 +40,12 @@ class AnswerStore:
     Args:
         file: with job_records.SCHEMA.
         key: 32 bytes. StoreFailed if the file was written under another one.
+        audit: the log: what leaves this node, and what comes, is told there.
     """
 
-    def __init__(self, file: SqliteFile, key: bytes) -> None:
+    def __init__(self, file: SqliteFile, key: bytes, audit: AuditLog) -> None:
         self._file = file
+        self._audit = audit
         self._sealing = AESGCM(key)
         with file.transaction():
             owner = file.one("SELECT version, proof FROM owner")
@@ -85,6 +94,7 @@ class AnswerStore:
             self._file.change(
                 "UPDATE delivery SET time = ? WHERE id = ? AND member = ? AND time IS NULL", now, job_id, member
             )
+            self._audit.note("delivered", now, job=job_id, to=member)
 
     def undelivered(self) -> dict[str, list[str]]:
         """Result members that do not have this node's share yet, by released job, the oldest job first."""
@@ -118,12 +128,27 @@ class AnswerStore:
         rows = self._file.read("SELECT what FROM sealed WHERE id = ? AND what LIKE 'part %' ORDER BY what", job_id)
         return {what.removeprefix(_PART): self._get(job_id, what) or b"" for (what,) in rows}
 
-    def keep_answer(self, job_id: str, answer: bytes) -> None:
-        """The answer, rebuilt from the parts, which are deleted. NotReleased unless the job is."""
+    def keep_answer(self, job_id: str, answer: bytes, now: float) -> None:
+        """The answer, rebuilt from the parts. NotReleased unless the job is.
+
+        The parts are kept with it in base64, as what proves it (receipt.py), up to MOST_PROOF bytes; larger ones are
+        deleted.
+        """
         with self._file.transaction():
             self._check_released(job_id)
+            parts = self.parts(job_id)
             self._file.change("DELETE FROM sealed WHERE id = ? AND what LIKE 'part %'", job_id)
+            proof = json.dumps({member: base64.b64encode(part).decode() for member, part in parts.items()}).encode()
+            if parts and len(proof) <= min(MOST_PROOF, MOST_SHARE):
+                self._put(job_id, _PROOF_OF, proof)
             self._put(job_id, _ANSWER, answer)
+            self._audit.note("received", now, job=job_id, answer=hashlib.sha256(answer).hexdigest())
+
+    def proof(self, job_id: str) -> dict[str, bytes]:
+        """The shares that a kept answer was rebuilt from, by compute member; none if they were too large to keep."""
+        self._check_released(job_id)
+        proof = self._get(job_id, _PROOF_OF)
+        return {} if proof is None else {name: base64.b64decode(part) for name, part in json.loads(proof).items()}
 
     def has_answer(self, job_id: str) -> bool:
         """Whether the answer is here. It is not read."""

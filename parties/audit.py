@@ -9,26 +9,33 @@ the log does not tell; and where the log cannot be written, nothing happens. Ent
 | reserved, started, suspended, voted, released, aborted | its steps here |
 | delivered, received | a share went to a result member; an answer came |
 | policy, charter | one is in force from here on, with its digest |
-| heads | of the other members' logs, as they signed them with a job |
 | forked | a member showed two logs that cannot both be its own |
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from parties.chain import Head
 from parties.chained_table import ChainedTable
+from parties.session import Event
 from parties.sqlite_file import SqliteFile
 
-__all__ = ["WHATS", "AuditLog", "log_of"]
+__all__ = ["STEPS", "WHATS", "AuditLog", "log_of"]
 
 WHATS = (
     "proposed", "accepted", "refused", "waits", "approved", "denied", "reserved", "started", "suspended", "voted",
-    "released", "aborted", "delivered", "received", "policy", "charter", "heads", "forked",
+    "released", "aborted", "delivered", "received", "policy", "charter", "forked",
 )  # fmt: skip
+
+STEPS: Mapping[Event, str] = {
+    Event.ACCEPT: "accepted", Event.REFUSE: "refused", Event.RESERVE: "reserved", Event.RUN: "started",
+    Event.SUSPEND: "suspended", Event.READY: "voted", Event.ABORT: "aborted", Event.EXPIRE: "aborted",
+    Event.DECIDE_ABORT: "aborted", Event.DECIDE_RELEASE: "released",
+}  # fmt: skip
+"""How a job's steps are called in the log."""
 
 _MOST_TEXT = 2000
 
@@ -71,8 +78,7 @@ class AuditLog:
 
     def entries(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """(number, what it says) of those with a greater number, in their order."""
-        for number, content in enumerate(self.chain.contents(after), after + 1):
-            yield number, content
+        yield from enumerate(self.chain.contents(after), after + 1)
 
     def latest(self, what: str) -> dict[str, Any] | None:
         """The last entry of a kind, None if there is none. Reads the log from its start."""

@@ -12,22 +12,27 @@ from typing import Any, ParamSpec, TypeVar
 
 import trio
 
+from parties.chain import Head
 from parties.charter import Charter, Member
 from parties.decision import Value
 from parties.errors import JobRefused, JobUnknown, PeerCallFailed, PeerRefusedUs, StoreFailed
 from parties.identity import Identity
 from parties.job import Job, coordinator, participants
 from parties.job_records import JobRecord
-from parties.job_signatures import check_votes
+from parties.job_signatures import check_votes, sign_acceptance
 from parties.job_store import JobStore
+from parties.job_work import Consent
 from parties.message_form import Message
 from parties.network import Network
 from parties.session import Event, Standing, State
+from parties.statement import Statement
 
 __all__ = ["Board"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+UNKNOWN = "0" * 64
+"""Of a program whose digest nobody looked for."""
 _ASIDE = 4  # calls at once that are not of the store
 _REMEMBERED = 1000  # jobs
 _WITHIN = 5.0  # seconds for one try to tell somebody something
@@ -46,6 +51,7 @@ class Board:
         aside: does what blocks; by default calls of the store in one thread, and others in others, so that a plan that
             takes long keeps no vote waiting.
         chain: gives the charters that were in force here, the one in force last; by default that one alone.
+        software: digest of the program this node runs (software.py).
 
     Attributes:
         changed: set at the next change of any job; another one from then on.
@@ -62,8 +68,10 @@ class Board:
         clock: Callable[[], float],
         aside: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
         chain: Callable[[], Sequence[Charter]] | None = None,
+        software: str = UNKNOWN,
     ) -> None:
         self.identity = identity
+        self.software = software
         self.store = store
         self.network = network
         self.clock = clock
@@ -163,6 +171,22 @@ class Board:
         standing = await self.disk(step)
         self.wake(job_id)
         return standing
+
+    async def accept(self, job: Job, consent: Consent, facts: Mapping[str, Any]) -> bytes:
+        """This node's acceptance, kept with all it stands on. Raises IllegalStep, LedgerMoved, StoreFailed."""
+
+        def sign(head: Head) -> bytes:
+            said = Statement(job.digest, consent.plan, head, self.software, consent.policies)
+            return sign_acceptance(said, self.identity)
+
+        def accept() -> bytes:
+            acceptance = self.store.accept_job(job.id, self.me.name, consent, self.clock(), sign, facts)
+            self._look(job.id)
+            return acceptance
+
+        acceptance = await self.disk(accept)
+        self.wake(job.id)
+        return acceptance
 
     async def release(self, job: Job, votes: Mapping[str, bytes], cause: str) -> Standing:
         """The job is RELEASED here, and its proof kept with it. There is no other way there.

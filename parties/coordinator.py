@@ -185,12 +185,12 @@ class Coordinator:
 
         async def accepted(member: Member) -> None:
             if member == board.me:
-                signature = await self._participant.accept(job, proposal, tables)
+                acceptance = await self._participant.accept(job, proposal, tables)
             else:
                 answer = await board.network.call(member, message, job.id, within=_STEP)
-                signature = bytes.fromhex(answer.signature)
-                check_acceptance(job, member, signature)
-            acceptances[member.name] = signature
+                acceptance = bytes.fromhex(answer.acceptance)
+                check_acceptance(job, member, acceptance)
+            acceptances[member.name] = acceptance
 
         taking = participants(job, charter)
         await everywhere(taking, accepted)

@@ -46,10 +46,13 @@ from parties.part_files import PartFiles
 from parties.peers import Peers, People
 from parties.people_api import people_api
 from parties.people_handlers import PeopleHandlers
+from parties.policy_store import SignedPolicy, load_policies
 from parties.progress_board import ProgressBoard
 from parties.progress_teller import ProgressTeller
 from parties.published import PublishedTable
+from parties.rules import Rules
 from parties.settings import NodeSettings
+from parties.software import software_digest
 from parties.store_key import store_key
 from parties.table_source import load_engine
 from parties.tables_file import load_tables
@@ -91,6 +94,7 @@ class Daemon:
         self.charters = CharterStore(home)
         self._sockets = sockets
         self._release = metadata.version("accord")
+        self._software = software_digest()
         self._leaf = Leaf(identity)
         self._guard = ReplayGuard()
         self._stop = trio.Event()
@@ -117,7 +121,9 @@ class Daemon:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until :meth:`stop`. Raises StoreFailed when the disk fails, AddressTaken."""
         peers = Peers(self.identity.fingerprint, lambda: self.charters.chain)
-        with JobStore(self.home.jobs, store_key(self.identity, "jobs"), self.settings.most_jobs) as store:
+        with JobStore(
+            self.home.jobs, store_key(self.identity, "jobs"), self.identity.fingerprint, self.settings.most_jobs
+        ) as store:
             async with trio.open_nursery() as nursery:
                 await self._assemble(nursery, peers, store)
                 task_status.started()
@@ -158,7 +164,13 @@ class Daemon:
         )
         self._follower = CharterFollower(self.charters, members, self._agreed)
         board = self._board = Board(
-            self.identity, lambda: self.charter, store, members, time.time, chain=lambda: self.charters.chain
+            self.identity,
+            lambda: self.charter,
+            store,
+            members,
+            time.time,
+            chain=lambda: self.charters.chain,
+            software=self._software,
         )
         parts = await board.aside(
             PartFiles, self.home.parts, store_key(self.identity, "parts"), self.settings.most_dealt_bytes
@@ -179,6 +191,7 @@ class Daemon:
         work = KindWork(
             board,
             plans,
+            Rules(lambda: board.me, plans, self._tables, self._policies, store.ledger, time.time),
             self._tables,
             parts,
             CheckpointFiles(self.home.parts),
@@ -322,6 +335,10 @@ class Daemon:
     def _tables(self) -> dict[str, PublishedTable]:
         """As they are published now: `accord publish` changes the file while the node runs."""
         return load_tables(self.home.directory)
+
+    def _policies(self) -> dict[str, SignedPolicy]:
+        """As they are signed now."""
+        return load_policies(self.home.directory, self._tables(), self.identity.public)
 
     def _people(self) -> dict[str, bytes]:
         """Who may talk to this node: whom the settings name, and whoever has its own key."""

@@ -18,6 +18,7 @@ from parties.charter import Member
 from parties.errors import IllegalStep, JobRefused, NotReleased, StoreFailed
 from parties.job import Job
 from parties.job_records import JobRecord
+from parties.job_signatures import check_share
 from parties.message_form import bytes_of
 from parties.messages import StateQuery
 from parties.tasks import Tasks
@@ -121,7 +122,8 @@ class Delivery:
         """A compute member's share of an answer for this node. It is kept when this returns.
 
         Where nobody told this node that the job was released, the sender is asked for the votes that prove it.
-        SignatureInvalid, and nothing is kept, if it does not give them all; PeerCallFailed if it cannot be asked;
+        SignatureInvalid, and nothing is kept, if it does not give them all, or the share is another than the one it
+        voted with; PeerCallFailed if it cannot be asked;
         JobRefused if the share is not for this node, or from nobody who computes.
         """
         board = self._board
@@ -131,6 +133,9 @@ class Delivery:
             with contextlib.suppress(IllegalStep):
                 await board.release(record.job, bytes_of(answer.votes), f"told by {peer.name}")
                 await self.begin(record.job)  # where this node computes too, others wait for its own
+        vote = (await board.disk(board.store.votes, job_id)).get(peer.name)
+        if vote is not None:
+            await board.aside(check_share, record.job, peer.name, vote, share)
         try:
             await self._rebuild_from(
                 record.job, await board.disk(board.store.answers.keep_part, job_id, peer.name, share)
@@ -155,7 +160,7 @@ class Delivery:
         try:
             answer = await board.aside(self._rebuild, job, parts)
             if answer is not None:
-                await board.disk(board.store.answers.keep_answer, job.id, answer)
+                await board.disk(board.store.answers.keep_answer, job.id, answer, board.clock())
                 board.wake(job.id)
         except StoreFailed:
             raise

@@ -40,7 +40,9 @@ _MOST_NAMES = 1000
 _MOST_DEPTH = 32
 _LONGEST = 30 * 24 * 3600  # seconds
 _SKEW = 300  # seconds a proposer's clock may be ahead
-_FORMAT = "accord job 1"
+_FORMAT = "accord job 2"
+_PURPOSE = re.compile(r"([a-z0-9]([a-z0-9 _-]{0,62}[a-z0-9])?)?")
+_MOST_ANALYST = 64
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +62,8 @@ class Job:
         proposed: when, in whole seconds of Unix time.
         deadline: how many seconds from then on it may take: 1 to 30 days.
         on_loss: one of ON_LOSS.
+        analyst: who of the proposer's people asks, as its node knows them; up to 64 printable characters, '' unsaid.
+        purpose: what for, as policies have it: up to 64 of a-z, 0-9, blank, ``_`` and ``-``; '' unsaid.
 
     Raises JobInvalid, which names the field.
     """
@@ -75,6 +79,8 @@ class Job:
     proposed: int
     deadline: int
     on_loss: str = "abort"
+    analyst: str = ""
+    purpose: str = ""
 
     def __post_init__(self) -> None:
         _check(_is(_DIGEST, self.charter), "charter: the 64 hex digits of the digest of the charter in force")
@@ -86,6 +92,9 @@ class Job:
             type(self.deadline) is int and 1 <= self.deadline <= _LONGEST, f"deadline: 1 to {_LONGEST} whole seconds"
         )
         _check(self.on_loss in ON_LOSS, f"on_loss: one of {', '.join(ON_LOSS)}")
+        said = _is_text(self.analyst) and len(self.analyst) <= _MOST_ANALYST and self.analyst.isprintable()
+        _check(said, f"analyst: up to {_MOST_ANALYST} printable characters")
+        _check(_is(_PURPOSE, self.purpose), "purpose: up to 64 of a-z, 0-9, blank, _ and -, no blank at its ends")
         _check_names(self.tables, self.results)
         good = len(self.published) == len(self.tables) and all(_is(_DIGEST, digest) for digest in self.published)
         _check(good, "published: for each table the 64 hex digits of the digest of its description")
@@ -104,6 +113,7 @@ class Job:
     def canonical(self) -> bytes:
         """JSON in ASCII, keys sorted, no spaces."""
         found = {
+            "analyst": self.analyst,
             "charter": self.charter,
             "format": _FORMAT,
             "proposed": self.proposed,
@@ -117,7 +127,8 @@ class Job:
         return hashlib.sha256(self.canonical).hexdigest()
 
     def asks_the_same(self, other: Job) -> bool:
-        """Whether both are one request, however long ago and of whatever tables' publishing: a client submits again."""
+        """Whether both are one request, whoever of the proposer's people made it, however long ago, and of whatever
+        tables' publishing: a client submits again."""
         return self._asked() == other._asked()
 
     def _asked(self) -> dict[str, Any]:
@@ -128,6 +139,7 @@ class Job:
             "on_loss": self.on_loss,
             "parameters": self.parameters,
             "proposer": self.proposer,
+            "purpose": self.purpose,
             "results": list(self.results),
             "tables": [list(pair) for pair in self.tables],
         }
@@ -174,6 +186,8 @@ def read_job(content: bytes) -> Job:
             proposed=said["proposed"],
             deadline=said["deadline"],
             on_loss=said["on_loss"],
+            analyst=said["analyst"],
+            purpose=said["purpose"],
         )
         same = job.canonical == content
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -18,7 +18,7 @@ from parties.job import Job
 from parties.job_records import JobRecord
 from parties.job_signatures import sign_proposal
 from parties.job_work import Work
-from parties.messages import Acceptance, Propose
+from parties.messages import Accepting, Propose
 from parties.participant import Participant
 from parties.session import State
 from parties.settling import Settling
@@ -71,18 +71,17 @@ class JobNode:
             self._tasks.start_soon(self.participant.expire, record.job)
         await self.delivery.resume()
 
-    async def submit(self, job: Job, tables: Sequence[str], by: str = "") -> JobRecord:
+    async def submit(self, job: Job, tables: Sequence[str]) -> JobRecord:
         """A job of this node's own people: kept, signed, proposed. The same request again gives the one that is kept.
 
         Args:
             tables: what is published about the job's tables, whose digests it states.
-            by: name of who asks. It stays at this node.
 
         Raises JobRefused and what the rules of this node raise, JobConflict, PeerCallFailed; the job is ABORTED then.
         """
         board = self._board
         proposal = sign_proposal(job, board.identity)
-        record = await board.disk(board.store.submit, job, proposal, board.index is not None, board.clock(), by)
+        record = await board.disk(board.store.submit, job, proposal, board.index is not None, board.clock())
         if record.state is not State.PROPOSED:
             return record
         kept = record.job
@@ -99,7 +98,7 @@ class JobNode:
                 raise
         return await board.get(kept.id)
 
-    async def propose(self, peer: Member, job_id: str, body: Propose) -> Acceptance:
+    async def propose(self, peer: Member, job_id: str, body: Propose) -> Accepting:
         """participant.propose; the coordinator begins to drive the job."""
         answer = await self.participant.propose(peer, job_id, body)
         record = await self._board.get(job_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 from parties.decision import Acceptor, Ballot, Value
@@ -11,7 +10,6 @@ from parties.session import Event, Standing, State
 from parties.sqlite_file import Row
 
 __all__ = [
-    "BY",
     "COLUMNS",
     "SCHEMA",
     "VERSION",
@@ -22,7 +20,7 @@ __all__ = [
     "write_acceptor",
 ]
 
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS owner (version INTEGER NOT NULL, proof BLOB NOT NULL) STRICT;
@@ -56,13 +54,7 @@ CREATE TABLE IF NOT EXISTS unbegun (
 CREATE INDEX IF NOT EXISTS unbegun_of ON unbegun (proposer);
 """
 
-BY = "by"
-"""The fact of a job that says which of this member's people asked for it."""
-
-COLUMNS = (
-    "number, canonical, proposal, state, computes, voted, purged, added, changed, cause, "
-    f"(SELECT value FROM fact WHERE fact.id = job.id AND name = '{BY}')"
-)
+COLUMNS = "number, canonical, proposal, state, computes, voted, purged, added, changed, cause"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,6 @@ class JobRecord:
         purged: whether its share and answer were deleted for their age.
         added, changed: Unix time in seconds: when it came, and of its last step.
         cause: of the last step, in words for people.
-        by: name of the one of this member's people who asked for it; '' for others' jobs. Told to no other member.
     """
 
     number: int
@@ -88,7 +79,6 @@ class JobRecord:
     added: float
     changed: float
     cause: str
-    by: str = ""
 
     @property
     def state(self) -> State:
@@ -108,10 +98,9 @@ class Change:
 
 def read_record(row: Row) -> JobRecord:
     """From COLUMNS."""
-    number, canonical, proposal, state, computes, voted, purged, added, changed, cause, by = row
+    number, canonical, proposal, state, computes, voted, purged, added, changed, cause = row
     standing = Standing(State(state), bool(computes), bool(voted))
-    person = "" if by is None else json.loads(by)
-    return JobRecord(number, read_job(canonical), proposal, standing, bool(purged), added, changed, cause, person)
+    return JobRecord(number, read_job(canonical), proposal, standing, bool(purged), added, changed, cause)
 
 
 def read_acceptor(row: Row | None) -> Acceptor:

@@ -110,7 +110,7 @@ class Runs:
     async def _ready(self, job: Job, outcome: Outcome) -> bytes | None:
         """Share and vote are kept; the vote. None if the job was ended meanwhile, or what it gave cannot be kept."""
         board = self._board
-        vote = sign_vote(job, board.identity)
+        vote = sign_vote(job, board.identity, outcome.share)
         try:
             await board.step(
                 job.id, Event.READY, "", votes={board.me.name: vote}, share=outcome.share, facts=outcome.facts
@@ -135,7 +135,7 @@ class Runs:
             self._under_way.keep_vote(job.id, board.me.name, vote)
             board.wake(job.id)
             return
-        message = Ready(epoch=epoch, signature=vote.hex())
+        message = Ready(epoch=epoch, vote=vote.hex())
         with contextlib.suppress(AccordError):
             await board.network.call(board.coordinator(), message, job.id, within=_UNDECIDED)
 

@@ -14,10 +14,18 @@ from typing import Any
 
 from mpc.errors import WrongType
 from parties.answer_store import AnswerStore
+from parties.approvals import APPROVAL_SCHEMA, Approvals
+from parties.audit import STEPS, AuditLog
+from parties.budget import ALL, NOTHING, RUN
+from parties.chain import Head
+from parties.chained_table import CHAIN_SCHEMA
 from parties.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
 from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
 from parties.job import Job
-from parties.job_records import BY, COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
+from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
+from parties.job_work import Consent
+from parties.ledger import Ledger
+from parties.rule_errors import LedgerMoved
 from parties.session import Event, Standing, State, step
 from parties.sqlite_file import SqliteFile
 from parties.unbegun_jobs import MOST_UNBEGUN, UnbegunJobs
@@ -26,6 +34,7 @@ __all__ = ["JobStore"]
 
 _ACCEPTANCE, _VOTE = "acceptance", "vote"
 _MOST_CAUSE = 500  # characters
+_LISTED = 100  # tables, and result members, of a job in the log
 
 
 class JobStore:
@@ -34,6 +43,7 @@ class JobStore:
     Args:
         path: the file; made with mode 0600 if it does not exist.
         key: 32 bytes; store_key.store_key(identity, "jobs").
+        member: whose it is, its fingerprint.
         most_open: how many jobs that are not over it takes; None: as many as come. Once there is half of that, one
             proposer has half at most.
         most_unbegun: bytes of jobs that ended before they began it keeps of one proposer.
@@ -41,22 +51,33 @@ class JobStore:
     Attributes:
         answers: shares and answers of these jobs.
         unbegun: those that ended before they began, and are forgotten some day.
+        audit: the log; every change of a job's state is an entry of it, in the same transaction.
+        ledger: what they were charged.
+        approvals: those that wait for a person.
         forgotten: called with the id of each job that was let go of to make room for another.
 
     Every method raises StoreFailed where the disk fails (sqlite_file.py: whether the store can still be used), and
-    JobUnknown for a job that is not here. Raises WrongType for a key that is not 32 bytes, StoreFailed for another key.
+    JobUnknown for a job that is not here. Raises WrongType for a key that is not 32 bytes, StoreFailed for another key,
+    LogBroken if log or ledger are not what was written.
     """
 
     def __init__(
-        self, path: str | Path, key: bytes, most_open: int | None = None, most_unbegun: int = MOST_UNBEGUN
+        self,
+        path: str | Path,
+        key: bytes,
+        member: str,
+        most_open: int | None = None,
+        most_unbegun: int = MOST_UNBEGUN,
     ) -> None:
         _check_key(key)
         self._most_open = most_open
-        self._file = SqliteFile(path, SCHEMA)
+        self._file = SqliteFile(path, SCHEMA + APPROVAL_SCHEMA + CHAIN_SCHEMA)
         self.unbegun = UnbegunJobs(self._file, most_unbegun)
         self.forgotten: Callable[[str], object] = str
         try:
-            self.answers = AnswerStore(self._file, key)
+            self.audit, self.ledger = AuditLog(self._file, member), Ledger(self._file, member)
+            self.approvals = Approvals(self._file, self.audit)
+            self.answers = AnswerStore(self._file, key, self.audit)
         except BaseException:
             self._file.close()
             raise
@@ -83,16 +104,13 @@ class JobStore:
         """
         return self._add(job, proposal, computes, now, Job.__eq__)
 
-    def submit(self, job: Job, proposal: bytes, computes: bool, now: float, by: str = "") -> JobRecord:
+    def submit(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
         """:meth:`add` for this node's own people: a request that is here already, made at another time, gives that one.
 
         So a client that got no answer asks again, under its key. JobConflict if it asks for something else;
         TooManyJobs.
-
-        Args:
-            by: name of who asks, kept with the job; whoever asks for the same later changes nothing.
         """
-        return self._add(job, proposal, computes, now, Job.asks_the_same, by)
+        return self._add(job, proposal, computes, now, Job.asks_the_same)
 
     def find(self, job_id: str) -> JobRecord | None:
         """The job, if it is here."""
@@ -129,6 +147,36 @@ class JobStore:
                 self._insert(job, proposal, computes, now, Event.REFUSE, State.ABORTED, cause[:_MOST_CAUSE])
                 self.unbegun.ended(self.get(job.id), now)
 
+    def accept_job(
+        self,
+        job_id: str,
+        name: str,
+        consent: Consent,
+        now: float,
+        sign: Callable[[Head], bytes],
+        facts: Mapping[str, Any],
+    ) -> bytes:
+        """This member accepts a job: the step, what it is charged, its entry in the log and what it signs, as one.
+
+        Args:
+            name: this member's.
+            sign: makes its acceptance, of the log's head with this entry.
+            facts: as :meth:`keep_facts` has them.
+
+        Raises session's IllegalStep; LedgerMoved if the ledger is not what it was decided by. Nothing is changed then.
+        """
+        with self._file.transaction():
+            if consent.charge is not None:
+                if self.ledger.chain.head != consent.book:
+                    raise LedgerMoved(f"job {job_id}: another one was charged meanwhile")
+                self.ledger.reserve(consent.charge)
+            told = {"plan": consent.plan, "policies": dict(consent.policies), **consent.told}
+            self._step(job_id, Event.ACCEPT, "", now, told)
+            acceptance = sign(self.audit.head)
+            self._sign(job_id, _ACCEPTANCE, {name: acceptance})
+            self._note(job_id, facts)
+        return acceptance
+
     def step(
         self,
         job_id: str,
@@ -140,33 +188,28 @@ class JobStore:
         votes: Mapping[str, bytes] | None = None,
         share: bytes | None = None,
         facts: Mapping[str, Any] | None = None,
+        told: Mapping[str, Any] | None = None,
     ) -> Standing:
         """An event happens to a job: session.step, and what comes with it, in one transaction.
 
         Args:
             cause: in words for people, without anything secret; cut at 500 characters.
-            acceptances: checked ones to keep, by member; this node's own with ACCEPT, all with RESERVE.
+            acceptances: checked ones to keep, by member: all with RESERVE.
             votes: checked ones to keep, by member; this node's own with READY, which needs it.
             share: this node's share of the sealed answer; it belongs to READY, which needs it.
             facts: as :meth:`keep_facts` has them.
+            told: what the log tells of the step beside the job and the cause.
 
-        Raises session's IllegalStep, and nothing is changed. The share of a job that is aborted is deleted.
+        Raises session's IllegalStep, and nothing is changed. The share of a job that is aborted is deleted; what it was
+        charged is settled when it ends.
         """
         if (event is Event.READY) != (share is not None) or (event is Event.READY and not votes):
             raise WrongType("READY comes with this node's share and vote, and nothing else comes with a share")
         with self._file.transaction():
             before = self.get(job_id).standing
-            after = step(before, event)
+            after = self._step(job_id, event, cause, now, told or {})
             if after == before:
                 return after
-            cause = cause[:_MOST_CAUSE]
-            self._file.change(
-                "UPDATE job SET state = ?, voted = ?, changed = ?, cause = ? WHERE id = ?",
-                after.state.value, after.voted, now, cause, job_id,
-            )  # fmt: skip
-            self._file.change(
-                "INSERT INTO change VALUES (?, ?, ?, ?, ?)", job_id, now, event.value, after.state.value, cause
-            )
             self._sign(job_id, _ACCEPTANCE, acceptances)
             self._sign(job_id, _VOTE, votes)
             self._note(job_id, facts or {})
@@ -178,6 +221,33 @@ class JobStore:
             if after.state is State.RELEASED:
                 self.answers.owe(job_id, self.get(job_id).job.results)
         return after
+
+    def _step(self, job_id: str, event: Event, cause: str, now: float, told: Mapping[str, Any]) -> Standing:
+        """Within a transaction: the state, its history, the log, and what it was charged."""
+        before = self.get(job_id).standing
+        after = step(before, event)
+        if after == before:
+            return after
+        cause = cause[:_MOST_CAUSE]
+        self._file.change(
+            "UPDATE job SET state = ?, voted = ?, changed = ?, cause = ? WHERE id = ?",
+            after.state.value, after.voted, now, cause, job_id,
+        )  # fmt: skip
+        self._file.change(
+            "INSERT INTO change VALUES (?, ?, ?, ?, ?)", job_id, now, event.value, after.state.value, cause
+        )
+        if after.state.terminal:
+            self.ledger.settle(job_id, self._kept(job_id, after), now)
+        self.audit.note(STEPS[event], now, job=job_id, **({"cause": cause} if cause else {}), **told)
+        return after
+
+    def _kept(self, job_id: str, after: Standing) -> str:
+        """What of a job's charge stays at its end here."""
+        if after.state is State.RELEASED:
+            return ALL
+        begun = Event.RUN if after.computes else Event.RESERVE
+        question = "SELECT 1 FROM change WHERE id = ? AND event = ?"
+        return NOTHING if self._file.one(question, job_id, begun.value) is None else RUN
 
     # -- signatures and facts ------------------------------------------------------------------
 
@@ -254,7 +324,7 @@ class JobStore:
     # -- inside --------------------------------------------------------------------------------
 
     def _add(
-        self, job: Job, proposal: bytes, computes: bool, now: float, same: Callable[[Job, Job], bool], by: str = ""
+        self, job: Job, proposal: bytes, computes: bool, now: float, same: Callable[[Job, Job], bool]
     ) -> JobRecord:
         with self._file.transaction():
             kept = self.find(job.id)
@@ -262,8 +332,6 @@ class JobStore:
                 self._check_room(job)
                 self._make_room(job, now)
                 self._insert(job, proposal, computes, now)
-                if by:
-                    self._file.change("INSERT INTO fact VALUES (?, ?, ?)", job.id, BY, json.dumps(by))
                 kept = self.get(job.id)
         if not same(kept.job, job):
             raise JobConflict(f"job {job.id}: another job has this id here: submit under another key")
@@ -287,6 +355,11 @@ class JobStore:
         )
         said = "" if event is None else event.value
         self._file.change("INSERT INTO change VALUES (?, ?, ?, ?, ?)", job.id, now, said, state.value, cause)
+        asked = {"job": job.id, "digest": job.digest, "kind": job.kind, "proposer": job.proposer, "cause": cause}
+        self.audit.note(
+            "proposed" if event is None else STEPS[event], now, **asked, analyst=job.analyst, purpose=job.purpose,
+            tables=[list(pair) for pair in job.tables[:_LISTED]], results=list(job.results[:_LISTED]),
+        )  # fmt: skip
 
     def _check_room(self, job: Job) -> None:
         if self._most_open is None:

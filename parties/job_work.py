@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from parties.budget import Charge
+from parties.chain import Head
 from parties.errors import JobInvalid
 from parties.job import Job
 from parties.messages import Run
 
-__all__ = ["PUBLISHED", "Outcome", "Work", "check_described"]
+__all__ = ["PUBLISHED", "Consent", "Outcome", "Work", "check_described"]
 
 PUBLISHED = "published"
 """The fact of a job under which the descriptions of its tables are kept."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What this node's rules say to a job that they allow.
+
+    Attributes:
+        plan: digest of its plan.
+        policies: digests of those it was decided by, by table.
+        charge: what it is charged; None: nothing of this member's people is told.
+        book: head of the ledger by which it was decided: the charge is good only if it is still the head.
+        told: for the log, plain data.
+        waits: why a person has to approve it; '': nobody has to.
+    """
+
+    plan: str
+    policies: Mapping[str, str] = field(default_factory=dict)
+    charge: Charge | None = None
+    book: Head | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +51,8 @@ class Outcome:
 class Work(Protocol):
     """What is done in a job, apart from its order. All of it may raise AccordErrors, which end the job."""
 
-    async def consent(self, job: Job, tables: Sequence[str]) -> None:
-        """Whether this node's rules allow the job on these described tables; raises why not, and the way out."""
+    async def consent(self, job: Job, tables: Sequence[str]) -> Consent:
+        """What this node's rules say to the job on these described tables; raises why not, and the way out."""
         ...
 
     async def deal(self, job: Job) -> None:

@@ -10,6 +10,7 @@ which columns and how much epsilon, and how the sealed answers will look, to the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -108,6 +109,10 @@ class Plan:
         receivers: the only members that may receive the answer; None: whom the job names.
         anew: whether a run that was lost may begin anew: not where what it leaks has noise, which would be drawn twice.
         model: a model that a compute member brings in, Work.extra there; None: none.
+        minimum: figures are told of groups of so many rows at least, by their noised count; 1: of any; None: no figures
+            are told.
+        family: of a model that is trained or predicts, such as "logistic"; None: none.
+        opens: what of it leaves, of policy_terms.OPENS.
         details: for the kind's program.
     """
 
@@ -121,12 +126,27 @@ class Plan:
     receivers: tuple[str, ...] | None = None
     model: ModelAsk | None = None
     anew: bool = True
+    minimum: int | None = None
+    family: str | None = None
+    opens: frozenset[str] = frozenset()
 
     def agree(self) -> None:
         """At the start of a program: parties whose plans differ end in ProgramDiverged. Local."""
-        asks = [(a.member, a.table, sorted((c, sorted(u)) for c, u in a.uses.items()), a.counts) for a in self.asks]
-        said = (self.kind, asks, self.shapes, [answer.json for answer in self.answers], self.spent, self.receivers)
-        current_scope().note(checksum(repr(said)))
+        current_scope().note(checksum(self._said))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what is computed and told, hex: what members state that they accept."""
+        return hashlib.sha256(self._said.encode()).hexdigest()
+
+    @property
+    def _said(self) -> str:
+        asks = [
+            (a.member, a.table, sorted((c, sorted(u)) for c, u in a.uses.items()), a.counts, repr(a.where))
+            for a in self.asks
+        ]
+        answers = [answer.json for answer in self.answers]
+        return repr((self.kind, asks, self.shapes, answers, self.spent, self.leaks, self.receivers, self.minimum))
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -64,7 +64,8 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     where = parameters.get("where")
     asks = tuple(TableAsk(table.member, table.facts.name, uses, counts, where) for table in tables)
     shapes = tuple(shape_of(table, names) for table in tables)
-    return Plan(_NAME, asks, shapes, figures.described(), _Details(figures, tuple(tables)))
+    details = _Details(figures, tuple(tables))
+    return Plan(_NAME, asks, shapes, figures.described(), details, minimum=figures.minimum or 1)
 
 
 def groups_of(table: Owned, name: str) -> tuple[Any, ...]:

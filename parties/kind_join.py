@@ -83,7 +83,10 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     pairs = len(JoinPlan.pairs(sources, "inner"))
     spent = (0.0, 0.0) if pad is None else (pairs * pad[0], pairs * pad[1])
     details = _Details(figures, tuple(tables), tuple(sources), pad)
-    return Plan(_NAME, tuple(asks), (), figures.described(), details, spent, leaks, anew=pad is None)
+    return Plan(
+        _NAME, tuple(asks), (), figures.described(), details, spent, leaks, anew=pad is None,
+        minimum=figures.minimum or 1,
+    )  # fmt: skip
 
 
 def _uses(figures: Figures) -> list[tuple[str, str]]:

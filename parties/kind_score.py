@@ -87,7 +87,9 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     description = Description("delivery", (_slot(answer, size, table.facts.capacity),))
     details = _Details(table, features, answer, owner, size)
     model = ModelAsk(parameters["model"]["owner"], parameters["model"]["name"], size)
-    return Plan(_NAME, (ask,), (shape,), (description,), details, receivers=(table.member,), model=model)
+    return Plan(
+        _NAME, (ask,), (shape,), (description,), details, receivers=(table.member,), model=model, family="trees"
+    )
 
 
 def _read_model(model: Any, features: int, charter: Charter) -> tuple[int, dict[str, Any]]:

@@ -119,7 +119,8 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     columns = ((PRESENT, 0), *((str(j), FRAC) for j in range(len(features))), (_LABEL, 0))
     shapes = tuple(TableShape(table.facts.capacity, columns) for table in tables)
     description = Description("derived", (Slot((len(features) + 1,), FRAC_COEF),), (event,))
-    return Plan(_NAME, asks, shapes, (description,), details)
+    opens = frozenset({"coefficients"})
+    return Plan(_NAME, asks, shapes, (description,), details, family="logistic", opens=opens)
 
 
 def _features(table: Owned, name: str) -> list[Feature]:

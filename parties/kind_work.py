@@ -5,7 +5,7 @@ See job_work.Work. Nothing here decides when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -14,12 +14,10 @@ from mpc.transport import Traffic
 from parties.board import Board
 from parties.checkpoint_files import CheckpointFiles
 from parties.checkpoints import Checkpoint, Checkpointing
-from parties.consent import Request, TableUse, check_consent
-from parties.description import digest_of
-from parties.errors import JobRefused, LaneInvalid, NotPublished
+from parties.errors import JobRefused, LaneInvalid
 from parties.job import Job
 from parties.job_plans import Plans, pack_shares
-from parties.job_work import PUBLISHED, Outcome
+from parties.job_work import PUBLISHED, Consent, Outcome
 from parties.kind import Kind, Plan, Rows, TableInput, Work
 from parties.kinds import deal_rows, table_context
 from parties.lanes import Lanes
@@ -29,8 +27,8 @@ from parties.own_rows_kept import OwnRows
 from parties.part_files import PartFiles
 from parties.published import PublishedTable
 from parties.row_filter import Filter, read_filter
+from parties.rules import Rules, check_published
 from parties.store_key import store_key
-from protocols.errors import TableChanged
 
 __all__ = ["INPUT", "KindWork", "Progress", "part_name"]
 
@@ -49,6 +47,7 @@ class KindWork:
     Args:
         board: the node's jobs.
         plans: theirs.
+        rules: this node's.
         tables: gives this member's published tables; blocks.
         parts: what was dealt to this node.
         kept: checkpoints of its long jobs.
@@ -61,6 +60,7 @@ class KindWork:
         self,
         board: Board,
         plans: Plans,
+        rules: Rules,
         tables: Callable[[], Mapping[str, PublishedTable]],
         parts: PartFiles,
         kept: CheckpointFiles,
@@ -70,6 +70,7 @@ class KindWork:
     ) -> None:
         self._board = board
         self._plans = plans
+        self._rules = rules
         self._tables = tables
         self._parts = parts
         self._kept = kept
@@ -78,26 +79,16 @@ class KindWork:
         self._lanes = lanes
         self._progress = progress
 
-    async def consent(self, job: Job, tables: Any) -> None:
-        """Raises what the kind's check raises, and for this member's own tables what consent.check_consent does."""
-        await self._board.aside(self._consent, job, tables)
+    async def consent(self, job: Job, tables: Sequence[str]) -> Consent:
+        """What this node's rules say (rules.py); a model of this member's that the job scores by is there."""
+        return await self._board.aside(self._consent, job, tables)
 
-    def _consent(self, job: Job, tables: Any) -> None:
+    def _consent(self, job: Job, tables: Sequence[str]) -> Consent:
+        consent = self._rules.consent(job, tables)
         _, plan = self._plans.plan(job, tables)
-        me = self._board.me.name
-        mine = self._tables()
-        for place, (member, _) in enumerate(job.tables):
-            if member == me:
-                self._check_published(job, place, mine)
-        if plan.model is not None and plan.model.owner == me:
+        if plan.model is not None and plan.model.owner == self._board.me.name:
             self._models.load(plan.model.name, plan.model.size)
-        uses = tuple(
-            TableUse(ask.table, ask.uses, ask.counts, None if ask.where is None else read_filter(ask.where))
-            for ask in plan.asks
-            if ask.member == me
-        )
-        if uses:
-            check_consent(Request(uses, plan.epsilon, frozenset(job.results)), mine)
+        return consent
 
     # -- a member that does not compute ------------------------------------------------------------
 
@@ -197,16 +188,9 @@ class KindWork:
     def _reading(self, job: Job, plan: Plan, place: int) -> tuple[PublishedTable, tuple[str, ...], Filter | None]:
         """What is read of this member's own table: as it is published now, which has to be as it was consented to."""
         ask, tables = plan.asks[place], self._tables()
-        self._check_published(job, place, tables)
+        check_published(job, place, tables)
         where = None if ask.where is None else read_filter(ask.where)
         return tables[ask.table], tuple(ask.uses), where
-
-    def _check_published(self, job: Job, place: int, mine: Mapping[str, PublishedTable]) -> None:
-        (owner, name), digest = job.tables[place], job.published[place]
-        if name not in mine:
-            raise NotPublished(f"table {name!r}: {owner} publishes no such table")
-        if digest_of(mine[name]) != digest:
-            raise TableChanged(f"table {name} of {owner} was published anew: look at it, and ask again")
 
     async def _planned(self, job: Job) -> tuple[Kind, Plan]:
         def planned() -> tuple[Kind, Plan]:

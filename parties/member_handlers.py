@@ -23,8 +23,8 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
-    Acceptance,
     Accepted,
+    Accepting,
     Connected,
     Decided,
     LaneConnect,
@@ -122,7 +122,7 @@ class MemberHandlers:
 
     # -- jobs --------------------------------------------------------------------------------------
 
-    async def propose(self, peer: Member, job: str, body: Propose) -> Acceptance:
+    async def propose(self, peer: Member, job: str, body: Propose) -> Accepting:
         """JobNode.propose."""
         return await self._jobs.propose(peer, job, body)
 

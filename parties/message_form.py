@@ -20,6 +20,8 @@ from parties.envelope import LAST_NONCE
 from parties.errors import MessageInvalid
 
 __all__ = [
+    "Acceptance",
+    "Acceptances",
     "Boot",
     "Bytes32",
     "Count",
@@ -34,10 +36,11 @@ __all__ = [
     "Object",
     "Problem",
     "Signature",
-    "Signatures",
     "State",
     "Strict",
     "Text",
+    "Vote",
+    "Votes",
     "Word",
     "bytes_of",
     "read_json",
@@ -70,6 +73,10 @@ Digest = Annotated[str, _hex(64)]
 Fingerprint = Annotated[str, _hex(64)]
 JobId = Annotated[str, _hex(32)]
 Signature = Annotated[str, _hex(128)]
+Vote = Annotated[str, _hex(192)]
+Acceptance = Annotated[
+    str, StringConstraints(pattern=r"^([0-9a-f]{2})*$", min_length=128, max_length=2 * (64 + (16 << 10)))
+]
 Bytes32 = Annotated[str, _hex(64)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", min_length=1, max_length=64)]
@@ -79,8 +86,11 @@ State = Literal["PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", "RELEASED", "ABOR
 MemberName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$", min_length=1, max_length=32)
 ]
-Signatures = Annotated[dict[MemberName, Signature], Field(max_length=1000)]
-"""By the signer's name in the charter the envelope states."""
+Votes = Annotated[dict[MemberName, Vote], Field(max_length=1000)]
+"""By the signer's name in the charter the envelope states; job_signatures.py says what is in them."""
+
+Acceptances = Annotated[dict[MemberName, Acceptance], Field(max_length=1000)]
+"""Likewise."""
 
 
 def signatures_of(kept: Mapping[str, bytes]) -> dict[str, str]:

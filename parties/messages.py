@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from parties.message_form import (
+    Acceptance,
+    Acceptances,
     Bytes32,
     Count,
     Digest,
@@ -18,14 +20,15 @@ from parties.message_form import (
     Message,
     Name,
     Signature,
-    Signatures,
     State,
     Strict,
     Text,
+    Vote,
+    Votes,
 )
 
 __all__ = [
-    "MESSAGES", "Abort", "Accept", "Acceptance", "Accepted", "Ballot", "Connected", "Decided", "LaneConnect",
+    "MESSAGES", "Abort", "Accept", "Accepted", "Accepting", "Ballot", "Connected", "Decided", "LaneConnect",
     "LaneEntry", "LanePrepare", "Piece", "Prepare", "Prepared", "ProgressReport", "Promise", "Propose", "Ready",
     "Reserve", "Run", "StateAnswer", "StateQuery",
 ]  # fmt: skip
@@ -93,13 +96,13 @@ class LaneConnect(Message[Connected]):
 # -- a job, up to its run ----------------------------------------------------------------------
 
 
-class Acceptance(Strict):
-    """The answering member's signature over the job's digest."""
+class Accepting(Strict):
+    """The answering member's acceptance: job_signatures.py."""
 
-    signature: Signature
+    acceptance: Acceptance
 
 
-class Propose(Message[Acceptance]):
+class Propose(Message[Accepting]):
     """A job, and its proposer's signature.
 
     Attributes:
@@ -110,7 +113,7 @@ class Propose(Message[Acceptance]):
 
     path = "/v1/job/propose"
     most = 6 * _MOST_JOB
-    answers = Acceptance
+    answers = Accepting
     job: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=_MOST_JOB)]
     signature: Signature
     tables: Annotated[
@@ -119,11 +122,11 @@ class Propose(Message[Acceptance]):
 
 
 class Reserve(Message[Done]):
-    """All participants' signatures over the job's digest."""
+    """All participants' acceptances."""
 
     path = "/v1/job/reserve"
-    most = 256 * 1024
-    acceptances: Signatures
+    most = 4 << 20
+    acceptances: Acceptances
 
 
 class Kept(Strict):
@@ -143,12 +146,12 @@ class Run(Message[Done]):
     """
 
     path = "/v1/job/run"
-    most = 256 * 1024
+    most = 4 << 20
     lane: Lane
     epoch: Count
     number: Annotated[int, Field(ge=1, le=10**9)]
     checkpoint: Kept | None = None
-    acceptances: Signatures = Field(default_factory=dict)
+    acceptances: Acceptances = Field(default_factory=dict)
 
 
 class Abort(Message[Done]):
@@ -180,7 +183,7 @@ class StateAnswer(Strict):
     cause: Text = ""
     voted: bool = False
     checkpoints: Annotated[list[Kept], Field(max_length=8)] = Field(default_factory=list)
-    votes: Signatures = Field(default_factory=dict)
+    votes: Votes = Field(default_factory=dict)
 
 
 class StateQuery(Message[StateAnswer]):
@@ -215,12 +218,12 @@ class Ready(Message[Done]):
 
     Attributes:
         epoch: of the lane it ran in.
-        signature: over the vote.
+        vote: job_signatures.py.
     """
 
     path = "/v1/job/ready"
     epoch: Count
-    signature: Signature
+    vote: Vote
 
 
 class Ballot(Strict):
@@ -244,7 +247,7 @@ class Promise(Strict):
     outbid: Ballot | None = None
     accepted: Ballot | None = None
     value: Value | None = None
-    votes: Signatures = Field(default_factory=dict)
+    votes: Votes = Field(default_factory=dict)
 
 
 class Prepare(Message[Promise]):
@@ -279,7 +282,7 @@ class Accept(Message[Accepted]):
     answers = Accepted
     ballot: Ballot
     value: Value
-    votes: Signatures = Field(default_factory=dict)
+    votes: Votes = Field(default_factory=dict)
 
 
 class Decided(Message[Done]):
@@ -294,7 +297,7 @@ class Decided(Message[Done]):
     most = 256 * 1024
     value: Value
     text: Text = ""
-    votes: Signatures = Field(default_factory=dict)
+    votes: Votes = Field(default_factory=dict)
 
 
 # -- shares ------------------------------------------------------------------------------------

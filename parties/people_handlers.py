@@ -88,8 +88,10 @@ class PeopleHandlers:
             proposed=int(board.clock()),
             deadline=asked.deadline,
             on_loss=asked.on_loss,
+            analyst=person,
+            purpose=asked.purpose,
         )
-        return await self._view(await self._jobs.submit(job, texts, person))
+        return await self._view(await self._jobs.submit(job, texts))
 
     async def jobs(self, person: str, most: int, before: int | None) -> JobList:
         """The latest first."""
@@ -228,7 +230,8 @@ class PeopleHandlers:
             kind=job.kind,
             state=record.state.value,
             proposer="" if proposer is None else proposer.name,
-            by=record.by,
+            by=job.analyst,
+            purpose=job.purpose,
             proposed=float(job.proposed),
             changed=record.changed,
             deadline=job.deadline,

@@ -27,6 +27,7 @@ MOST_SUBMIT = 1 << 20
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$", min_length=1, max_length=64)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", min_length=1, max_length=64)]
+Purpose = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9 _-]{0,62}[a-z0-9])?)?$", max_length=64)]
 UnixTime = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
 
 
@@ -47,6 +48,7 @@ class Submit(Strict):
         results: names of the members that receive the answer.
         deadline: seconds it may take: 1 to 30 days.
         on_loss: what becomes of it when a member is lost.
+        purpose: what for, as the owners' policies have it.
         key: of the client's choice, drawn at random say. The same key again is the same job, not another one.
     """
 
@@ -56,6 +58,7 @@ class Submit(Strict):
     results: Annotated[list[MemberName], Field(min_length=1, max_length=1000)]
     deadline: Annotated[int, Field(ge=1, le=30 * 24 * 3600)]
     on_loss: Literal["abort", "wait"] = "abort"
+    purpose: Purpose = ""
     key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -64,7 +67,8 @@ class JobView(Strict):
 
     Attributes:
         proposer: name of the member whose node made it; '' if it is a member no longer.
-        by: who of this member's people asked for it, by the name node.toml has; '' for other members' jobs.
+        by: who of the proposer's people asked for it, as its node says; '' if it does not.
+        purpose: what for, as they said.
         proposed, changed: Unix seconds.
         error, cause: of ABORTED: the class of the error, and its text; else ''.
         answer: whether its answer is here.
@@ -74,7 +78,8 @@ class JobView(Strict):
     kind: Kind
     state: State
     proposer: MemberName | Literal[""]
-    by: MemberName | Literal[""] = ""
+    by: Annotated[str, StringConstraints(max_length=64)] = ""
+    purpose: Purpose = ""
     proposed: UnixTime
     changed: UnixTime
     deadline: Annotated[int, Field(ge=1, le=30 * 24 * 3600)]

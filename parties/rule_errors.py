@@ -5,8 +5,8 @@ from __future__ import annotations
 from mpc.errors import AccordError, UsageError
 
 __all__ = [
-    "ApprovalUnknown", "BudgetExhausted", "LogBroken", "LogForked", "PolicyDenied", "PolicyInvalid", "PolicyMissing",
-    "ReceiptInvalid",
+    "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "LedgerMoved", "LogBroken", "LogForked", "PolicyDenied",
+    "PolicyInvalid", "PolicyMissing", "ReceiptInvalid",
 ]  # fmt: skip
 
 
@@ -25,6 +25,14 @@ class PolicyDenied(AccordError):
 
 class BudgetExhausted(AccordError):
     """A job would tell more of people than their owner's limits allow, with all that was told before."""
+
+
+class ApprovalAwaited(AccordError):
+    """A job is within an owner's rules, but a person there has to approve it first. It goes on when one does."""
+
+
+class LedgerMoved(AccordError):
+    """The ledger by which a job was decided has another entry since: it is decided again."""
 
 
 class ApprovalUnknown(UsageError):

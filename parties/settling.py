@@ -85,10 +85,12 @@ class Settling:
                 record = await self._board.find(job.id)
                 if record is None or record.state.terminal:
                     return
-                decided = await self._asked(job, cause, doubted)
+                silent: set[str] = set()
+                decided = await self._asked(job, cause, doubted, silent)
                 if decided is None and record.standing.computes:
+                    why = f"{cause}; no answer of {', '.join(sorted(silent))}" if silent else cause
                     try:
-                        decided, above = await self._ballot(job, above, cause)
+                        decided, above = await self._ballot(job, above, why)
                     except BallotInvalid as error:  # somebody cast what nobody may, or the last ballot there is
                         if not warned:
                             _log.warning("job %s cannot be decided now: %s", job.id, error)
@@ -122,8 +124,10 @@ class Settling:
         with contextlib.suppress(AccordError):
             await self._board.tell(member, job, message)
 
-    async def _asked(self, job: Job, cause: str, doubted: set[str]) -> _Decision | None:
-        """Step 1. Who tells a release without its proof is added to those that are doubted: logged once."""
+    async def _asked(self, job: Job, cause: str, doubted: set[str], silent: set[str]) -> _Decision | None:
+        """Step 1. Who does not answer is added to those that are silent; who tells a release without its proof to those
+        that are doubted: logged once.
+        """
         found: list[_Decision] = []
         computes = self._board.index_of(self._board.identity.fingerprint, job) is not None
 
@@ -131,6 +135,7 @@ class Settling:
             try:
                 answer = await self._board.network.call(member, StateQuery(), job.id, within=_WITHIN)
             except AccordError:
+                silent.add(member.name)
                 return
             if answer.state is None and not computes:
                 with contextlib.suppress(AccordError):

@@ -20,11 +20,12 @@ from parties.errors import IllegalStep, JobRefused, NodeFault
 from parties.job import Job, check_id, check_job, participants, read_job
 from parties.job_records import JobRecord
 from parties.job_run import Runs
-from parties.job_signatures import check_acceptances, check_proposal, check_vote, sign_job
+from parties.job_signatures import check_acceptances, check_proposal, check_vote
 from parties.job_work import PUBLISHED, Work, check_described
 from parties.message_form import Done, bytes_of, signatures_of
-from parties.messages import Acceptance, Kept, Propose, Ready, Reserve, Run, StateAnswer, StateQuery
+from parties.messages import Accepting, Kept, Propose, Ready, Reserve, Run, StateAnswer, StateQuery
 from parties.quiet_log import place_of
+from parties.rule_errors import ApprovalAwaited, LedgerMoved
 from parties.session import Event, State
 from parties.tasks import Tasks
 from parties.under_way import UnderWay
@@ -54,7 +55,7 @@ class StepAnswers:
         self._work = work
         self._tasks = tasks
 
-    async def propose(self, peer: Member, job_id: str, body: Propose) -> Acceptance:
+    async def propose(self, peer: Member, job_id: str, body: Propose) -> Accepting:
         """Step 1."""
         board, charter = self._board, self._board.charter
         job = read_job(body.job.encode("utf-8"))
@@ -69,27 +70,31 @@ class StepAnswers:
         for member in participants(job, charter):
             if member.address is None:
                 raise JobRefused(f"job {job.id}: {member.name} has no address in the charter, so nobody can ask it")
-        return Acceptance(signature=(await self.accept(job, proposal, body.tables)).hex())
+        return Accepting(acceptance=(await self.accept(job, proposal, body.tables)).hex())
 
     async def accept(self, job: Job, proposal: bytes, tables: Sequence[str]) -> bytes:
-        """This node's own part of step 1, for a job that was checked; its signature. Again: the same again."""
+        """This node's own part of step 1, for a job that was checked; its acceptance. Again: the same again.
+
+        ApprovalAwaited, and the job stays PROPOSED, where a person has to look at it first.
+        """
         board = self._board
         record = await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
         name = board.me.name
         if record.state is State.PROPOSED:
             try:
-                await self._consented(job, tables)
+                acceptance = await self._accepted(job, tables)
+            except ApprovalAwaited:
+                raise
+            except IllegalStep:  # somebody was faster: what is kept then counts
+                acceptance = None
             except AccordError as error:
                 refusal = f"{name} refuses: {type(error).__name__}: {error}"
                 with contextlib.suppress(IllegalStep):
                     await board.step(job.id, Event.REFUSE, refusal)
                 raise JobRefused(refusal) from None
-            signature = sign_job(job, board.identity)
-            with contextlib.suppress(IllegalStep):  # somebody was faster: what is kept then counts
-                facts = {PUBLISHED: list(tables)}
-                await board.step(job.id, Event.ACCEPT, "", acceptances={name: signature}, facts=facts)
+            if acceptance is not None:
                 self._tasks.start_soon(self._ending.expire, job)
-                return signature
+                return acceptance
             record = await board.get(job.id)
         if record.state is State.ABORTED:
             raise JobRefused(record.cause)
@@ -98,12 +103,20 @@ class StepAnswers:
             raise JobRefused(f"job {job.id}: {name} has not accepted it")
         return kept[name]
 
-    async def _consented(self, job: Job, tables: Sequence[str]) -> None:
-        """check_described, Work.consent. A job that makes this node's own checks fail is refused."""
+    async def _accepted(self, job: Job, tables: Sequence[str]) -> bytes:
+        """check_described, and Work.consent, kept. A job that makes this node's own checks fail is refused.
+
+        Raises what these raise; ApprovalAwaited; IllegalStep.
+        """
+        board = self._board
         try:
             check_described(job, tables)
-            await self._work.consent(job, tables)
-            return
+            while True:
+                consent = await self._work.consent(job, tables)
+                if consent.waits:
+                    await board.disk(board.store.approvals.check, job, consent, board.me.name, board.clock())
+                with contextlib.suppress(LedgerMoved):  # another job was charged meanwhile: look again
+                    return await board.accept(job, consent, {PUBLISHED: list(tables)})
         except AccordError:
             raise
         except Exception as error:
@@ -121,9 +134,10 @@ class StepAnswers:
         board, job_id = self._board, record.job.id
         charter = board.charter_of(record.job)
         acceptances = bytes_of(signatures)
-        check_acceptances(record.job, charter, acceptances)
+        stated = check_acceptances(record.job, charter, acceptances)
         if record.state is State.ACCEPTED:
-            await board.step(job_id, Event.RESERVE, "", acceptances=acceptances)
+            told = {"heads": {name: statement.head.fields for name, statement in stated.items()}}
+            await board.step(job_id, Event.RESERVE, "", acceptances=acceptances, told=told)
             try:
                 await self._work.deal(record.job)
             except AccordError as error:
@@ -148,7 +162,7 @@ class StepAnswers:
         record = await board.get(job_id)
         if not board.coordinates or board.index_of(peer.fingerprint, record.job) is None:
             raise JobRefused(f"job {job_id}: votes go from compute members to the coordinator")
-        vote = bytes.fromhex(body.signature)
+        vote = bytes.fromhex(body.vote)
         check_vote(record.job, peer, vote)
         if not record.state.terminal:
             self._under_way.keep_vote(job_id, peer.name, vote)

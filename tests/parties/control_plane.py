@@ -22,8 +22,8 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
-    Acceptance,
     Accepted,
+    Accepting,
     Connected,
     Decided,
     LaneConnect,
@@ -45,6 +45,7 @@ from tests.parties.consortium import charter, identity, member
 
 JOB = "ab" * 16
 SIGNATURE = "cd" * 64
+ACCEPTANCE = SIGNATURE + b"{}".hex()
 
 
 def bound() -> socket.socket:
@@ -90,9 +91,9 @@ class Noting:
         await self._note("lane_connect", peer, job, body)
         return Connected(session="1" * 64)
 
-    async def propose(self, peer: Member, job: str, body: Propose) -> Acceptance:
+    async def propose(self, peer: Member, job: str, body: Propose) -> Accepting:
         await self._note("propose", peer, job, body)
-        return Acceptance(signature=SIGNATURE)
+        return Accepting(acceptance=ACCEPTANCE)
 
     async def reserve(self, peer: Member, job: str, body: Reserve) -> Done:
         await self._note("reserve", peer, job, body)
@@ -185,4 +186,4 @@ def replaced(old: Charter, *members: Member) -> Charter:
     return charter(*members, before=old)
 
 
-__all__ = ["JOB", "SIGNATURE", "Node", "Noting", "address_of", "bound", "nodes", "replace", "replaced"]
+__all__ = ["ACCEPTANCE", "JOB", "SIGNATURE", "Node", "Noting", "address_of", "bound", "nodes", "replace", "replaced"]

@@ -6,14 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from parties.audit import log_of
+from parties.chain import Head
 from parties.decision import FAST, Ballot, Value
+from parties.identity import Identity
 from parties.job import Job, job_id
-from parties.job_signatures import sign_job, sign_proposal, sign_vote
+from parties.job_signatures import sign_acceptance, sign_proposal, sign_vote
 from parties.job_store import JobStore
+from parties.job_work import Consent
 from parties.session import Event
+from parties.statement import Statement
 from tests.parties.consortium import NAMES, charter, identity
 
 KEY = bytes(range(32))
+ME = identity(0).fingerprint
+PLAN = "d" * 64
+HEAD = "e" * 64
 SHARE = bytes(range(256)) * 9
 ANSWER = b"an answer that somebody waits for" * 9
 
@@ -41,21 +49,31 @@ def add(store: JobStore, of: Job, computes: bool = True) -> None:
     store.add(of, sign_proposal(of, identity(0)), computes, 1.0)
 
 
+def accepted(of: Job, who: Identity, **changes: Any) -> bytes:
+    """Its acceptance, of a log with one entry."""
+    said = Statement(of.digest, PLAN, Head(log_of(who.fingerprint), 1, HEAD), "f" * 64)
+    return sign_acceptance(replace(said, **changes), who)
+
+
 def acceptances(of: Job) -> dict[str, bytes]:
-    return {NAMES[i]: sign_job(of, identity(i)) for i in range(3)}
+    return {NAMES[i]: accepted(of, identity(i)) for i in range(3)}
+
+
+def accept(store: JobStore, of: Job, now: float = 2) -> bytes:
+    """Alfa, at its own store; always the same acceptance, whatever the log's head."""
+    return store.accept_job(of.id, "alfa", Consent(PLAN), now, lambda head: acceptances(of)["alfa"], {})
 
 
 def votes(of: Job) -> dict[str, bytes]:
-    return {NAMES[i]: sign_vote(of, identity(i)) for i in range(3)}
+    return {NAMES[i]: sign_vote(of, identity(i), SHARE) for i in range(3)}
 
 
 def way(of: Job) -> list[Callable[[JobStore], object]]:
     """From its submission at alfa's node until charlie has alfa's share, and a purge: each is one change."""
-    mine = {"alfa": acceptances(of)["alfa"]}
     ready = {"alfa": votes(of)["alfa"]}
     return [
         lambda store: add(store, of),
-        lambda store: store.step(of.id, Event.ACCEPT, "the rules allow it", 2, acceptances=mine),
+        lambda store: accept(store, of),
         lambda store: store.keep_facts(of.id, {"published": ["{}"]}),
         lambda store: store.step(of.id, Event.RESERVE, "all accepted", 3, acceptances=acceptances(of)),
         lambda store: store.step(of.id, Event.RUN, "lane 0", 4),

@@ -9,14 +9,14 @@ import pytest
 from parties.errors import AnswerTooLarge, NotReleased, StoreFailed
 from parties.job_store import JobStore
 from parties.session import Event, State
-from tests.parties.jobs import ANSWER, KEY, SHARE, add, job, votes, way
+from tests.parties.jobs import ANSWER, KEY, ME, SHARE, add, job, votes, way
 
 JOB = job(results=("alfa", "charlie"))
 RELEASED = 13  # steps of the way
 
 
 def walked(path: Path, steps: int) -> JobStore:
-    store = JobStore(path / "node.db", KEY)
+    store = JobStore(path / "node.db", KEY, ME)
     for change in way(JOB)[:steps]:
         change(store)
     return store
@@ -24,7 +24,7 @@ def walked(path: Path, steps: int) -> JobStore:
 
 def following(path: Path) -> JobStore:
     """A result member's that does not compute."""
-    store = JobStore(path / "node.db", KEY)
+    store = JobStore(path / "node.db", KEY, ME)
     add(store, JOB, computes=False)
     store.step(JOB.id, Event.ACCEPT, "", 2)
     store.step(JOB.id, Event.DECIDE_RELEASE, "alfa tells", 3)
@@ -41,7 +41,7 @@ def test_a_share_is_given_out_only_when_the_job_is_released(tmp_path: Path) -> N
                 lambda: store.answers.share(JOB.id),
                 lambda: store.answers.answer(JOB.id),
                 lambda: store.answers.keep_part(JOB.id, "bravo", SHARE),
-                lambda: store.answers.keep_answer(JOB.id, ANSWER),
+                lambda: store.answers.keep_answer(JOB.id, ANSWER, 10),
             ):
                 with pytest.raises(NotReleased, match=store.get(JOB.id).state.value):
                     ask()
@@ -85,9 +85,9 @@ def test_parts_become_an_answer(tmp_path: Path) -> None:
         store.answers.keep_part(JOB.id, "bravo", b"b" * 100)
         store.answers.keep_part(JOB.id, "alfa", b"")
         store.answers.keep_part(JOB.id, "bravo", b"another")
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         assert store.answers.parts(JOB.id) == {"alfa": b"", "bravo": b"b" * 100}
-        store.answers.keep_answer(JOB.id, ANSWER)
+        store.answers.keep_answer(JOB.id, ANSWER, 10)
         store.answers.keep_part(JOB.id, "charlie", b"late")
         assert store.answers.parts(JOB.id) == {}
         assert store.answers.answer(JOB.id) == ANSWER
@@ -98,7 +98,7 @@ def test_nothing_secret_is_in_the_clear(tmp_path: Path) -> None:
         store.answers.keep_part(JOB.id, "bravo", SHARE[::-1])
         content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
         assert SHARE[:16] not in content and SHARE[::-1][:16] not in content
-        store.answers.keep_answer(JOB.id, ANSWER)
+        store.answers.keep_answer(JOB.id, ANSWER, 10)
         assert KEY.hex() not in repr(store) + repr(store.answers)
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert JOB.id.encode() in content and ANSWER[:16] not in content and KEY[:16] not in content
@@ -140,7 +140,7 @@ def test_a_purge_takes_what_nobody_waits_for(tmp_path: Path) -> None:
         assert store.answers.purge(8) == 0  # not old enough
         store.answers.keep_part(JOB.id, "bravo", SHARE)
         assert store.answers.purge(100) == 0  # an answer to be rebuilt
-        store.answers.keep_answer(JOB.id, ANSWER)
+        store.answers.keep_answer(JOB.id, ANSWER, 10)
         assert store.answers.purge(100) == 1
         assert store.answers.purge(100) == 0
         assert store._file.read("SELECT id, what FROM sealed") == [(running.id, "share")]
@@ -156,9 +156,9 @@ def test_a_purge_takes_what_nobody_waits_for(tmp_path: Path) -> None:
 
 def test_what_comes_after_a_purge_is_kept(tmp_path: Path) -> None:
     with following(tmp_path) as store:
-        store.answers.keep_answer(JOB.id, b"old")
+        store.answers.keep_answer(JOB.id, b"old", 10)
         assert store.answers.purge(100) == 1
-        store.answers.keep_answer(JOB.id, ANSWER)
+        store.answers.keep_answer(JOB.id, ANSWER, 10)
         assert store.answers.answer(JOB.id) == ANSWER
 
 
@@ -169,11 +169,11 @@ def test_a_share_above_what_a_store_takes_is_refused_by_name_and_the_store_goes_
         monkeypatch.setattr("parties.answer_store.MOST_SHARE", 100)
         for keep in (
             lambda content: store.answers.keep_part(JOB.id, "bravo", content),
-            lambda content: store.answers.keep_answer(JOB.id, content),
+            lambda content: store.answers.keep_answer(JOB.id, content, 10),
         ):
             with pytest.raises(AnswerTooLarge, match="101 bytes"):
                 keep(bytes(101))
         store.answers.keep_part(JOB.id, "bravo", bytes(100))
         assert store.answers.parts(JOB.id) == {"bravo": bytes(100)} and not store.answers.has_answer(JOB.id)
-        store.answers.keep_answer(JOB.id, bytes(100))
+        store.answers.keep_answer(JOB.id, bytes(100), 10)
         assert store.answers.has_answer(JOB.id)

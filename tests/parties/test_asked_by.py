@@ -15,7 +15,7 @@ from parties.people_messages import Submit
 from parties.progress_board import ProgressBoard
 from parties.session import State
 from tests.parties.consortium import identity
-from tests.parties.jobs import KEY, job
+from tests.parties.jobs import KEY, ME, job
 from tests.parties.test_hostile_member import play
 from tests.parties.world import World
 
@@ -60,7 +60,7 @@ def test_who_asked_is_shown_at_home_after_a_restart_too_and_told_to_nobody(tmp_p
 
 
 def test_it_is_kept_with_the_job_or_not_at_all(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         of = job(proposer=identity(0).fingerprint)
         assert store.submit(of, b"", True, 1, "ann").by == "ann"
         with pytest.raises(JobConflict):

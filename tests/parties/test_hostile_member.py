@@ -294,9 +294,9 @@ def test_a_computer_that_learns_of_the_release_by_anothers_share_gives_its_own(t
         bravo = world.nodes["bravo"]
         assert bravo.store.get(job.id).standing.voted
         computers = [world.nodes[name] for name in ("alfa", "bravo", HOSTILE)]
-        votes = {node.name: sign_vote(job, node.identity) for node in computers}
+        votes = {node.name: sign_vote(job, node.identity, b"share of %b" % node.name.encode()) for node in computers}
         await world.nodes[HOSTILE].board.release(job, votes, "told before bravo was")
-        await bravo.jobs.delivery.take(world._member(world.nodes[HOSTILE]), job.id, b"share")
+        await bravo.jobs.delivery.take(world._member(world.nodes[HOSTILE]), job.id, b"share of %b" % HOSTILE.encode())
         assert bravo.store.get(job.id).state is State.RELEASED
         await trio.sleep(0.1)
         assert bravo.store.answers.undelivered() == {}

@@ -12,10 +12,11 @@ import trio
 from parties.charter import Member
 from parties.errors import PeerUnreachable, SignatureInvalid
 from parties.job import Job
-from parties.job_signatures import sign_job, sign_vote
+from parties.job_signatures import sign_vote
 from parties.message_form import signatures_of
 from parties.messages import Accept, Ballot, Decided, Prepare, Promise, StateAnswer, StateQuery
 from parties.session import State
+from tests.parties.jobs import accepted
 from tests.parties.test_hostile_member import HOSTILE, play, submitted, voted_alone
 from tests.parties.world import World
 
@@ -23,7 +24,7 @@ COMPUTE = ("alfa", "bravo", HOSTILE)
 
 
 def votes_of(world: World, job: Job, *names: str) -> dict[str, bytes]:
-    return {name: sign_vote(job, world.nodes[name].identity) for name in names}
+    return {name: sign_vote(job, world.nodes[name].identity, b"share of %b" % name.encode()) for name in names}
 
 
 def unproved(world: World, job: Job) -> list[dict[str, bytes]]:
@@ -34,9 +35,9 @@ def unproved(world: World, job: Job) -> list[dict[str, bytes]]:
         {},
         two,
         {**two, "bravo": two[HOSTILE]},
-        {**two, "bravo": sign_job(job, world.nodes["bravo"].identity)},
-        {**two, "bravo": sign_vote(other, world.nodes["bravo"].identity)},
-        {**votes_of(world, job, *COMPUTE), "delta": sign_vote(job, world.nodes["delta"].identity)},
+        {**two, "bravo": accepted(job, world.nodes["bravo"].identity)[:96]},
+        {**two, "bravo": sign_vote(other, world.nodes["bravo"].identity, b"share of bravo")},
+        {**votes_of(world, job, *COMPUTE), "delta": sign_vote(job, world.nodes["delta"].identity, b"")},
     ]
 
 

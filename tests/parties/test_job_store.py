@@ -19,7 +19,7 @@ from parties.job_signatures import sign_proposal
 from parties.job_store import JobStore
 from parties.session import Event, Standing, State
 from tests.parties.consortium import identity
-from tests.parties.jobs import ANSWER, KEY, SHARE, acceptances, add, job, seen, votes, way
+from tests.parties.jobs import ANSWER, KEY, ME, SHARE, accept, acceptances, add, job, seen, votes, way
 
 JOB = job()
 
@@ -32,15 +32,15 @@ def walked(store: JobStore, steps: int, of: Job = JOB) -> None:
 def test_all_of_a_job_is_there_after_a_restart(tmp_path: Path) -> None:
     for steps in range(len(way(JOB)) + 1):
         path = tmp_path / f"{steps}.db"
-        with JobStore(path, KEY) as store:
+        with JobStore(path, KEY, ME) as store:
             walked(store, steps)
             before = seen(store, JOB)
-        with JobStore(path, KEY) as store:
+        with JobStore(path, KEY, ME) as store:
             assert seen(store, JOB) == before
 
 
 def test_the_way_of_a_job_is_kept_with_time_and_cause(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         walked(store, 13)
         kept = store.get(JOB.id)
         assert kept.job == JOB and kept.proposal == sign_proposal(JOB, identity(0))
@@ -61,7 +61,7 @@ def test_the_way_of_a_job_is_kept_with_time_and_cause(tmp_path: Path) -> None:
 def test_the_same_job_again_is_the_one_that_is_kept(tmp_path: Path) -> None:
     proposal = sign_proposal(JOB, identity(0))
     later = job(proposed=1500)
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         first = store.submit(JOB, proposal, True, 1)
         store.step(JOB.id, Event.ACCEPT, "", 2)
         again = store.submit(later, sign_proposal(later, identity(0)), True, 1500)
@@ -76,7 +76,7 @@ def test_the_same_job_again_is_the_one_that_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_the_state_machine_refuses_changes_nothing(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         walked(store, 8)
         before = seen(store, JOB)
         for event in (Event.ABORT, Event.EXPIRE, Event.SUSPEND, Event.RUN):
@@ -93,7 +93,7 @@ def test_what_the_state_machine_refuses_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_ready_comes_with_the_share_and_the_vote(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         walked(store, 7)
         for wrong in ({}, {"share": SHARE}, {"votes": votes(JOB)}):
             with pytest.raises(WrongType, match="share and vote"):
@@ -104,18 +104,18 @@ def test_ready_comes_with_the_share_and_the_vote(tmp_path: Path) -> None:
 
 
 def test_what_was_signed_first_stays(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         add(store, JOB)
-        store.step(JOB.id, Event.ACCEPT, "", 2, acceptances={"alfa": b"1", "bravo": b"2"})
-        store.step(JOB.id, Event.RESERVE, "", 3, acceptances={"alfa": b"3", "charlie": b"4"})
+        mine = accept(store, JOB)
+        store.step(JOB.id, Event.RESERVE, "", 3, acceptances={"alfa": b"3", "bravo": b"2", "charlie": b"4"})
         store.step(JOB.id, Event.RUN, "", 4, votes={"alfa": b"5"})
-        assert store.acceptances(JOB.id) == {"alfa": b"1", "bravo": b"2", "charlie": b"4"}
+        assert store.acceptances(JOB.id) == {"alfa": mine, "bravo": b"2", "charlie": b"4"}
         assert store.votes(JOB.id) == {"alfa": b"5"}
 
 
 def test_jobs_are_listed_the_newest_first(tmp_path: Path) -> None:
     made = [job(str(i)) for i in range(7)]
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         for each in made:
             add(store, each)
         store.step(made[2].id, Event.REFUSE, "not allowed", 2)
@@ -130,15 +130,15 @@ def test_jobs_are_listed_the_newest_first(tmp_path: Path) -> None:
 
 def test_what_was_promised_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
-    with JobStore(path, KEY) as store:
+    with JobStore(path, KEY, ME) as store:
         walked(store, 8)
         assert store.prepare(JOB.id, Ballot(2, 1)) == Promise(Ballot(2, 1))
-    with JobStore(path, KEY) as store:
+    with JobStore(path, KEY, ME) as store:
         assert store.accept(JOB.id, FAST, Value.RELEASE, votes(JOB)) == Nack(FAST, Ballot(2, 1))
         assert store.accept(JOB.id, Ballot(2, 1), Value.RELEASE, votes(JOB)) == Accepted(Ballot(2, 1))
         proposal = store.propose(JOB.id, 0, 3, Value.ABORT, above=Ballot(4, 2))
         assert proposal.message == Prepare(Ballot(5, 0))
-    with JobStore(path, KEY) as store:
+    with JobStore(path, KEY, ME) as store:
         assert store.prepare(JOB.id, Ballot(4, 2)) == Nack(Ballot(4, 2), Ballot(5, 0))
         again = store.propose(JOB.id, 0, 3, Value.ABORT)
         assert again.ballot == Ballot(6, 0)  # not the one that was cast before the restart
@@ -148,7 +148,7 @@ def test_what_was_promised_is_kept(tmp_path: Path) -> None:
 
 
 def test_release_needs_the_votes(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         walked(store, 7)
         with pytest.raises(BallotInvalid, match="has not voted"):
             store.accept(JOB.id, FAST, Value.RELEASE, votes(JOB))
@@ -160,7 +160,7 @@ def test_release_needs_the_votes(tmp_path: Path) -> None:
 
 
 def test_a_job_that_is_not_here(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         assert store.find(JOB.id) is None
         for use in (
             lambda: store.get(JOB.id),
@@ -175,7 +175,7 @@ def test_a_job_that_is_not_here(tmp_path: Path) -> None:
             lambda: store.answers.answer(JOB.id),
             lambda: store.answers.parts(JOB.id),
             lambda: store.answers.keep_part(JOB.id, "alfa", SHARE),
-            lambda: store.answers.keep_answer(JOB.id, ANSWER),
+            lambda: store.answers.keep_answer(JOB.id, ANSWER, 10),
             lambda: store.answers.delivered(JOB.id, "alfa", 1),
         ):
             with pytest.raises(JobUnknown, match=JOB.id):
@@ -184,16 +184,16 @@ def test_a_job_that_is_not_here(tmp_path: Path) -> None:
 
 def test_another_key_is_found_when_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
-    JobStore(path, KEY).close()
+    JobStore(path, KEY, ME).close()
     with pytest.raises(StoreFailed, match="another identity's key"):
-        JobStore(path, bytes(32))
+        JobStore(path, bytes(32), ME)
     for key in (b"", bytes(31), "0" * 32, None):
         with pytest.raises(WrongType, match="32 bytes"):
-            JobStore(path, key)  # type: ignore[arg-type]
-    with JobStore(path, KEY) as store, store._file.transaction():
-        store._file.change("UPDATE owner SET version = 2")
-    with pytest.raises(StoreFailed, match="version 2"):
-        JobStore(path, KEY)
+            JobStore(path, key, ME)  # type: ignore[arg-type]
+    with JobStore(path, KEY, ME) as store, store._file.transaction():
+        store._file.change("UPDATE owner SET version = 3")
+    with pytest.raises(StoreFailed, match="version 3"):
+        JobStore(path, KEY, ME)
 
 
 # -- disks that fail -------------------------------------------------------------------------------
@@ -203,19 +203,19 @@ import json, resource, sys
 from pathlib import Path
 from parties.errors import StoreFailed
 from parties.job_store import JobStore
-from tests.parties.jobs import KEY, job, seen, way
+from tests.parties.jobs import KEY, ME, job, seen, way
 
 JOB, directory = job(), Path(sys.argv[1])
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 steps, good = way(JOB), [None]
-with JobStore(directory / "good.db", KEY) as store:
+with JobStore(directory / "good.db", KEY, ME) as store:
     for change in steps:
         change(store)
         good.append(seen(store, JOB))
 told = []
 for limit in range(0, 400_000, 1030):  # four to a page: each write fails at each of its quarters
     path = directory / f"{limit}.db"
-    store, done = JobStore(path, KEY), 0
+    store, done = JobStore(path, KEY, ME), 0
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         for change in steps:
@@ -228,7 +228,7 @@ for limit in range(0, 400_000, 1030):  # four to a page: each write fails at eac
         store.close()
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     failed = done < len(steps)
-    with JobStore(path, KEY) as store:
+    with JobStore(path, KEY, ME) as store:
         now = seen(store, JOB)
         assert now in good[done : done + 2], (limit, done, "lost, or kept halfway")
         for change in steps[good.index(now, done):]:
@@ -256,12 +256,12 @@ import os, sys
 from pathlib import Path
 from parties.errors import StoreFailed
 from parties.job_store import JobStore
-from tests.parties.jobs import KEY, job, seen, way
+from tests.parties.jobs import KEY, ME, job, seen, way
 
 JOB, directory = job(), Path(sys.argv[1])
 room = os.statvfs(directory)
 assert room.f_blocks * room.f_frsize < 1 << 21, "this is not the small disk"
-with JobStore(directory / "node.db", KEY) as store:
+with JobStore(directory / "node.db", KEY, ME) as store:
     for change in way(JOB)[:8]:
         change(store)
     before = seen(store, JOB)
@@ -278,7 +278,7 @@ with JobStore(directory / "node.db", KEY) as store:
     except StoreFailed as error:
         assert "make room on its disk" in str(error), error
 os.unlink(directory / "ballast")
-with JobStore(directory / "node.db", KEY) as store:
+with JobStore(directory / "node.db", KEY, ME) as store:
     assert seen(store, JOB)[:4] == before[:4]
     for change in way(JOB)[8:]:
         change(store)

@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 import trio
 
+from parties.chained_table import CHAIN_SCHEMA
 from parties.description import describe, digest_of
 from parties.errors import NotPublished
 from parties.job import Job, job_id
 from parties.job_plans import Plans
 from parties.job_work import PUBLISHED
 from parties.kind_work import KindWork
+from parties.ledger import Ledger
 from parties.own_models import OwnModels
+from parties.policy_store import SignedPolicy, sign_policy
+from parties.publish_policy import policy_of
 from parties.published import PublishedTable
+from parties.rules import Rules
+from parties.sqlite_file import SqliteFile
 from protocols.errors import TableChanged
 from tests.parties.consortium import charter, identity, member
 from tests.parties.job_tables import stays
@@ -42,7 +48,14 @@ def node(tmp_path: Path, tables: dict[str, PublishedTable], texts: list[str]) ->
     )
     nothing: Any = None
     plans = Plans(lambda: (CHARTER,))
-    return KindWork(board, plans, lambda: tables, nothing, nothing, OwnModels(tmp_path), None, nothing)
+    file = SqliteFile(tmp_path / "ledger.db", CHAIN_SCHEMA)
+    ledger = Ledger(file, identity(3).fingerprint)
+
+    def policies() -> dict[str, SignedPolicy]:
+        return {name: sign_policy(policy_of(table), identity(3)) for name, table in tables.items()}
+
+    rules = Rules(lambda: CHARTER.members[3], plans, lambda: tables, policies, ledger, lambda: 1_800_000_000.0)
+    return KindWork(board, plans, rules, lambda: tables, nothing, nothing, OwnModels(tmp_path), None, nothing)
 
 
 def of(table: PublishedTable) -> Job:

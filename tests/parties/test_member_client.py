@@ -28,7 +28,7 @@ from parties.member_client import MemberClient
 from parties.messages import Abort, Ballot, LanePrepare, Prepare, Propose, StateAnswer, StateQuery
 from parties.peers import Peers
 from tests.parties.consortium import charter, identity, member
-from tests.parties.control_plane import JOB, SIGNATURE, Node, address_of, bound, nodes
+from tests.parties.control_plane import ACCEPTANCE, JOB, SIGNATURE, Node, address_of, bound, nodes
 from tests.parties.test_leaf import MATRIX
 from tests.parties.tls_writes import note_writes
 
@@ -46,7 +46,7 @@ def test_messages_and_answers_come_through_with_the_members_name() -> None:
         async with nodes() as (alfa, bravo, charlie), alfa.client(1) as to_bravo, charlie.client(1) as also:
             ballot = Ballot(round=1, member=0)
             assert await to_bravo.call(StateQuery(), JOB) == StateAnswer(state="RUNNING", voted=True)
-            assert (await to_bravo.call(Propose(job="{}", signature=SIGNATURE), JOB)).signature == SIGNATURE
+            assert (await to_bravo.call(Propose(job="{}", signature=SIGNATURE), JOB)).acceptance == ACCEPTANCE
             assert (await to_bravo.call(LanePrepare(lane=0, epoch=1))).port == 7700
             assert (await also.call(Prepare(ballot=ballot), JOB)).ballot == ballot
             assert (await to_bravo.charter(2)).latest == 2

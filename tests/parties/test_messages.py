@@ -35,16 +35,17 @@ from parties.messages import (
 from parties.people_messages import Submit, TableChoice
 
 DIGEST, SIGNATURE = "0f" * 32, "cd" * 64
+ACCEPTANCE, VOTE = SIGNATURE + "7b" * 400, SIGNATURE + DIGEST
 ENTRY = LaneEntry(member=DIGEST, port=7700, certificate="-----", contribution=DIGEST)
 SAMPLES: list[Strict] = [
     LanePrepare(lane=1, epoch=2),
     LaneConnect(lane=1, epoch=2, entries=[ENTRY] * 3),
     Propose(job='{"kind":"count"}', signature=SIGNATURE),
-    Reserve(acceptances={"alfa": SIGNATURE, "bravo": SIGNATURE}),
+    Reserve(acceptances={"alfa": ACCEPTANCE, "bravo": ACCEPTANCE}),
     Run(lane=0, epoch=1, number=1, checkpoint=Kept(run="0x1x1", step=3)),
-    Ready(epoch=1, signature=SIGNATURE),
+    Ready(epoch=1, vote=VOTE),
     Prepare(ballot=Ballot(round=1, member=2)),
-    Accept(ballot=Ballot(round=1, member=2), value="release", votes={"alfa": SIGNATURE}),
+    Accept(ballot=Ballot(round=1, member=2), value="release", votes={"alfa": VOTE}),
     Abort(text="bravo is gone"),
     StateQuery(),
     ProgressReport(operation="join", rounds=3, sent=10**9, fraction=0.5),
@@ -130,13 +131,13 @@ def test_one_field_more_or_less_or_of_another_type_is_refused(sample: Strict) ->
         (("body", "ballot", "round"), 10**9 + 1),
         (("body", "ballot", "member"), -1),
         (("body", "value"), "RELEASE"),
-        (("body", "votes"), {"Alfa": SIGNATURE}),
-        (("body", "votes"), {"alfa": SIGNATURE[1:]}),
-        (("body", "votes"), {f"m{i}": SIGNATURE for i in range(1001)}),
+        (("body", "votes"), {"Alfa": VOTE}),
+        (("body", "votes"), {"alfa": VOTE[1:]}),
+        (("body", "votes"), {f"m{i}": VOTE for i in range(1001)}),
     ],
 )
 def test_bounds(path: tuple[str, ...], bad: Any) -> None:
-    envelope = enveloped(Accept(ballot=Ballot(round=1, member=2), value="release", votes={"alfa": SIGNATURE}))
+    envelope = enveloped(Accept(ballot=Ballot(round=1, member=2), value="release", votes={"alfa": VOTE}))
     good = json.loads(envelope.model_dump_json())
     with pytest.raises(MessageInvalid, match=path[-1] if path[-1] != "votes" else "votes"):
         read_json(type(envelope), json.dumps(changed(good, path, bad)))
@@ -202,8 +203,8 @@ def test_every_message_has_a_route_of_its_own_and_room_for_its_largest() -> None
     job = '"' * (1 << 19)
     largest: list[Message[Any]] = [
         Propose(job=job, signature=SIGNATURE, tables=[job[: 1 << 18]] * 2),
-        Reserve(acceptances={f"m{i:031}": SIGNATURE for i in range(1000)}),
-        Accept(ballot=Ballot(round=1, member=2), value="release", votes={f"m{i:031}": SIGNATURE for i in range(1000)}),
+        Reserve(acceptances={f"m{i:031}": ACCEPTANCE for i in range(1000)}),
+        Accept(ballot=Ballot(round=1, member=2), value="release", votes={f"m{i:031}": VOTE for i in range(1000)}),
         LaneConnect(
             lane=1,
             epoch=2,

@@ -143,7 +143,7 @@ def test_a_node_told_to_end_ends_in_good_order(all_there: Everybody) -> None:
     assert node.stop() == 0
     assert all(is_gone(pid) for pid in its)
     aborted(all_there, job, ("alfa", "charlie", "delta"), told, SOON, "bravo")
-    with JobStore(node.home.jobs, store_key(node.identity, "jobs")) as store:
+    with JobStore(node.home.jobs, store_key(node.identity, "jobs"), node.identity.fingerprint) as store:
         kept = store.get(job)
         assert kept.state.value in ("RUNNING", "ABORTED") and not kept.standing.voted
     leftover = [path.name for path in node.home.directory.iterdir() if path.suffix in (".tmp", ".part")]

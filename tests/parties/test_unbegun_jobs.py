@@ -16,7 +16,7 @@ from parties.messages import Abort, Propose
 from parties.session import Event, State
 from parties.unbegun_jobs import RETENTION
 from tests.parties.consortium import identity
-from tests.parties.jobs import KEY, add, job, way
+from tests.parties.jobs import KEY, ME, add, job, way
 from tests.parties.test_hostile_member import HOSTILE, play, submitted
 from tests.parties.world import TABLES, World, now
 
@@ -33,7 +33,7 @@ def ended(store: JobStore, key: str, *before: Event, computes: bool = True, **fi
 
 
 def test_what_never_began_is_forgotten_a_month_after_its_end_and_its_deadline(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "node.db", KEY) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
         accept, reserve, run = Event.ACCEPT, Event.RESERVE, Event.RUN
         gone = [ended(store, "1"), ended(store, "2", accept, reserve), ended(store, "3", accept, computes=False)]
         store.refuse(job("4"), sign_proposal(job("4"), identity(0)), True, END, "no")
@@ -61,7 +61,7 @@ def test_what_never_began_is_forgotten_a_month_after_its_end_and_its_deadline(tm
 
 def test_of_one_proposer_no_more_is_kept_than_there_is_room_for(tmp_path: Path) -> None:
     size = len(job("0", deadline=1000).canonical) + 4096
-    with JobStore(tmp_path / "node.db", KEY, most_unbegun=3 * size) as store:
+    with JobStore(tmp_path / "node.db", KEY, ME, most_unbegun=3 * size) as store:
         made = [ended(store, f"{i}", deadline=1000 + i) for i in range(3)]
         more = job("3", deadline=1000)
         with pytest.raises(TooManyJobs, match="there is room again"):

@@ -24,7 +24,7 @@ from parties.identity import Identity
 from parties.job import Job, job_id
 from parties.job_node import JobNode
 from parties.job_store import JobStore
-from parties.job_work import Outcome
+from parties.job_work import Consent, Outcome
 from parties.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
 from parties.session import State
 from parties.tasks import Tasks
@@ -111,10 +111,11 @@ class FakeWork:
         self.world = world
         self.node = node
 
-    async def consent(self, job: Job, tables: Sequence[str]) -> None:
+    async def consent(self, job: Job, tables: Sequence[str]) -> Consent:
         refusal = self.world.refusals.get(self.node.name)
         if refusal is not None:
             raise refusal
+        return Consent("d" * 64)
 
     async def deal(self, job: Job) -> None:
         self.world.dealt.add(self.node.name)
@@ -214,7 +215,7 @@ class World:
 
     async def _live(self, node: Node, task_status: Any) -> None:
         node.scope, node.over, node.alive = trio.CancelScope(), trio.Event(), True
-        node.store = JobStore(node.path, bytes([7]) * 32)
+        node.store = JobStore(node.path, bytes([7]) * 32, node.identity.fingerprint)
         try:
             with node.scope:
                 async with trio.open_nursery() as nursery:

@@ -1,0 +1,230 @@
+"""A node's own rules, asked about a job: its policies, its ledger, what it publishes. They decide for its tables alone.
+
+1. The job's plan is made anew from the job and what is published, as every participant makes it.
+2. Each table of this member's is as the job says it is published, and has a policy that this member signed.
+3. The ledger says what would be told in all, every clause of every policy is asked (policy.py).
+4. What is denied is an error; else what a person has to approve, what is charged, and what the log is to tell.
+
+Blocks. Nothing is kept here: see JobStore.accept_job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from parties.budget import Charge, population_of, told_with
+from parties.charter import Member
+from parties.description import digest_of
+from parties.errors import NotPublished
+from parties.job import Job
+from parties.job_plans import Plans
+from parties.job_work import Consent
+from parties.kind import Plan, TableAsk
+from parties.ledger import Ledger
+from parties.policy import check_policy, verdict_of
+from parties.policy_store import SignedPolicy
+from parties.policy_terms import TABLE, Asked, Finding, Limits, Spent, Verdict
+from parties.published import PublishedTable
+from parties.row_filter import check_filter, columns_of, read_filter
+from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
+from protocols.errors import TableChanged
+
+__all__ = ["Opinion", "Rules", "check_published", "uses_of"]
+
+_CAPABILITY = {"score": "predict"}
+_TELLS = frozenset({"sum", "group", "train"})
+_IN_ALL = ("analyst", "period", "ever")
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the policy of one table says to a job.
+
+    Attributes:
+        table: its name.
+        digest: of the policy; '' if there is none.
+        limits: of it, likewise.
+        asked: what the job asks of the table.
+        findings: what every clause says.
+    """
+
+    table: str
+    digest: str
+    limits: Limits | None
+    asked: Asked
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all clauses."""
+        return verdict_of(self.findings)
+
+
+class Rules:
+    """One node's.
+
+    Args:
+        me: gives this member, by the charter in force.
+        plans: of jobs.
+        tables: gives this member's published tables.
+        policies: gives those of these tables that have one, signed by this member.
+        ledger: its.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        me: Callable[[], Member],
+        plans: Plans,
+        tables: Callable[[], Mapping[str, PublishedTable]],
+        policies: Callable[[], Mapping[str, SignedPolicy]],
+        ledger: Ledger,
+        clock: Callable[[], float],
+    ) -> None:
+        self._me = me
+        self._plans = plans
+        self._tables = tables
+        self._policies = policies
+        self._ledger = ledger
+        self._clock = clock
+
+    def consent(self, job: Job, tables: Sequence[str]) -> Consent:
+        """What they say to a job they allow.
+
+        Raises what the kind's check raises, NotPublished, TableChanged, FilterInvalid, PolicyInvalid, PolicyMissing,
+        PolicyDenied, BudgetExhausted: each with the table, the column and the way out.
+        """
+        book = self._ledger.chain.head
+        plan, charge, opinions = self.opinions(job, tables)
+        for opinion in opinions:
+            if not opinion.digest:
+                raise PolicyMissing(
+                    f"table {opinion.table}: its owner signed no policy for it, so nothing may be done with it; "
+                    "`accord policy` writes one"
+                )
+            if opinion.verdict is Verdict.DENIED:
+                raise _denied(opinion)
+        waits = [_told(opinion, finding) for opinion in opinions for finding in _of(opinion, Verdict.ASK)]
+        return Consent(
+            plan=plan.digest,
+            policies={opinion.table: opinion.digest for opinion in opinions},
+            charge=charge,
+            book=book,
+            told=told_of(job, plan, opinions),
+            waits="; ".join(waits)[:2000],
+        )
+
+    def opinions(self, job: Job, tables: Sequence[str]) -> tuple[Plan, Charge | None, list[Opinion]]:
+        """(the plan, what it would be charged, what the policy of each of this member's tables says)."""
+        _, plan = self._plans.plan(job, tables)
+        me, published, policies = self._me().name, self._tables(), self._policies()
+        asks = [ask for ask in plan.asks if ask.member == me]
+        for place, (member, _) in enumerate(job.tables):
+            if member == me:
+                check_published(job, place, published)
+        charge = self._charge(job, plan, [published[ask.table] for ask in asks])
+        return plan, charge, [self._opinion(job, plan, ask, published, policies, charge) for ask in asks]
+
+    def _charge(self, job: Job, plan: Plan, tables: Sequence[PublishedTable]) -> Charge | None:
+        if not tables or plan.epsilon == 0:
+            return None
+        populations = tuple(sorted({population_of(table) for table in tables}))
+        run = plan.spent if plan.spent[0] > 0 else None
+        return Charge(job.id, self._clock(), populations, job.proposer, job.analyst, plan.events, run)
+
+    def _opinion(
+        self,
+        job: Job,
+        plan: Plan,
+        ask: TableAsk,
+        published: Mapping[str, PublishedTable],
+        policies: Mapping[str, SignedPolicy],
+        charge: Charge | None,
+    ) -> Opinion:
+        table, signed = published[ask.table], policies.get(ask.table)
+        spent = Spent(0.0, 0.0, 0.0)
+        if charge is not None and signed is not None:
+            spent = told_with(self._ledger.book(), charge, signed.policy.limits)
+        proposer = self._plans.charter_of(job).by_fingerprint[job.proposer]
+        asked = Asked(
+            member=proposer.name,
+            analyst=job.analyst,
+            purpose=job.purpose,
+            uses=uses_of(plan, ask, table),
+            counts=ask.counts,
+            receivers=frozenset(job.results),
+            epsilon=plan.epsilon,
+            delta=plan.delta,
+            spent=spent,
+            minimum=plan.minimum,
+            model=plan.family,
+            opens=plan.opens,
+        )
+        if signed is None:
+            return Opinion(ask.table, "", None, asked, ())
+        findings = check_policy(signed.policy, table, digest_of(table), asked)
+        return Opinion(ask.table, signed.digest, signed.policy.limits, asked, findings)
+
+
+def uses_of(plan: Plan, ask: TableAsk, table: PublishedTable) -> dict[str, frozenset[str]]:
+    """What each column is used for, as policies name it: those of the filter too, and what of them leaves.
+
+    Raises FilterInvalid for a filter that the table cannot be asked with.
+    """
+    where = None if ask.where is None else read_filter(ask.where)
+    check_filter(where, table)
+    found = {name: {_CAPABILITY.get(use, use) for use in uses} for name, uses in ask.uses.items()}
+    for name in columns_of(where):
+        found.setdefault(name, set()).add("filter")
+    if any(answer.kind != "delivery" for answer in plan.answers):
+        for uses in found.values():
+            if uses & _TELLS:
+                uses.add("release")
+    return {name: frozenset(uses) for name, uses in found.items()}
+
+
+def check_published(job: Job, place: int, mine: Mapping[str, PublishedTable]) -> None:
+    """NotPublished, TableChanged unless this member's table is published as the job says it is."""
+    (owner, name), digest = job.tables[place], job.published[place]
+    if name not in mine:
+        raise NotPublished(f"table {name!r}: {owner} publishes no such table")
+    if digest_of(mine[name]) != digest:
+        raise TableChanged(f"table {name} of {owner} was published anew: look at it, and ask again")
+
+
+def told_of(job: Job, plan: Plan, opinions: Sequence[Opinion]) -> dict[str, object]:
+    """For the log: what is asked of which column, how much is told, and how much in all."""
+    return {
+        "proposer": job.proposer,
+        "analyst": job.analyst,
+        "purpose": job.purpose,
+        "kind": job.kind,
+        "receivers": list(job.results),
+        "epsilon": plan.epsilon,
+        "delta": plan.delta,
+        "tables": {
+            o.table: {
+                "columns": {name: sorted(uses) for name, uses in sorted(o.asked.uses.items())},
+                "counts": o.asked.counts,
+                "spent": asdict(o.asked.spent),
+            }
+            for o in opinions
+        },
+    }
+
+
+def _of(opinion: Opinion, verdict: Verdict) -> list[Finding]:
+    return [finding for finding in opinion.findings if finding.verdict is verdict]
+
+
+def _told(opinion: Opinion, finding: Finding) -> str:
+    column = f", column {finding.column}" if finding.column != TABLE else ""
+    return f"table {opinion.table}{column}, {finding.clause}: {finding.text}; {finding.remedy}"
+
+
+def _denied(opinion: Opinion) -> PolicyDenied | BudgetExhausted:
+    findings = _of(opinion, Verdict.DENIED)
+    text = "; also ".join(_told(opinion, finding) for finding in findings[:5])
+    exhausted = all(finding.clause in _IN_ALL for finding in findings)
+    return BudgetExhausted(text) if exhausted else PolicyDenied(text)
