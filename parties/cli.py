@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+import typer
+
 from parties.charter_commands import add_charter_commands
 from parties.client_commands import add_client_commands
+from parties.command_app import make_app
+from parties.commands.publish import add_publish_commands
 from parties.doctor_command import add_doctor_command
 from parties.founding_commands import add_founding_commands
 from parties.identity_commands import add_identity_commands, run_identity_command
 from parties.join_command import add_join_command
-from parties.publish_commands import add_publish_commands, run_publish_command
 from parties.serve_command import add_serve_command
 
 __all__ = ["main"]
@@ -50,6 +53,21 @@ def _check() -> int:
     return 0 if good else 1
 
 
+def _root() -> None:
+    """No option of its own."""
+
+
+def _typed(words: list[str]) -> int:
+    """A command that has come to Typer already."""
+    app = make_app("Private analytics for consortia.", _root)
+    add_publish_commands(app)
+    try:
+        return int(typer.main.get_command(app).main(words, prog_name="accord", standalone_mode=False))
+    except typer.TyperException as wrong:
+        print(f"accord {words[0]}: WrongUsage: {wrong.format_message()}", file=sys.stderr)
+        return 2
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Gives the exit status."""
     parser = argparse.ArgumentParser(prog="accord", description="Private analytics for consortia.")
@@ -57,14 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("check", help="does this installation compute? three parties over TLS on this machine")
     add_identity_commands(commands)
-    add_publish_commands(commands)
+    for name in ("publish", "tables"):
+        commands.add_parser(name, help="what jobs may use of which tables", add_help=False)
     add_founding_commands(commands)
     add_join_command(commands)
     add_serve_command(commands)
     add_charter_commands(commands)
     add_doctor_command(commands)
     add_client_commands(commands)
-    given = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] in (["publish"], ["tables"]):
+        return _typed(words)
+    given = parser.parse_args(words)
     if given.command is None:
         parser.print_help()
         return 0
@@ -72,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _check()
     if "run" in given:
         return int(given.run(given))
-    return run_publish_command(given) if given.command in ("publish", "tables") else run_identity_command(given)
+    return run_identity_command(given)
 
 
 if __name__ == "__main__":

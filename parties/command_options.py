@@ -6,17 +6,36 @@ import argparse
 import getpass
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import trio
+import typer
 
 from mpc.errors import AccordError
 from parties.errors import PassphraseWrong
 from parties.home import Home
 from parties.identity import check_passphrase, read_passphrase
 
-__all__ = ["add_home_option", "add_passphrase_options", "ask", "given_home", "read_given_passphrase", "run", "told"]
+__all__ = [
+    "HomeOption",
+    "IdentityOption",
+    "JsonOption",
+    "NodeOption",
+    "Passphrase",
+    "PassphraseFileOption",
+    "PassphraseOption",
+    "UrlOption",
+    "YesOption",
+    "add_home_option",
+    "add_passphrase_options",
+    "ask",
+    "given_home",
+    "read_given_passphrase",
+    "run",
+    "told",
+]
 
 T = TypeVar("T")
 
@@ -96,3 +115,79 @@ def _first(group: BaseException) -> BaseException:
     while isinstance(group, BaseExceptionGroup):
         group = group.exceptions[0]
     return group
+
+
+_NODE, _KEY, _OUTPUT = "Which node", "Key", "Output"
+
+HomeOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="of the node; default $ACCORD_HOME or ~/.accord", rich_help_panel=_NODE),
+]
+UrlOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="https://host:port; default $ACCORD_URL, or this machine's node",
+        rich_help_panel=_NODE,
+    ),
+]
+NodeOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--node",
+        metavar="KEY",
+        help="the node's public key; default $ACCORD_NODE, or the one `accord remember` kept",
+        rich_help_panel=_NODE,
+    ),
+]
+IdentityOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--identity", metavar="FILE", help="of who asks; default identity.key in --home", rich_help_panel=_KEY
+    ),
+]
+PassphraseOption: TypeAlias = Annotated[
+    bool, typer.Option("--passphrase", help="ask for the passphrase of the key", rich_help_panel=_KEY)
+]
+PassphraseFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", metavar="FILE", help="its one line is the passphrase", rich_help_panel=_KEY),
+]
+JsonOption: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="print JSON, and messages on stderr", rich_help_panel=_OUTPUT)
+]
+YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="without a question")]
+
+
+@dataclass(frozen=True)
+class Passphrase:
+    """What --passphrase and --passphrase-file say.
+
+    Raises typer.BadParameter for both at once.
+    """
+
+    typed: bool = False
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.typed and self.file is not None:
+            raise typer.BadParameter("--passphrase and --passphrase-file: give one of them")
+
+    def read(self, *, new: bool = False) -> bytes | None:
+        """The passphrase; None if they say nothing. A ``new`` one is typed twice.
+
+        Raises PassphraseTooShort, PassphraseWrong, FileExposed, FileUnusable.
+        """
+        from parties.errors import PassphraseWrong
+        from parties.identity import check_passphrase, read_passphrase
+
+        if self.file is not None:
+            return read_passphrase(self.file)
+        if not self.typed:
+            return None
+        passphrase = getpass.getpass("passphrase: ").encode()
+        check_passphrase(passphrase)
+        if new and getpass.getpass("once more: ").encode() != passphrase:
+            raise PassphraseWrong("the two are not the same: nothing was made, begin again")
+        return passphrase

@@ -69,7 +69,7 @@ def test_without_a_terminal(source: Path, tmp_path: Path, capsys: pytest.Capture
     assert "notes" not in said.out and "87" not in said.out  # the greatest age there is
     assert re.search(r"integer from 0 to 120", said.out)
 
-    assert main(_flags(source, home)) == 1
+    assert main(_flags(source, home)) == 2
     said = capsys.readouterr()
     assert "published already; --replace" in said.err and said.out == ""
     assert main(_flags(source, home, "--replace")) == 0
@@ -119,7 +119,7 @@ def test_what_cannot_be_published_changes_nothing(
     more: list[str], said: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = tmp_path / "node"
-    assert main(_flags(source, home, *more)) == 1
+    assert main(_flags(source, home, *more)) == 2
     shown = capsys.readouterr()
     assert re.search(said.replace("[", r"\["), shown.err), shown.err
     assert shown.err.startswith("accord publish: ") and shown.err.count("\n") == 1
@@ -130,11 +130,11 @@ def test_nobody_to_ask_and_not_everything_said(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n")]) == 1
+    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n")]) == 2
     assert "no terminal to ask at: say --yes" in capsys.readouterr().err
-    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n"), "--yes", "--person", "x"]) == 1
+    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n"), "--yes", "--person", "x"]) == 2
     assert "also give --capacity, --allow" in capsys.readouterr().err
-    assert main(["publish", "patients", "gone.csv", *_flags(source, tmp_path / "n")[3:]]) == 1
+    assert main(["publish", "patients", "gone.csv", *_flags(source, tmp_path / "n")[3:]]) == 5
     assert "TableMissing" in capsys.readouterr().err
 
 
@@ -209,7 +209,7 @@ def test_proposals_are_round_and_their_looks_are_private(source: Path) -> None:
     assert by_name["admitted"].spec == "date:2020-01-01:2029-12-31"
     assert by_name["email"].spec == "key:email-admap"
     assert by_name["[red]odd[/]"].missing and not by_name["age"].missing
-    assert "17" not in repr(by_name["age"])
+    assert "17" not in re.sub("0x[0-9a-f]+", "", repr(by_name["age"]))  # an address may have it
 
 
 @pytest.mark.parametrize(

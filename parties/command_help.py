@@ -1,0 +1,66 @@
+"""Help as a page: boxes by Typer on a terminal; elsewhere plain text, with one line for each option and command."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import textwrap
+from collections import defaultdict
+from typing import Any
+
+from rich.text import Text
+from typer.core import TyperCommand, TyperGroup
+
+from parties.command_output import WIDE, plain_console
+
+__all__ = ["Command", "Group"]
+
+
+class Command(TyperCommand):
+    """A command. Its help is in plain text where no terminal shows it, or NO_COLOR is set."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print it, or write it to the formatter."""
+        if _in_boxes():
+            super().format_help(ctx, formatter)
+        else:
+            _write_plain(self, ctx, formatter)
+
+
+class Group(TyperGroup):
+    """A command with others below it."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print it, or write it to the formatter."""
+        if _in_boxes():
+            super().format_help(ctx, formatter)
+        else:
+            _write_plain(self, ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """By panel, in the order in which they were added."""
+        panels = defaultdict(list)
+        for name, command in self.commands.items():
+            if not command.hidden:
+                panels[getattr(command, "rich_help_panel", None) or "Commands"].append((name, _first_line(command)))
+        for title, rows in panels.items():
+            with formatter.section(str(title)):
+                formatter.write_dl(rows)
+
+
+def _in_boxes() -> bool:
+    return plain_console().is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _first_line(command: Any) -> str:
+    return inspect.cleandoc(command.help or "").partition("\n")[0]
+
+
+def _write_plain(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
+    """Paragraphs keep their lines; an option and what it does are one line, however long."""
+    formatter.width = WIDE
+    command.format_usage(ctx, formatter)
+    formatter.write("\n" + textwrap.indent(inspect.cleandoc(command.help or ""), "  ") + "\n")
+    command.format_options(ctx, formatter)
+    if command.epilog:
+        formatter.write("\n" + Text.from_markup(command.epilog).plain + "\n")
