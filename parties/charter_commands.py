@@ -1,13 +1,15 @@
-"""``accord charter``: look at what is in force, bring in a new version, sign it, pass signatures around in files."""
+"""``accord charter``: look at what is in force, bring in a new version, sign it, pass signatures around in files.
+
+What is typed is in commands/charter.py. Each function raises what CharterStore, and reading the files, raise.
+"""
 
 from __future__ import annotations
 
-import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
+from typing import Any
 
 from parties.charter import Charter
 from parties.charter_bundle import read_bundle, write_bundle
@@ -15,130 +17,135 @@ from parties.charter_disk import Proposal
 from parties.charter_file import read_charter, write_charter
 from parties.charter_store import CharterStore
 from parties.charter_view import changes, show_charter
-from parties.command_options import (
-    add_home_option,
-    add_passphrase_options,
-    ask,
-    given_home,
-    read_given_passphrase,
-    told,
-)
+from parties.command_options import Passphrase
+from parties.command_output import Output
+from parties.command_run import ask
 from parties.errors import CharterInvalid, CharterMissing
+from parties.exit_status import ExitStatus
+from parties.home import Home
 from parties.private_files import read_public, write_atomically
 from parties.signatures import read_signatures
 from parties.trust import missing_signers
 
-__all__ = ["add_charter_commands"]
+__all__ = ["charter_as_json", "export", "merge", "propose", "show", "sign", "withdraw"]
 
 
-def add_charter_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """``charter`` and what is below it, among the commands of ``accord``."""
-    charter = commands.add_parser("charter", help="the consortium's charter: show, propose, sign, exchange")
-    below = charter.add_subparsers(dest="what", required=True)
-    show = below.add_parser("show", help="what is in force, and what is proposed")
-    show.add_argument("--toml", action="store_true", help="the text in force alone, to begin the next version with")
-    propose = below.add_parser("propose", help="propose a new version")
-    propose.add_argument("file", type=Path, help="the charter, in TOML")
-    sign = below.add_parser("sign", help="sign a proposal, after looking at it")
-    sign.add_argument("digest", nargs="?", help="its first digits; not needed if there is one only")
-    sign.add_argument("--yes", action="store_true", help="without a question")
-    add_passphrase_options(sign)
-    withdraw = below.add_parser("withdraw", help="never act on a proposal, even if it was signed here")
-    withdraw.add_argument("digest", help="its first digits, 8 or more")
-    merge = below.add_parser("merge", help="take charters and signatures from another member's file")
-    merge.add_argument("file", type=Path, help="as `accord charter export` wrote it, or a file of signatures")
-    export = below.add_parser("export", help="all charters and signatures known here, for the others")
-    export.add_argument("file", help="to write; - for standard output")
-    for name, parser, run in (
-        ("show", show, _show), ("propose", propose, _propose), ("sign", sign, _sign),
-        ("withdraw", withdraw, _withdraw), ("merge", merge, _merge), ("export", export, _export),
-    ):  # fmt: skip
-        add_home_option(parser)
-        parser.set_defaults(run=lambda given, name=name, run=run: told(f"charter {name}", lambda: run(given)))
-
-
-def _show(given: argparse.Namespace) -> int:
-    store = CharterStore(given_home(given))
-    if given.toml:
+def show(home: Home, output: Output, *, toml: bool = False) -> None:
+    """What is in force, and what is proposed; ``toml``: the text in force alone."""
+    store = CharterStore(home)
+    if toml:
         print(write_charter(store.current), end="")
-        return 0
-    console = Console()
+        return
+    if not store.chain and not store.proposals:
+        _ = store.current  # says how to come to one
+    output.result(_state(store))
+    if output.json:
+        return
+    console = output.console()
     if store.chain:
         console.print("in force:")
         show_charter(console, store.current)
-    elif not store.proposals:
-        _ = store.current  # says how to come to one
     for proposal in store.proposals:
         console.print("\nproposed:")
         show_charter(console, proposal.charter)
-        _tell(store, proposal)
-    return 0
+        _tell(store, proposal, output)
 
 
-def _propose(given: argparse.Namespace) -> int:
-    store = CharterStore(given_home(given))
-    charter = read_charter(read_public(given.file))
+def propose(home: Home, file: Path, output: Output) -> None:
+    """Propose the charter in a TOML file."""
+    store = CharterStore(home)
+    charter = read_charter(read_public(file))
     store.propose(charter)
+    output.result(_state(store))
     if charter in store.chain:
-        print(f"version {charter.version} is in force here already")
-        return 0
-    _tell(store, store.find(charter.digest))
-    return 0
+        output.say(f"version {charter.version} is in force here already")
+    else:
+        _tell(store, store.find(charter.digest), output)
 
 
-def _sign(given: argparse.Namespace) -> int:
-    home = given_home(given)
+def sign(home: Home, digest: str | None, passphrase: Passphrase, output: Output, *, yes: bool) -> ExitStatus:
+    """Sign a proposal; the only one, if no digits of a digest are given. FAILED if somebody says no."""
     home.check()
     store = CharterStore(home)
-    proposal = store.find(given.digest) if given.digest else _only(store)
-    show_charter(Console(), proposal.charter)
-    _print_changes(proposal.charter, store.chain)
-    if not given.yes and not ask("Is the digest the same at all members, and does this node sign?"):
-        print("not signed")
-        return 1
-    identity = home.load_identity(passphrase=read_given_passphrase(given, new=False))
+    proposal = store.find(digest) if digest else _only(store)
+    show_charter(output.console(), proposal.charter)
+    _say_changes(proposal.charter, store.chain, output)
+    if not yes and not ask("Is the digest the same at all members, and does this node sign?", output):
+        output.say("not signed")
+        output.result(_state(store))
+        return ExitStatus.FAILED
+    identity = home.load_identity(passphrase=passphrase.read())
     store.sign(proposal.charter.digest, identity)
-    return _finish(store, store.adopt(), proposal.charter.digest)
+    _finish(store, store.adopt(), proposal.charter.digest, output)
+    return ExitStatus.GOOD
 
 
-def _withdraw(given: argparse.Namespace) -> int:
-    store = CharterStore(given_home(given))
-    proposal = store.find(given.digest)
-    store.withdraw(proposal.charter.digest)
-    print(f"withdrawn from {proposal.charter.digest[:16]}...: it will not come into force here. Tell the others, for a")
-    print("signature that was given cannot be taken back there")
-    return 0
+def withdraw(home: Home, digest: str, output: Output) -> None:
+    """Never act on a proposal, even if it was signed here."""
+    store = CharterStore(home)
+    found = store.find(digest).charter.digest
+    store.withdraw(found)
+    output.say(
+        f"withdrawn from {found[:16]}...: it will not come into force here. Tell the others, for a",
+        "signature that was given cannot be taken back there",
+    )
+    output.result(_state(store))
 
 
-def _merge(given: argparse.Namespace) -> int:
-    home = given_home(given)
+def merge(home: Home, file: Path, output: Output) -> None:
+    """Take what is in another member's file: charters with signatures, or signatures alone."""
     home.make()
     store = CharterStore(home)
-    content = read_public(given.file)
+    content = read_public(file)
     if content.lstrip().startswith(b"{") and b'"accord charters 1"' in content:
         adopted = store.take(read_bundle(content))
-        return _finish(store, adopted, None)
+        _finish(store, adopted, None, output)
+        return
     try:
         signatures = read_signatures(content)
     except CharterInvalid:
         raise CharterInvalid(
-            f"{given.file} is no file that `accord charter export` wrote, and none of signatures: ask for it again"
+            f"{file} is no file that `accord charter export` wrote, and none of signatures: ask for it again"
         ) from None
     store.merge(signatures)
-    return _finish(store, store.adopt(), None)
+    _finish(store, store.adopt(), None, output)
 
 
-def _export(given: argparse.Namespace) -> int:
-    store = CharterStore(given_home(given))
-    bundle = store.bundle()
+def export(home: Home, file: str, output: Output) -> None:
+    """Write all charters and signatures known here to a file; - for standard output."""
+    bundle = CharterStore(home).bundle()
     if not bundle.chain and not bundle.proposals:
         raise CharterMissing("there is no charter here, in force or proposed: nothing was written")
     content = write_bundle(bundle)
-    if given.file == "-":
+    if file == "-":
         sys.stdout.write(content.decode("ascii"))
-    else:
-        write_atomically(given.file, content, replace=True, mode=0o644)
-    return 0
+        return
+    write_atomically(file, content, replace=True, mode=0o644)
+    output.result({"file": file, "in_force": len(bundle.chain), "proposed": len(bundle.proposals)})
+
+
+def charter_as_json(charter: Charter) -> dict[str, Any]:
+    """As plain data: what is signed, and its digest."""
+    return {**json.loads(charter.canonical), "digest": charter.digest}
+
+
+def _state(store: CharterStore, adopted: Sequence[Charter] = ()) -> dict[str, Any]:
+    """What is in force and what is proposed, as plain data, after a command that brought ``adopted`` into force."""
+    proposed = [
+        {
+            "charter": charter_as_json(proposal.charter),
+            "signed": proposal.signed,
+            "withdrawn": proposal.withdrawn,
+            "waits_for": [member.name for member in missing_signers(proposal.charter, proposal.signatures)],
+            "changes": changes(proposal.charter, store.chain[-1] if store.chain else None),
+        }
+        for proposal in store.proposals
+    ]
+    return {
+        "in_force": charter_as_json(store.current) if store.chain else None,
+        "proposed": proposed,
+        "came_into_force": [charter.version for charter in adopted],
+    }
 
 
 def _only(store: CharterStore) -> Proposal:
@@ -149,29 +156,29 @@ def _only(store: CharterStore) -> Proposal:
     return open_ones[0]
 
 
-def _finish(store: CharterStore, adopted: list[Charter], digest: str | None) -> int:
+def _finish(store: CharterStore, adopted: Sequence[Charter], digest: str | None, output: Output) -> None:
     """Say what came into force, and what every proposal still needs."""
     for charter in adopted:
-        print(f"version {charter.version} of {charter.consortium!r} is in force")
+        output.say(f"version {charter.version} of {charter.consortium!r} is in force")
     for proposal in store.proposals:
         if digest in (None, proposal.charter.digest):
-            _tell(store, proposal)
-    return 0
+            _tell(store, proposal, output)
+    output.result(_state(store, adopted))
 
 
-def _tell(store: CharterStore, proposal: Proposal) -> None:
+def _tell(store: CharterStore, proposal: Proposal, output: Output) -> None:
     charter = proposal.charter
     missing = ", ".join(member.name for member in missing_signers(charter, proposal.signatures)) or "nobody"
-    print(f"proposed version {charter.version}, digest {charter.digest}")
-    _print_changes(charter, store.chain)
+    output.say(f"proposed version {charter.version}, digest {charter.digest}")
+    _say_changes(charter, store.chain, output)
     state = "withdrawn from here" if proposal.withdrawn else "signed here" if proposal.signed else "not signed here"
-    print(f"{state}; it waits for {missing}")
+    output.say(f"{state}; it waits for {missing}")
     if not proposal.signed:
-        print(f"next: accord charter sign {charter.digest[:16]}")
+        output.say(f"next: accord charter sign {charter.digest[:16]}")
     elif not proposal.withdrawn:
-        print("next: accord charter export FILE, for the others to merge; then merge theirs")
+        output.say("next: accord charter export FILE, for the others to merge; then merge theirs")
 
 
-def _print_changes(charter: Charter, chain: Sequence[Charter]) -> None:
+def _say_changes(charter: Charter, chain: Sequence[Charter], output: Output) -> None:
     for line in changes(charter, chain[-1] if chain else None):
-        print(f"  {line}")
+        output.say(f"  {line}")

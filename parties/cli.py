@@ -1,100 +1,83 @@
-"""The command ``accord``."""
+"""The command ``accord``: all commands put together, and their end as an exit status."""
 
 from __future__ import annotations
 
-import argparse
-import platform
-import ssl
 import sys
-import time
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import Annotated
 
 import typer
+from typer.main import get_command
 
-from parties.charter_commands import add_charter_commands
-from parties.client_commands import add_client_commands
 from parties.command_app import make_app
+from parties.commands.ask import add_ask_commands
+from parties.commands.charter import add_charter_commands
+from parties.commands.check import add_check_command
+from parties.commands.doctor import add_doctor_command
+from parties.commands.founding import add_founding_commands
+from parties.commands.identity import add_identity_commands
+from parties.commands.join import add_join_command
+from parties.commands.node import add_catalogue_command, add_jobs_command, add_status_command
 from parties.commands.publish import add_publish_commands
-from parties.doctor_command import add_doctor_command
-from parties.founding_commands import add_founding_commands
-from parties.identity_commands import add_identity_commands, run_identity_command
-from parties.join_command import add_join_command
-from parties.serve_command import add_serve_command
+from parties.commands.remember import add_remember_command
+from parties.commands.serve import add_serve_command
+from parties.exit_status import ExitStatus
 
-__all__ = ["main"]
+__all__ = ["app", "main"]
 
+_ABOUT = "Private analytics for consortia: joint answers over rows that nobody hands over."
 
-async def _product(party: Any, mine: int) -> int:
-    """Every party's number, multiplied without anybody seeing another's."""
-    x, y, z = (party.input(mine, owner=i) for i in range(3))
-    return int(await party.reveal(x * y * z))
-
-
-def _check() -> int:
-    """Three parties on this machine over TLS compute one product; says what works and what it took."""
-    from mpc import LocalCluster
-    from mpc.errors import AccordError
-
-    print(f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, TLS 1.3 {'yes' if ssl.HAS_TLSv1_3 else 'NO'}")
-    begin = time.perf_counter()
-    try:
-        with LocalCluster(parties=3) as cluster:
-            started = time.perf_counter() - begin
-            answers = cluster.run(_product, [6, 7, 11])
-            seconds = cluster.seconds
-    except (AccordError, OSError) as error:
-        print(f"three parties on loopback: failed, {type(error).__name__}: {error}")
-        return 1
-    good = answers == [462, 462, 462]
-    print(f"three parties on loopback: started in {started:.1f} s, one product in {1000 * seconds:.0f} ms")
-    print("ready" if good else f"wrong answer {answers}: do not use this installation")
-    return 0 if good else 1
+_COMMANDS = (
+    add_check_command, add_identity_commands, add_founding_commands, add_join_command, add_charter_commands,
+    add_remember_command,
+    add_publish_commands,
+    add_serve_command, add_doctor_command, add_status_command,
+    add_catalogue_command, add_ask_commands, add_jobs_command,
+)  # fmt: skip
+"""In the order of the help, panel by panel."""
 
 
-def _root() -> None:
-    """No option of its own."""
-
-
-def _typed(words: list[str]) -> int:
-    """A command that has come to Typer already."""
-    app = make_app("Private analytics for consortia.", _root)
-    add_publish_commands(app)
-    try:
-        return int(typer.main.get_command(app).main(words, prog_name="accord", standalone_mode=False))
-    except typer.TyperException as wrong:
-        print(f"accord {words[0]}: WrongUsage: {wrong.format_message()}", file=sys.stderr)
-        return 2
+def app() -> typer.Typer:
+    """The command with all below it."""
+    made = make_app(_ABOUT, _root)
+    for add in _COMMANDS:
+        add(made)
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. Gives the exit status."""
-    parser = argparse.ArgumentParser(prog="accord", description="Private analytics for consortia.")
-    parser.add_argument("--version", action="version", version=f"accord {metadata.version('accord')}")
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("check", help="does this installation compute? three parties over TLS on this machine")
-    add_identity_commands(commands)
-    for name in ("publish", "tables"):
-        commands.add_parser(name, help="what jobs may use of which tables", add_help=False)
-    add_founding_commands(commands)
-    add_join_command(commands)
-    add_serve_command(commands)
-    add_charter_commands(commands)
-    add_doctor_command(commands)
-    add_client_commands(commands)
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    if words[:1] in (["publish"], ["tables"]):
-        return _typed(words)
-    given = parser.parse_args(words)
-    if given.command is None:
-        parser.print_help()
-        return 0
-    if given.command == "check":
-        return _check()
-    if "run" in given:
-        return int(given.run(given))
-    return run_identity_command(given)
+    """Entry point. Gives the exit status: see exit_status.py."""
+    command = get_command(app())
+    try:
+        status = command.main(None if arguments is None else list(arguments), prog_name="accord", standalone_mode=False)
+    except typer.TyperException as wrong:
+        return _misused(wrong)
+    except typer.Abort:
+        return ExitStatus.FAILED
+    except SystemExit as stop:  # of a completion, which Typer prints by itself
+        return stop.code if isinstance(stop.code, int) else ExitStatus.FAILED
+    return ExitStatus.GOOD if status is None else int(status)
+
+
+def _misused(wrong: typer.TyperException) -> int:
+    """A line on stderr: what is wrong, and which help says more."""
+    context = getattr(wrong, "ctx", None)
+    path = "accord" if context is None else context.command_path
+    text = " ".join(wrong.format_message().split())
+    print(f"{path}: WrongUsage: {text} `{path} --help` says more", file=sys.stderr)
+    return ExitStatus.WRONG_USAGE
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="print the version")] = False,
+) -> None:
+    if version:
+        print(f"accord {metadata.version('accord')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 if __name__ == "__main__":

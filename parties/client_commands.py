@@ -1,181 +1,155 @@
-"""``accord status``, ``catalogue``, ``jobs``, ``ask``, ``result``, ``cancel``, ``remember``: a node, for its people."""
+"""``accord status``, ``catalogue``, ``jobs``, ``ask``, ``result``, ``cancel``, ``remember``: a node, for its people.
+
+What is typed is in commands/node.py, commands/ask.py and commands/remember.py. Each function raises what Client does.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parties.command_options import add_home_option, given_home, told
+from parties.command_options import WhichNode
+from parties.command_output import Output
 from parties.errors import JobInvalid
-from parties.fingerprints import fingerprint_of, read_public_key, show_fingerprint
+from parties.exit_status import ExitStatus
+from parties.fingerprints import fingerprint_of, read_public_key, show_fingerprint, show_public_key
+from parties.home import Home
 from parties.known_nodes import FILE, read_url, remember
-from parties.node_at import add_node_options, given_client
+from parties.node_at import open_client
 from parties.private_files import read_public
 from parties.questions import DEADLINE
 
 if TYPE_CHECKING:  # pandas and the engine are not waited for by other commands
-    from parties.client import Client, JobHandle
+    from parties.client import JobHandle
 
-__all__ = ["add_client_commands"]
-
-_HELP = {
-    "status": "how a node is, and the other members as it sees them",
-    "catalogue": "tables that all members publish",
-    "jobs": "jobs a node knows, the latest first",
-    "ask": "ask the consortium for a job, and wait for its answer",
-    "result": "wait for the answer of a job that was asked for before",
-    "cancel": "want a job ended",
-}
+__all__ = ["Asking", "ask", "cancel", "catalogue", "jobs", "read_parameters", "remember_node", "result", "status"]
 
 
-def add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """All of them, among the commands of ``accord``."""
-    runs: Sequence[tuple[str, Callable[[argparse.Namespace, Client], int]]] = (
-        ("status", _status), ("catalogue", _catalogue), ("jobs", _jobs), ("ask", _ask), ("result", _result),
-        ("cancel", _cancel),
-    )  # fmt: skip
-    parsers = {}
-    for name, run in runs:
-        parser = parsers[name] = commands.add_parser(name, help=_HELP[name])
-        add_node_options(parser)
-        parser.add_argument("--json", action="store_true", help="print JSON, for machines")
-        parser.set_defaults(run=lambda given, name=name, run=run: told(name, lambda: _with_client(given, run)))
-    parsers["jobs"].add_argument("--most", type=int, default=20, metavar="N", help="how many, 1 to 1000; 20")
-    for name in ("result", "cancel"):
-        parsers[name].add_argument("job", help="its id, 32 hex digits")
-    for name in ("ask", "result"):
-        parsers[name].add_argument(
-            "--timeout", type=float, metavar="S", help="seconds to wait; it goes on all the same"
-        )
-    _add_ask_options(parsers["ask"])
-    kept = commands.add_parser("remember", help="keep the key of the node at an address, after comparing it")
-    kept.add_argument("url", help="https://host:port")
-    kept.add_argument("key", help="ed25519:..., as `accord fingerprint` prints it at the node")
-    add_home_option(kept)
-    kept.set_defaults(run=lambda given: told("remember", lambda: _remember(given)))
+@dataclass(frozen=True)
+class Asking:
+    """A job somebody asks for: as Client.submit takes it, and how to wait.
+
+    Attributes:
+        parameters: see :func:`read_parameters`.
+        timeout: seconds to wait for the answer; None: as long as it takes.
+        wait: False to leave as soon as the job has an id.
+    """
+
+    kind: str
+    parameters: str
+    tables: Sequence[str] = ()
+    results: Sequence[str] | None = None
+    deadline: int | None = None
+    on_loss: str = "abort"
+    key: str | None = None
+    timeout: float | None = None
+    wait: bool = True
 
 
-def _add_ask_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", help="aggregate, join, train, score")
-    parser.add_argument(
-        "--parameters",
-        required=True,
-        metavar="FILE|JSON",
-        help="a JSON object, or a file with one; - for stdin",
-    )
-    parser.add_argument("--table", action="append", default=[], metavar="MEMBER.TABLE", help="in the kind's order")
-    parser.add_argument(
-        "--result", action="append", metavar="MEMBER", help="who receives the answer; this node's member"
-    )
-    parser.add_argument("--deadline", type=int, default=DEADLINE, metavar="S", help=f"seconds it may take; {DEADLINE}")
-    parser.add_argument("--on-loss", choices=("abort", "wait"), default="abort", help="when a member is lost; abort")
-    parser.add_argument("--key", help="the same key again is the same job, not another one")
-    parser.add_argument("--no-wait", action="store_true", help="print the job's id, and leave")
+def status(which: WhichNode, output: Output) -> None:
+    """How a node is, and the other members as it sees them."""
+    from parties.show_results import show_status
+
+    with open_client(which) as client:
+        found = client.status()
+    output.result(found.model_dump_json(indent=1))
+    if not output.json:
+        show_status(output.console(), found)
 
 
-def _with_client(given: argparse.Namespace, run: Callable[[argparse.Namespace, Client], int]) -> int:
-    with given_client(given) as client:
-        return run(given, client)
-
-
-def _status(given: argparse.Namespace, client: Client) -> int:
-    from parties.show_results import plain_console, show_status
-
-    status = client.status()
-    if given.json:
-        print(status.model_dump_json(indent=1))
-    else:
-        show_status(plain_console(), status)
-    return 0
-
-
-def _catalogue(given: argparse.Namespace, client: Client) -> int:
+def catalogue(which: WhichNode, output: Output) -> None:
+    """Tables that all members publish. Whose could not be asked for is said on standard error."""
+    with open_client(which) as client:
+        found = client.consortium()
+    output.result(found.model_dump_json(indent=1))
+    if output.json:
+        return
     from parties.results import frame_of_tables
-    from parties.show_results import plain_console, show_frame
+    from parties.show_results import show_frame
 
-    found = client.consortium()
-    if given.json:
-        print(found.model_dump_json(indent=1))
-        return 0
     frame = frame_of_tables(found)
-    show_frame(plain_console(), frame.set_index("table"))
+    show_frame(output.console(), frame.set_index("table"))
     for member, error in frame.attrs["errors"].items():
-        print(f"of {member} not all is here: {error}", file=sys.stderr)
-    return 0
+        output.warn(f"of {member} not all is here: {error}")
 
 
-def _jobs(given: argparse.Namespace, client: Client) -> int:
+def jobs(which: WhichNode, most: int, output: Output) -> None:
+    """Jobs a node knows, the latest first."""
+    with open_client(which) as client:
+        found = client.job_list(most)
+    output.result(found.model_dump_json(indent=1))
+    if output.json:
+        return
     from parties.results import frame_of_jobs
-    from parties.show_results import plain_console, show_frame
+    from parties.show_results import show_frame
 
-    found = client.job_list(given.most)
-    if given.json:
-        print(found.model_dump_json(indent=1))
-    else:
-        frame = frame_of_jobs(found)
-        show_frame(plain_console(), frame[["kind", "state", "proposer", "by", "proposed", "error"]])
-    return 0
+    frame = frame_of_jobs(found)
+    show_frame(output.console(), frame[["kind", "state", "proposer", "by", "proposed", "error"]])
 
 
-def _ask(given: argparse.Namespace, client: Client) -> int:
-    handle = client.submit(
-        given.kind,
-        _parameters(given.parameters),
-        given.table,
-        given.result,
-        deadline=given.deadline,
-        on_loss=given.on_loss,
-        key=given.key,
-    )
-    if given.no_wait:
-        print(json.dumps({"job": handle.id}) if given.json else handle.id)
-        return 0
-    return _waited(given, handle)
+def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
+    """Ask for a job, and wait for its answer."""
+    parameters = read_parameters(asking.parameters)
+    with open_client(which) as client:
+        handle = client.submit(
+            asking.kind,
+            parameters,
+            asking.tables,
+            asking.results,
+            deadline=DEADLINE if asking.deadline is None else asking.deadline,
+            on_loss=asking.on_loss,
+            key=asking.key,
+        )
+        if asking.wait:
+            return _waited(handle, asking.timeout, output)
+    output.result({"job": handle.id})
+    if not output.json:
+        output.say(handle.id)
+    return ExitStatus.GOOD
 
 
-def _result(given: argparse.Namespace, client: Client) -> int:
-    return _waited(given, client.job(given.job))
+def result(which: WhichNode, job: str, timeout: float | None, output: Output) -> ExitStatus:
+    """Wait for the answer of a job that was asked for before."""
+    with open_client(which) as client:
+        return _waited(client.job(job), timeout, output)
 
 
-def _cancel(given: argparse.Namespace, client: Client) -> int:
-    view = client.job(given.job).cancel()
-    print(view.model_dump_json(indent=1) if given.json else f"job {view.job}: {view.state}")
-    return 0
+def cancel(which: WhichNode, job: str, output: Output) -> None:
+    """Want a job ended."""
+    with open_client(which) as client:
+        view = client.job(job).cancel()
+    output.result(view.model_dump_json(indent=1))
+    if not output.json:
+        output.say(f"job {view.job}: {view.state}")
 
 
-def _waited(given: argparse.Namespace, handle: JobHandle) -> int:
-    """Wait for the answer and print it; interrupted, the job goes on, and the handle says how to come back to it."""
-    from parties.show_results import plain_console, show_result
-
-    try:
-        result = handle.result(given.timeout)
-    except KeyboardInterrupt:
-        return 130
-    if given.json:
-        print(json.dumps({"job": handle.id, "answer": json.loads(handle.answer())}, indent=1))
-    else:
-        show_result(plain_console(), result)
-    return 0
-
-
-def _remember(given: argparse.Namespace) -> int:
-    home = given_home(given)
-    url, key = read_url(given.url), read_public_key(given.key)
+def remember_node(home: Home, url: str, key: str, output: Output) -> None:
+    """Keep the key of the node at an address. Raises AddressInvalid, KeyInvalid, FileUnusable."""
+    at, public = read_url(url), read_public_key(key)
     home.make()
-    changed = remember(home.directory / FILE, url, key)
-    print(f"the node at {url} has the key with this fingerprint: compare all of it with what its operator reads aloud")
-    print(show_fingerprint(fingerprint_of(key)))
+    changed = remember(home.directory / FILE, at, public)
+    output.say(
+        f"the node at {at} has the key with this fingerprint: compare all of it with what its operator reads aloud",
+        show_fingerprint(fingerprint_of(public)),
+    )
     if changed:
-        print("another key was kept for this address; it is forgotten")
-    return 0
+        output.say("another key was kept for this address; it is forgotten")
+    output.result(
+        {
+            "url": at,
+            "fingerprint": fingerprint_of(public),
+            "public_key": show_public_key(public),
+            "replaced_another": changed,
+        }
+    )
 
 
-def _parameters(text: str) -> dict[str, Any]:
-    """A JSON object, from the argument itself, a file, or standard input."""
+def read_parameters(text: str) -> dict[str, Any]:
+    """A JSON object, from the text itself, the file it names, or standard input for -. JobInvalid, FileUnusable."""
     if not text.lstrip().startswith("{"):
         text = (sys.stdin.read() if text == "-" else read_public(Path(text)).decode("utf-8", "replace")).strip()
     try:
@@ -185,3 +159,18 @@ def _parameters(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise JobInvalid('--parameters: a JSON object, such as {"figures": ["count"], "epsilon": 1.0}')
     return found
+
+
+def _waited(handle: JobHandle, timeout: float | None, output: Output) -> ExitStatus:
+    """Wait for the answer and print it; interrupted, the job goes on, and the handle says how to come back to it."""
+    from parties.show_results import show_result
+
+    try:
+        found = handle.result(timeout)
+    except KeyboardInterrupt:
+        return ExitStatus.INTERRUPTED
+    if output.json:
+        output.result({"job": handle.id, "answer": json.loads(handle.answer())})
+    else:
+        show_result(output.console(), found)
+    return ExitStatus.GOOD

@@ -60,9 +60,9 @@ class Output:
 def plain_console(file: TextIO | None = None) -> Console:
     """As wide as the terminal; where there is none, so wide that nothing is broken into lines. Default: stdout.
 
-    What others wrote is never markup here, and colours are left out where NO_COLOR says so.
+    Colours are left out where NO_COLOR says so. What others wrote comes here as rich.text.Text, or escaped.
     """
     from rich.console import Console
 
-    console = Console(file=file, highlight=False)
-    return console if console.is_terminal else Console(file=file, highlight=False, width=WIDE)
+    console = Console(file=file, highlight=False, emoji=False)
+    return console if console.is_terminal else Console(file=file, highlight=False, emoji=False, width=WIDE)

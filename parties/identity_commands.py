@@ -1,20 +1,20 @@
-"""``accord init`` and ``accord fingerprint``: a member's identity, made once and shown as often as somebody asks."""
+"""``accord init`` and ``accord fingerprint``: a member's identity, made once and shown as often as somebody asks.
+
+What is typed is in commands/identity.py.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from pathlib import Path
 
-from mpc.errors import AccordError
-from parties.command_options import add_passphrase_options, read_given_passphrase
+from parties.command_options import Passphrase
+from parties.command_output import Output
 from parties.errors import PassphraseNeeded
 from parties.fingerprints import fingerprint_of, show_fingerprint, show_public_key
 from parties.identity import Identity, stated_public_key
 from parties.private_files import make_private_directory
 
-__all__ = ["IDENTITY_FILE", "add_identity_commands", "run_identity_command"]
+__all__ = ["IDENTITY_FILE", "make_identity", "show_identity"]
 
 IDENTITY_FILE = "identity.key"
 
@@ -27,50 +27,40 @@ What next:
     compared it knows that the key in the charter is yours; nothing else tells them."""
 
 
-def add_identity_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """``init`` and ``fingerprint``, among the commands of ``accord``."""
-    init = commands.add_parser("init", help="make this member's identity, once")
-    shown = commands.add_parser("fingerprint", help="show this member's fingerprint and public key")
-    home = Path(os.environ.get("ACCORD_HOME") or Path.home() / ".accord")
-    for parser, name, where in (
-        (init, "directory", "where to keep it"),
-        (shown, "place", "its directory, or its file where one is mounted"),
-    ):
-        parser.add_argument(
-            name, nargs="?", type=Path, default=home, help=f"{where}; default $ACCORD_HOME or ~/.accord"
-        )
-        add_passphrase_options(parser)
+def make_identity(directory: Path, passphrase: Passphrase, output: Output) -> None:
+    """A new one in a directory, which is made if there is none.
 
-
-def run_identity_command(given: argparse.Namespace) -> int:
-    """Gives the exit status: 0 if done; 1 if not, with the reason and the way out on stderr, and nothing changed."""
-    try:
-        if given.command == "init":
-            _init(given.directory, read_given_passphrase(given, new=True))
-        else:
-            _show(_public_key(given.place, read_given_passphrase(given, new=False)))
-    except AccordError as error:
-        print(f"accord {given.command}: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _init(directory: Path, passphrase: bytes | None) -> None:
+    Raises IdentityExists, and what Passphrase.read and Identity.save raise; then nothing was changed.
+    """
+    opening = passphrase.read(new=True)
     identity = Identity.generate()
     path = directory / IDENTITY_FILE
     make_private_directory(directory)
-    identity.save(path, passphrase)
-    Identity.load(path, passphrase)  # what cannot be read back is better known now
-    kept = "encrypted" if passphrase else "not encrypted; --passphrase encrypts one"
-    print(f"made an identity in {path} ({kept})\n")
-    _show(identity.public)
-    print(_NEXT.format(path=path, key=show_public_key(identity.public)))
+    identity.save(path, opening)
+    Identity.load(path, opening)  # what cannot be read back is better known now
+    output.result({"file": str(path), "encrypted": opening is not None, **_fields(identity.public)})
+    kept = "encrypted" if opening else "not encrypted; --passphrase encrypts one"
+    output.say(f"made an identity in {path} ({kept})\n")
+    _show(identity.public, output)
+    output.say(_NEXT.format(path=path, key=show_public_key(identity.public)))
 
 
-def _show(public: bytes) -> None:
+def show_identity(place: Path, passphrase: Passphrase, output: Output) -> None:
+    """The one in a directory or a file. Raises as Identity.load and Passphrase.read do."""
+    public = _public_key(place, passphrase.read())
+    output.result(_fields(public))
+    if not output.json:
+        _show(public, output)
+
+
+def _fields(public: bytes) -> dict[str, str]:
+    return {"fingerprint": fingerprint_of(public), "public_key": show_public_key(public)}
+
+
+def _show(public: bytes, output: Output) -> None:
     lines = show_fingerprint(fingerprint_of(public)).splitlines()
-    print("fingerprint  " + "\n             ".join(lines))
-    print(f"public key   {show_public_key(public)}")
+    output.say("fingerprint  " + "\n             ".join(lines))
+    output.say(f"public key   {show_public_key(public)}")
 
 
 def _public_key(place: Path, passphrase: bytes | None) -> bytes:

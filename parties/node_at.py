@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parties.charter_store import CharterStore
-from parties.command_options import add_home_option, add_passphrase_options, given_home, read_given_passphrase
+from parties.command_options import WhichNode
 from parties.errors import AddressInvalid, CharterMissing
 from parties.home import Home
 from parties.identity import Identity
@@ -19,45 +17,28 @@ from parties.settings import PORT
 if TYPE_CHECKING:
     from parties.client import Client
 
-__all__ = ["NODE_VARIABLE", "URL_VARIABLE", "add_node_options", "given_client", "own_url"]
+__all__ = ["NODE_VARIABLE", "URL_VARIABLE", "open_client", "own_url"]
 
 URL_VARIABLE = "ACCORD_URL"
 NODE_VARIABLE = "ACCORD_NODE"
 
 
-def add_node_options(parser: argparse.ArgumentParser) -> None:
-    """``--url``, ``--node``, ``--identity``, ``--home`` and the passphrase's."""
-    parser.add_argument(
-        "--url",
-        metavar="URL",
-        help=f"https://host:port; default ${URL_VARIABLE}, or this machine's node",
-    )
-    parser.add_argument(
-        "--node",
-        metavar="KEY",
-        help=f"the node's public key; default ${NODE_VARIABLE}, or the one `accord remember` kept",
-    )
-    parser.add_argument("--identity", type=Path, metavar="FILE", help="of who asks; default identity.key in --home")
-    add_home_option(parser)
-    add_passphrase_options(parser)
-
-
-def given_client(given: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Client:
+def open_client(which: WhichNode, environment: Mapping[str, str] = os.environ) -> Client:
     """The client these options say. Nobody is called yet.
 
     Raises AddressInvalid if they say none, and there is no node in --home; else as Client does.
     """
     from parties.client import Client
 
-    home = given_home(given)
-    passphrase = read_given_passphrase(given, new=False)
-    who = given.identity or home.directory
-    url = given.url or environment.get(URL_VARIABLE)
-    node = given.node or environment.get(NODE_VARIABLE) or None
+    home = Home(which.home)
+    passphrase = which.passphrase.read()
+    who = which.identity or home.directory
+    url = which.url or environment.get(URL_VARIABLE)
+    node = which.node or environment.get(NODE_VARIABLE) or None
     if url:
         return Client(url, who, node, passphrase=passphrase)
     own = home.load_identity(passphrase=passphrase)
-    asking = own if given.identity is None else Identity.load(given.identity, passphrase)
+    asking = own if which.identity is None else Identity.load(which.identity, passphrase)
     return Client(own_url(home, own.fingerprint), asking, node or own.public)
 
 

@@ -1,8 +1,7 @@
-"""``accord serve``: this member's node, until it is told to end."""
+"""``accord serve``: this member's node, until it is told to end. What is typed is in commands/serve.py."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import resource
 import signal
@@ -13,14 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from parties.charter_store import CharterStore
-from parties.command_options import (
-    add_home_option,
-    add_passphrase_options,
-    given_home,
-    read_given_passphrase,
-    run,
-    told,
-)
+from parties.command_run import run
 from parties.errors import NotAMember
 from parties.home import Home
 from parties.listening import Listening
@@ -29,16 +21,7 @@ from parties.new_node import port_of
 if TYPE_CHECKING:  # other commands do not wait for all of a node
     from parties.daemon import Daemon
 
-__all__ = ["add_serve_command", "keep_no_cores", "make_daemon"]
-
-
-def add_serve_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """``serve``, among the commands of ``accord``."""
-    serve = commands.add_parser("serve", help="run this member's node, until Ctrl-C or SIGTERM")
-    serve.add_argument("--quiet", action="store_true", help="warnings only")
-    add_home_option(serve)
-    add_passphrase_options(serve)
-    serve.set_defaults(run=lambda given: told("serve", lambda: _serve(given)))
+__all__ = ["keep_no_cores", "make_daemon", "serve"]
 
 
 def make_daemon(home: Home, passphrase: bytes | None = None) -> Daemon:
@@ -57,18 +40,20 @@ def make_daemon(home: Home, passphrase: bytes | None = None) -> Daemon:
     return Daemon(home, identity, home.read_settings(port_of(me.address)))
 
 
-def _serve(given: argparse.Namespace) -> int:
+def serve(home: Home, passphrase: bytes | None, *, quiet: bool) -> None:
+    """Run the node of a home until a signal ends it. Its log goes to stderr; ``quiet``: warnings only.
+
+    Raises what make_daemon and Daemon.run raise.
+    """
     logging.basicConfig(
-        level=logging.WARNING if given.quiet else logging.INFO,
+        level=logging.WARNING if quiet else logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
         stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     keep_no_cores()
-    home, passphrase = given_home(given), read_given_passphrase(given, new=False)
-    while _served(make_daemon(home, passphrase), given.quiet):
+    while _served(make_daemon(home, passphrase), quiet):
         pass
-    return 0
 
 
 def _served(daemon: Daemon, quiet: bool) -> bool:

@@ -16,16 +16,9 @@ from parties.fitted import FittedLogistic
 from parties.people_messages import NodeStatus
 from parties.told_errors import printable
 
-__all__ = ["plain_console", "show_frame", "show_result", "show_status"]
+__all__ = ["show_frame", "show_result", "show_status"]
 
 _MOST_ROWS = 1000
-_WIDE = 1000
-
-
-def plain_console() -> Console:
-    """Standard output: as wide as the terminal; where there is none, so wide that nothing is broken into lines."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
 
 
 def show_result(console: Console, result: Any) -> None:

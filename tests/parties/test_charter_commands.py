@@ -117,18 +117,18 @@ def test_what_cannot_be_done_is_said(
     alfa, delta = homes["alfa"], homes["delta"]
     (tmp_path / "rubbish").write_bytes(b"{}")
     (tmp_path / "old").write_text(write_charter(charter(title="Others")))
-    for home, arguments, error in (
-        (delta, ["show"], "charter show: CharterMissing"),
-        (delta, ["export", "-"], "nothing was written"),
-        (alfa, ["sign"], "which proposal? There are: none"),
-        (alfa, ["sign", "0" * 64], "CharterMissing"),
-        (alfa, ["withdraw", "0" * 64], "CharterMissing"),
-        (alfa, ["merge", str(tmp_path / "rubbish")], "CharterInvalid"),
-        (alfa, ["merge", str(tmp_path / "none")], "FileMissing"),
-        (alfa, ["propose", str(tmp_path / "rubbish")], "CharterInvalid"),
-        (alfa, ["propose", str(tmp_path / "old")], "CharterNotInForce"),
+    for home, arguments, status, error in (
+        (delta, ["show"], 2, "charter show: CharterMissing"),
+        (delta, ["export", "-"], 2, "nothing was written"),
+        (alfa, ["sign"], 2, "which proposal? There are: none"),
+        (alfa, ["sign", "0" * 64], 2, "CharterMissing"),
+        (alfa, ["withdraw", "0" * 64], 2, "CharterMissing"),
+        (alfa, ["merge", str(tmp_path / "rubbish")], 2, "CharterInvalid"),
+        (alfa, ["merge", str(tmp_path / "none")], 5, "FileMissing"),
+        (alfa, ["propose", str(tmp_path / "rubbish")], 2, "CharterInvalid"),
+        (alfa, ["propose", str(tmp_path / "old")], 3, "CharterNotInForce"),
     ):
-        assert run(home, *arguments) == 1
+        assert run(home, *arguments) == status
         assert error in capsys.readouterr().err
     (tmp_path / "one").write_text(write_charter(ONE))
     assert run(alfa, "propose", str(tmp_path / "one")) == 0

@@ -84,23 +84,23 @@ def test_the_other_commands(at: PeopleNode, capsys: pytest.CaptureFixture[str]) 
     assert len(json.loads(capsys.readouterr().out)["members"]) == 2
     assert main(["cancel", job]) == 0
     assert "ABORTED" in capsys.readouterr().out
-    assert main(["result", job]) == 1
+    assert main(["result", job]) == 3
     err = capsys.readouterr().err
     assert "accord result: JobRefused: somebody wanted it ended" in err and f"job {job}" in err
 
 
-@pytest.mark.parametrize("parameters", ["{", "[]", "{}x", "/nowhere"])
+@pytest.mark.parametrize(("parameters", "status"), [("{", 2), ("[]", 5), ("{}x", 2), ("/nowhere", 5)])
 def test_bad_parameters_are_named_and_nothing_is_sent(
-    at: PeopleNode, capsys: pytest.CaptureFixture[str], parameters: str
+    at: PeopleNode, capsys: pytest.CaptureFixture[str], parameters: str, status: int
 ) -> None:
-    assert main([*ASK[:-1], parameters]) == 1
+    assert main([*ASK[:-1], parameters]) == status
     assert "accord ask: " in capsys.readouterr().err
     assert at.memory.heard == []
 
 
 @pytest.mark.parametrize("job", ["x", "../status", "0" * 31, "A" * 32])
 def test_what_is_no_id_is_not_sent(at: PeopleNode, capsys: pytest.CaptureFixture[str], job: str) -> None:
-    assert main(["cancel", job]) == 1
+    assert main(["cancel", job]) == 2
     assert "JobInvalid" in capsys.readouterr().err
     assert at.memory.heard == []
 
@@ -109,7 +109,7 @@ def test_a_key_that_was_remembered(
     node: PeopleNode, ann: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCORD_URL", node.url)
-    assert main(["status"]) == 1
+    assert main(["status"]) == 4
     assert "NodeUnproven" in capsys.readouterr().err
     assert main(["remember", node.url, show_public_key(NODE.public)]) == 0
     shown = "".join(capsys.readouterr().out.split())
@@ -117,7 +117,7 @@ def test_a_key_that_was_remembered(
     assert main(["status"]) == 0
     assert main(["remember", node.url, show_public_key(STRANGER.public)]) == 0
     assert "is forgotten" in capsys.readouterr().out
-    assert main(["status"]) == 1
+    assert main(["status"]) == 4
     assert {person for _, person, _ in node.memory.heard} == {"ann"}
 
 
@@ -134,11 +134,11 @@ def test_this_machines_own_node(
 
 
 def test_no_node_anywhere(ann: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status"]) == 1
+    assert main(["status"]) == 2
     err = capsys.readouterr().err
     assert "AddressInvalid" in err and "--url" in err
 
 
 def test_no_identity(tmp_path: Path, ann: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "--home", str(tmp_path / "nobody"), "--url", "https://127.0.0.1:1"]) == 1
+    assert main(["status", "--home", str(tmp_path / "nobody"), "--url", "https://127.0.0.1:1"]) == 5
     assert "IdentityMissing" in capsys.readouterr().err

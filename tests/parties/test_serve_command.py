@@ -31,6 +31,6 @@ def test_an_address_that_is_taken(node: RealNode, capsys: pytest.CaptureFixture[
 
 def test_a_file_of_jobs_that_is_none(node: RealNode, capsys: pytest.CaptureFixture[str]) -> None:
     node.home.jobs.mkdir()
-    assert main(["serve", "--home", str(node.home.directory)]) == 1
+    assert main(["serve", "--home", str(node.home.directory)]) == 5
     said = capsys.readouterr().err
     assert said.startswith("accord serve: StoreFailed: ") and "node.db" in said and said.count("\n") == 1

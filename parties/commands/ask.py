@@ -1,0 +1,180 @@
+"""``accord ask``, ``result`` and ``cancel``: what is typed. What they do is in client_commands.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from parties.command_app import Page, Panel, add_command
+from parties.command_completion import job_ids, kinds, table_names
+from parties.command_options import (
+    HomeOption,
+    IdentityOption,
+    JsonOption,
+    NodeOption,
+    Passphrase,
+    PassphraseFileOption,
+    PassphraseOption,
+    UrlOption,
+    WhichNode,
+)
+from parties.command_output import Output
+from parties.exit_status import ExitStatus
+
+__all__ = ["add_ask_commands"]
+
+_TimeoutOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="S", help="seconds to wait; the job goes on all the same"),
+]
+_JobArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="JOB", help="its id, 32 hex digits", autocompletion=job_ids)
+]
+
+_ANSWER = "job     its id\nanswer  as the kind of job has it: figures, cells, coefficients; epsilon and delta"
+_STATUSES = (ExitStatus.REFUSED, ExitStatus.UNREACHABLE, ExitStatus.FILE_FAULT)
+
+_ASK = Page(
+    examples=(
+        ("how many rows all members have",
+         "accord ask aggregate -t alfa.patients -t bravo.patients \\\n"
+         "    -p '{\"figures\": [\"count\"], \"epsilon\": 1.0}'"),
+        ("leave at once, and come back for the answer",
+         "job=$(accord ask aggregate -t alfa.patients -p question.json --no-wait)\naccord result $job"),
+        ("a script that may be run again: the same key is the same job",
+         "accord ask aggregate -t alfa.patients -p question.json --key 2026-03 --json"),
+    ),
+    json=_ANSWER + "\nwith --no-wait only job",
+    failed="the job ended without an answer",
+    statuses=(*_STATUSES, ExitStatus.NOT_OVER),
+)  # fmt: skip
+
+_RESULT = Page(
+    examples=(
+        ("wait as long as it takes", "accord result 0123456789abcdef0123456789abcdef"),
+        ("look whether it is over: status 6 if not", "accord result 0123456789abcdef0123456789abcdef --timeout 1"),
+    ),
+    json=_ANSWER,
+    failed="the job ended without an answer",
+    statuses=(*_STATUSES, ExitStatus.NOT_OVER),
+)
+
+_CANCEL = Page(
+    examples=(("this member's job, or another's it takes part in", "accord cancel 0123456789abcdef0123456789abcdef"),),
+    json="job, kind, state, proposer, by, proposed, changed, error, cause, answer, ...: as it is afterwards",
+    failed="the node answered with an error",
+    statuses=_STATUSES,
+)
+
+
+def add_ask_commands(app: typer.Typer) -> None:
+    """``ask``, ``result`` and ``cancel``."""
+    add_command(app, "ask", _ask, _ASK, Panel.ASK)
+    add_command(app, "result", _result, _RESULT, Panel.ASK)
+    add_command(app, "cancel", _cancel, _CANCEL, Panel.ASK)
+
+
+def _ask(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="aggregate, join, train, score", autocompletion=kinds)],
+    parameters: Annotated[
+        str,
+        typer.Option(
+            "--parameters",
+            "-p",
+            metavar="FILE|JSON",
+            help="a JSON object, or a file with one; - for stdin",
+        ),
+    ],
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table",
+            "-t",
+            metavar="MEMBER.TABLE",
+            help="as often as there are tables, in the kind's order",
+            autocompletion=table_names,
+        ),
+    ] = None,
+    result: Annotated[
+        list[str] | None,
+        typer.Option("--result", metavar="MEMBER", help="who receives the answer; default: this node's member"),
+    ] = None,
+    deadline: Annotated[
+        int | None, typer.Option("--deadline", metavar="S", help="seconds it may take; default 3600")
+    ] = None,
+    on_loss: Annotated[Literal["abort", "wait"], typer.Option("--on-loss", help="when a member is lost")] = "abort",
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="TEXT", help="the same key again is the same job, not another one")
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
+    timeout: _TimeoutOption = None,
+    url: UrlOption = None,
+    node: NodeOption = None,
+    identity: IdentityOption = None,
+    home: HomeOption = None,
+    passphrase: PassphraseOption = False,
+    passphrase_file: PassphraseFileOption = None,
+    json: JsonOption = False,
+) -> ExitStatus:
+    """Ask the consortium for a job, and wait for its answer.
+
+    The members whose tables it is about decide by what they published; the compute members
+    compute; the answer, with noise, comes to the members in --result. Ctrl-C ends the waiting and
+    not the job: `accord result` asks for it again, `accord cancel` ends it.
+    """
+    from parties.client_commands import Asking, ask
+
+    asking = Asking(
+        kind=kind,
+        parameters=parameters,
+        tables=table or [],
+        results=result,
+        deadline=deadline,
+        on_loss=on_loss,
+        key=key,
+        timeout=timeout,
+        wait=not no_wait,
+    )
+    return ask(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), asking, Output(json))
+
+
+def _result(
+    job: _JobArgument,
+    timeout: _TimeoutOption = None,
+    url: UrlOption = None,
+    node: NodeOption = None,
+    identity: IdentityOption = None,
+    home: HomeOption = None,
+    passphrase: PassphraseOption = False,
+    passphrase_file: PassphraseFileOption = None,
+    json: JsonOption = False,
+) -> ExitStatus:
+    """Wait for the answer of a job that was asked for before.
+
+    An answer that came is kept at the node, and can be asked for again; nothing is charged twice.
+    """
+    from parties.client_commands import result
+
+    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
+    return result(which, job, timeout, Output(json))
+
+
+def _cancel(
+    job: _JobArgument,
+    url: UrlOption = None,
+    node: NodeOption = None,
+    identity: IdentityOption = None,
+    home: HomeOption = None,
+    passphrase: PassphraseOption = False,
+    passphrase_file: PassphraseFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Want a job ended.
+
+    A job that was released already stays so. What it was charged for is not given back if it may
+    have been revealed.
+    """
+    from parties.client_commands import cancel
+
+    cancel(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), job, Output(json))
