@@ -32,6 +32,8 @@ from parties.errors import NodeCallFailed
 from parties.home import Home
 from parties.identity import Identity
 from parties.listening import Listening
+from parties.policy_store import save_policy, sign_policy
+from parties.publish_policy import policy_of
 from parties.published import PublishedColumn, PublishedTable
 from parties.settings import NodeSettings
 from parties.settings_text import write_settings
@@ -142,6 +144,7 @@ def _homes(directory: Path, rtt: float) -> tuple[list[str], list[Identity]]:
         key = PublishedColumn("person", "key", uses=frozenset({"count"}), profile="integer")
         table = PublishedTable("people", str(file), "person", 1, 64, {"person": key}, counts=True, epsilon_a_job=4.0)
         save_tables(home.directory, {"people": table})
+        save_policy(home.directory, sign_policy(policy_of(table), identities[i]))
     return [f"https://127.0.0.1:{port}" for port in ports[3:]], identities
 
 

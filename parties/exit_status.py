@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from mpc import errors as engine
 from parties import errors as ours
+from parties import rule_errors as rules
 
 __all__ = ["STATUSES", "ExitStatus", "status_of"]
 
@@ -63,7 +64,9 @@ STATUSES: Mapping[type[BaseException], ExitStatus] = MappingProxyType(
         ours.PeerRefused: ExitStatus.REFUSED,
         ours.PeerRefusedUs: ExitStatus.REFUSED,
         ours.TooManyJobs: ExitStatus.REFUSED,
-        ours.UseDenied: ExitStatus.REFUSED,
+        rules.BudgetExhausted: ExitStatus.REFUSED,
+        rules.PolicyDenied: ExitStatus.REFUSED,
+        rules.PolicyMissing: ExitStatus.REFUSED,
         # the network, and who is at its other end
         engine.PeerLost: ExitStatus.UNREACHABLE,
         engine.PeerMissing: ExitStatus.UNREACHABLE,

@@ -75,7 +75,7 @@ class Limits:
     period: float | None = None
     days: int = 30
     ever: float | None = None
-    delta: float = 1e-6
+    delta: float = 1e-5
     ask: float | None = None
 
 

@@ -10,7 +10,7 @@ analyst = 4.0                  # of one analyst within a period
 period = 10.0                  # of all within a period
 days = 30
 ever = 50.0
-delta = 1e-6
+delta = 1e-5
 ask = 0.5                      # above it a person approves
 
 [models]
@@ -66,7 +66,7 @@ class _Limits(Strict):
     period: _Epsilon | None = None
     days: Annotated[int, Field(ge=1, le=36525)] = 30
     ever: _Epsilon | None = None
-    delta: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 1e-6
+    delta: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 1e-5
     ask: _Epsilon | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, JsonOption
+from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -47,6 +47,7 @@ _TABLES = Page(
 _COLUMNS = "Columns (each option as often as there are columns)"
 _PEOPLE = "People and rows"
 _MAY = "What jobs may do"
+_EVER = 20  # jobs of the greatest epsilon, before a table without a --budget is used up
 
 
 def add_publish_commands(app: typer.Typer) -> None:
@@ -152,22 +153,47 @@ def _publish(
     epsilon: Annotated[
         float, typer.Option("--epsilon", metavar="E", help="the most one job may spend", rich_help_panel=_MAY)
     ] = 1.0,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget",
+            metavar="E",
+            help="the most that all jobs together may ever tell of a person, as epsilon; 20 times --epsilon",
+            rich_help_panel=_MAY,
+        ),
+    ] = None,
+    delta: Annotated[
+        float,
+        typer.Option(
+            "--delta", metavar="D", help="at which epsilon is counted, and the most of one job", rich_help_panel=_MAY
+        ),
+    ] = 1e-5,
+    minimum: Annotated[
+        int,
+        typer.Option(
+            "--minimum", metavar="N", min=1, help="figures are told of groups of so many rows", rich_help_panel=_MAY
+        ),
+    ] = 1,
     replace: Annotated[bool, typer.Option("--replace", help="publish a table of this name anew")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="ask nothing: publish what the options say, and only that")
     ] = False,
     home: HomeOption = None,
+    passphrase: PassphraseOption = False,
+    passphrase_file: PassphraseFileOption = None,
     json: JsonOption = False,
 ) -> ExitStatus:
     """Let jobs use a table of this member's.
 
     It asks what of the table jobs may use, shows what others could learn by it, looks at all
-    rows once as a job would, and writes tables.toml in the node's directory. A running node sees
-    it at once. No row leaves this machine; columns that are not named stay unknown to the others.
+    rows once as a job would, writes tables.toml in the node's directory, and signs a policy
+    that says the same (`accord policy` refines it). A running node sees it at once. No row
+    leaves this machine; columns that are not named stay unknown to the others.
     With --yes it asks nothing, and needs --person, --capacity and --allow.
     """
     from parties.errors import TableInvalid
     from parties.home import Home
+    from parties.policy_terms import Limits
     from parties.publish_commands import publish
     from parties.publish_draft import Draft
 
@@ -191,8 +217,11 @@ def _publish(
         epsilon_a_job=epsilon,
         order=order,
     )
+    limits = Limits(query=epsilon, ever=_EVER * epsilon if budget is None else budget, delta=delta)
+    place = Home(home)
     try:
-        publish(Home(home).directory, draft, replace=replace, yes=yes, output=Output(json))
+        identity = place.load_identity(passphrase=Passphrase(passphrase, passphrase_file).read())
+        publish(place.directory, identity, draft, limits, minimum, replace=replace, yes=yes, output=Output(json))
     except (EOFError, KeyboardInterrupt) as stop:
         print("\naccord publish: stopped; nothing was changed", file=sys.stderr)
         return ExitStatus.FAILED if isinstance(stop, EOFError) else ExitStatus.INTERRUPTED

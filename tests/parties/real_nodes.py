@@ -18,6 +18,9 @@ from parties.charter_store import CharterStore
 from parties.home import Home
 from parties.identity import Identity
 from parties.listening import Listening
+from parties.policy_store import save_policy, sign_policy
+from parties.policy_terms import Limits
+from parties.publish_policy import policy_of
 from parties.published import PublishedTable
 from parties.settings import NodeSettings
 from parties.settings_text import write_settings
@@ -120,6 +123,11 @@ def made(
         )
         home.settings.write_text(write_settings(own))
         save_tables(home.directory, {table.name: table for table in tables.get(one.name, ())})
+        for table in tables.get(one.name, ()):
+            save_policy(
+                home.directory,
+                sign_policy(policy_of(table, Limits(query=table.epsilon_a_job, delta=0.01)), identity(i)),
+            )
         nodes[one.name] = RealNode(one, identity(i), home, where[2 * i + 1])
     return RealConsortium(nodes, agreed)
 

@@ -12,9 +12,10 @@ import pytest
 
 from mpc.errors import AccordError
 from parties.client import Client
-from parties.errors import EpsilonTooLarge, JobRefused, NodeUnreachable
+from parties.errors import JobRefused, NodeUnreachable
 from parties.people_messages import JobProgress
 from parties.published import PublishedColumn, PublishedTable
+from parties.rule_errors import PolicyDenied
 from tests.parties.people_node import ANN, NODE
 from tests.parties.real_nodes import RealConsortium, made, running
 
@@ -99,7 +100,7 @@ def test_a_model_that_predicts_offline(client: Client) -> None:
 
 
 def test_refusals_are_of_their_class(client: Client) -> None:
-    with pytest.raises(EpsilonTooLarge, match="patients"):
+    with pytest.raises(PolicyDenied, match="patients"):
         client.count(TABLES, epsilon=16.0)
     with pytest.raises(JobRefused, match="nothing"):
         client.count("bravo.nothing", epsilon=1.0)

@@ -13,10 +13,14 @@ import pandas as pd
 import pytest
 
 from parties.cli import main
-from parties.description import read_description
+from parties.description import digest_of, read_description
+from parties.home import Home
+from parties.policy_store import POLICIES, load_policy
+from parties.policy_terms import TABLE, Limits, Rule
 from parties.proposals import people_in, propose, round_bounds
 from parties.table_source import open_source
 from parties.tables_file import TABLES_FILE, load_tables
+from tests.parties.consortium import identity
 
 
 @pytest.fixture
@@ -40,7 +44,16 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+def _node(home: Path) -> Path:
+    """One that has an identity."""
+    if not Home(home).identity.exists():
+        Home(home).make()
+        identity(0).save(Home(home).identity)
+    return home
+
+
 def _flags(source: Path, home: Path, *more: str) -> list[str]:
+    _node(home)
     given = "--yes --person patient_id --capacity 1024 --allow count,sum,filter,group,join --column age=integer:0:120"
     return ["publish", "patients", str(source), "--home", str(home), *given.split(), *more]
 
@@ -68,6 +81,16 @@ def test_without_a_terminal(source: Path, tmp_path: Path, capsys: pytest.Capture
     assert "what others could learn" in said.out and said.err == ""
     assert "notes" not in said.out and "87" not in said.out  # the greatest age there is
     assert re.search(r"integer from 0 to 120", said.out)
+
+    signed = load_policy(home, "patients", identity(0).public)
+    assert signed is not None and signed.policy.published == digest_of(table)
+    assert signed.policy.limits == Limits(query=0.5, ever=10.0) and signed.policy.receivers == {"alfa", "beta"}
+    assert set(signed.policy.rules) == {
+        Rule(frozenset({"count"}), frozenset({TABLE})),
+        Rule(frozenset({"sum", "filter", "release"}), frozenset({"age", "admitted"})),
+        Rule(frozenset({"group", "filter", "release"}), frozenset({"sex"})),
+        Rule(frozenset({"count", "join"}), frozenset({"email", "patient_id"})),
+    }
 
     assert main(_flags(source, home)) == 2
     said = capsys.readouterr()
@@ -123,14 +146,14 @@ def test_what_cannot_be_published_changes_nothing(
     shown = capsys.readouterr()
     assert re.search(said.replace("[", r"\["), shown.err), shown.err
     assert shown.err.startswith("accord publish: ") and shown.err.count("\n") == 1
-    assert not home.exists()
+    assert not (home / TABLES_FILE).exists() and not (home / POLICIES).exists()
 
 
 def test_nobody_to_ask_and_not_everything_said(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n")]) == 2
+    assert main(["publish", "patients", str(source), "--home", str(_node(tmp_path / "n"))]) == 2
     assert "no terminal to ask at: say --yes" in capsys.readouterr().err
     assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n"), "--yes", "--person", "x"]) == 2
     assert "also give --capacity, --allow" in capsys.readouterr().err
@@ -162,7 +185,7 @@ def test_questions(
 ) -> None:
     person = _Person({"cost (seen": "real:0:50000", "odd[/]: what": "3", "odd[/] (seen": "integer:0:200", "[y/N]": "y"})
     monkeypatch.setattr("builtins.input", person)
-    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "asked")]) == 0
+    assert main(["publish", "patients", str(source), "--home", str(_node(tmp_path / "asked"))]) == 0
     said = capsys.readouterr()
     asked = load_tables(tmp_path / "asked")["patients"]
     assert asked.person == "patient_id" and asked.capacity == 128 and asked.rows_a_person == 1
@@ -183,7 +206,7 @@ def test_questions(
     assert "becomes public" in said.out and "[red]odd[/]" in said.out
 
     line = said.out.splitlines()[-1].strip()
-    words = [*shlex.split(line)[1:], "--home", str(tmp_path / "flags")]
+    words = [*shlex.split(line)[1:], "--home", str(_node(tmp_path / "flags"))]
     assert main(words) == 0
     flags = load_tables(tmp_path / "flags")["patients"]
     assert flags == asked
@@ -195,9 +218,9 @@ def test_no_is_no(
     answer: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("builtins.input", _Person({"odd[/]: what": "3", "[y/N]": answer}))
-    assert main(["publish", "patients", str(source), "--home", str(tmp_path / "n")]) == 1
+    assert main(["publish", "patients", str(source), "--home", str(_node(tmp_path / "n"))]) == 1
     assert "nothing was changed" in capsys.readouterr().err
-    assert not (tmp_path / "n").exists()
+    assert not (tmp_path / "n" / TABLES_FILE).exists() and not (tmp_path / "n" / POLICIES).exists()
 
 
 def test_proposals_are_round_and_their_looks_are_private(source: Path) -> None:
