@@ -32,7 +32,6 @@ __all__ = [
     "ColumnMissing",
     "DealtDiffer",
     "DealtInvalid",
-    "EpsilonTooLarge",
     "ExtraMissing",
     "FileExposed",
     "FileMissing",
@@ -85,7 +84,6 @@ __all__ = [
     "PeerTimedOut",
     "PeerUnproven",
     "PeerUnreachable",
-    "ReceiverDenied",
     "RouteUnknown",
     "RowsUnfit",
     "SettingsInvalid",
@@ -99,7 +97,6 @@ __all__ = [
     "TableMissing",
     "TableUnfit",
     "TooManyJobs",
-    "UseDenied",
     "ValueUnfit",
     "WorkerLost",
     "WrongMember",
@@ -403,24 +400,12 @@ class FilterInvalid(UsageError):
     """A filter that is malformed, too large, or compares a column with what it cannot hold."""
 
 
-class UseDenied(UsageError):
-    """A job would use a table or a column in a way its member does not allow."""
-
-
-class NotPublished(UseDenied):
+class NotPublished(AccordError):
     """A job names a table or a column its member does not publish."""
 
 
-class BoundsMissing(UseDenied):
+class BoundsMissing(AccordError):
     """A job needs the public bounds of a column that was published without any: noise is measured by them."""
-
-
-class EpsilonTooLarge(UseDenied):
-    """A job wants more epsilon than a table's member allows one job."""
-
-
-class ReceiverDenied(UseDenied):
-    """A job would give an answer to a member that a table's member does not give any."""
 
 
 class KindUnknown(UsageError):

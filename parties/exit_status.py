@@ -64,6 +64,8 @@ STATUSES: Mapping[type[BaseException], ExitStatus] = MappingProxyType(
         ours.PeerRefused: ExitStatus.REFUSED,
         ours.PeerRefusedUs: ExitStatus.REFUSED,
         ours.TooManyJobs: ExitStatus.REFUSED,
+        ours.BoundsMissing: ExitStatus.REFUSED,
+        ours.NotPublished: ExitStatus.REFUSED,
         rules.BudgetExhausted: ExitStatus.REFUSED,
         rules.PolicyDenied: ExitStatus.REFUSED,
         rules.PolicyMissing: ExitStatus.REFUSED,

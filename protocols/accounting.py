@@ -16,8 +16,8 @@ from typing import Any
 
 from mpc.errors import UsageError
 from protocols import mechanisms
-from protocols.errors import EventInvalid, PrecisionTooLow
-from protocols.exact import check_delta, check_epsilon, is_whole
+from protocols.errors import DeltaInvalid, EventInvalid, PrecisionTooLow
+from protocols.exact import check_epsilon, is_whole
 from protocols.law import Law
 from protocols.mechanisms import Mechanism
 from protocols.sensitivity import Change
@@ -125,7 +125,8 @@ class Promise:
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
-        check_delta(self.within)
+        if not 0 <= self.within < 1:  # NaN too; 0, and below 2^-40, is what pure noise of finite precision has
+            raise DeltaInvalid(f"delta {self.within!r}: a number from 0 to below 1")
 
     @property
     def promise(self) -> tuple[Fraction, Fraction]:

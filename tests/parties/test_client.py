@@ -12,7 +12,6 @@ import trio
 
 from mpc.errors import AccordError, PeerLost
 from parties.errors import (
-    EpsilonTooLarge,
     JobConflict,
     JobFailed,
     JobInvalid,
@@ -26,6 +25,7 @@ from parties.errors import (
     StillRunning,
 )
 from parties.people_messages import JobProgress
+from parties.rule_errors import PolicyDenied
 from protocols.errors import EpsilonInvalid
 from tests.parties.people_node import (
     ANN,
@@ -128,7 +128,7 @@ def test_a_handle_and_the_lists(flavour: str) -> None:
 @pytest.mark.parametrize(
     ("error", "cause", "kind"),
     [
-        ("EpsilonTooLarge", "table patients of bravo: 1 at most", EpsilonTooLarge),
+        ("PolicyDenied", "table patients of bravo: 1 at most", PolicyDenied),
         ("EpsilonInvalid", "epsilon 0: above 0", EpsilonInvalid),
         ("PeerLost", "party 2 died", PeerLost),
         ("Expired", "its deadline of 3 s passed", JobFailed),

@@ -7,6 +7,7 @@ import pytest
 import protocols.errors
 from mpc import errors as engine
 from parties import errors as ours
+from parties import rule_errors as rules
 from parties.exit_status import STATUSES, ExitStatus, status_of
 
 
@@ -30,7 +31,7 @@ def test_numbers_that_scripts_know_stay() -> None:
         (ours.JobInvalid(), ExitStatus.WRONG_USAGE),
         (ours.PassphraseNeeded(), ExitStatus.WRONG_USAGE),
         (ours.JobUnknown(), ExitStatus.WRONG_USAGE),
-        (ours.EpsilonTooLarge(), ExitStatus.REFUSED),
+        (rules.PolicyDenied("x"), ExitStatus.REFUSED),
         (ours.NotAMember(), ExitStatus.REFUSED),
         (ours.PeerRefusedUs("alfa", "CharterOutdated", ""), ExitStatus.REFUSED),
         (engine.PeerSilent(1, ""), ExitStatus.UNREACHABLE),

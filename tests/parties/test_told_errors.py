@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mpc.errors import AccordError, OutOfRange, PartyFailed, PeerLost
 from parties import errors
 from parties.errors import JobFailed, NodeFailed, PeerRefusedUs, PeerUnreachable
+from parties.rule_errors import PolicyDenied
 from parties.told_errors import KNOWN, printable, told_error
 from protocols.errors import KeyInvalid as RowKeyInvalid
 
@@ -67,11 +68,11 @@ def test_names_a_node_may_not_use(name: str) -> None:
     [("JobRefused", ""), ("JobAborted", ""), ("PeerRefusedUs", "member bravo: JobRefused: ")],
 )
 def test_who_refused_a_job_is_told_with_its_reason(name: str, before: str) -> None:
-    error = told_error(URL, name, f"{before}bravo refuses: EpsilonTooLarge: table stays: 2 at most", JOB)
-    assert type(error) is errors.EpsilonTooLarge and str(error) == "bravo refuses: table stays: 2 at most"
+    error = told_error(URL, name, f"{before}bravo refuses: PolicyDenied: table stays: 2 at most", JOB)
+    assert type(error) is PolicyDenied and str(error) == "bravo refuses: table stays: 2 at most"
     other = told_error(URL, name, f"{before}bravo refuses: Whim: no", JOB)
     assert type(other) is KNOWN.get(name, JobFailed) and "Whim: no" in str(other)
-    assert type(told_error(URL, "OutOfRange", "bravo refuses: EpsilonTooLarge: x", JOB)) is OutOfRange
+    assert type(told_error(URL, "OutOfRange", "bravo refuses: PolicyDenied: x", JOB)) is OutOfRange
 
 
 def test_no_error_of_ours_is_missing() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from prv_accountant import GaussianMechanism, LaplaceMechanism, PrivacyRandomVariable, PRVAccountant
 
-from protocols.accounting import Event
+from protocols.accounting import Event, Promise
 from protocols.composition import composed_delta, composed_epsilon
 from protocols.divergence import gaussian_delta
 from protocols.errors import DeltaInvalid, EpsilonInvalid
@@ -267,3 +267,16 @@ def test_bad_targets() -> None:
         composed_epsilon([laplace(1.0)], 0.0)
     with pytest.raises(EpsilonInvalid):
         composed_delta([laplace(1.0)], 0.0)
+
+
+def test_a_promise_of_which_nothing_else_is_known_costs_what_it_says_and_composes() -> None:
+    assert composed_epsilon([Promise(0.5, 1e-9)], 1e-6) == pytest.approx(0.5, rel=1e-2)
+    event = Event(DiscreteLaplace(1.0), ONE)
+    both = composed_epsilon([event, Promise(0.5, 1e-9)], 1e-6)
+    assert composed_epsilon([event], 1e-6) < both <= 1.5
+    assert composed_epsilon([Promise(0.1, 0.0)] * 400, 1e-6) < 20.0, "well below the sum of 40"
+    assert composed_epsilon([Promise(0.1, 1e-3)], 1e-6) == math.inf
+    assert composed_delta([Promise(0.5, 1e-9)], 0.5) == pytest.approx(1e-9, rel=1e-2)
+    for epsilon, delta, error in ((0.0, 0.0, EpsilonInvalid), (1.0, -1e-9, DeltaInvalid), (1.0, 1.0, DeltaInvalid)):
+        with pytest.raises(error):
+            Promise(epsilon, delta)
