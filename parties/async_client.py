@@ -14,7 +14,7 @@ from parties.client_wire import AsyncWire
 from parties.fitted import FittedLogistic
 from parties.identity import Identity
 from parties.node_calls import NodeCalls
-from parties.people_messages import Consortium, JobList, JobProgress, JobView, NodeStatus
+from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
 from parties.questions import DEADLINE, Question, submission
 from parties.results import frame_of_jobs, frame_of_tables
 
@@ -70,6 +70,14 @@ class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[FittedLogistic]])
     async def job_list(self, most: int = 100, before: int | None = None) -> JobList:
         """As Client.job_list."""
         return await self._calls.jobs(most, before)
+
+    async def approvals(self) -> Approvals:
+        """As Client.approvals."""
+        return await self._calls.approvals()
+
+    async def approve(self, job: str, approved: bool = True) -> JobView:
+        """As Client.approve."""
+        return await self._calls.approve(job, approved)
 
     async def jobs(self, most: int = 100) -> pd.DataFrame:
         """As Client.jobs."""

@@ -26,7 +26,7 @@ from parties.client_wire import BlockingWire, at_once
 from parties.fitted import FittedLogistic
 from parties.identity import Identity
 from parties.node_calls import NodeCalls
-from parties.people_messages import Consortium, JobList, JobProgress, JobView, NodeStatus
+from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
 from parties.questions import DEADLINE, Question, submission
 from parties.results import frame_of_jobs, frame_of_tables
 
@@ -98,6 +98,14 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
     def job_list(self, most: int = 100, before: int | None = None) -> JobList:
         """Jobs this node knows, the latest first; ``before``: what the list before this one said."""
         return at_once(self._calls.jobs(most, before))
+
+    def approvals(self) -> Approvals:
+        """Jobs that wait for a person at this node, and why."""
+        return at_once(self._calls.approvals())
+
+    def approve(self, job: str, approved: bool = True) -> JobView:
+        """Let one of them go on, or not. What a policy denies nobody can approve."""
+        return at_once(self._calls.approve(job, approved))
 
     def jobs(self, most: int = 100) -> pd.DataFrame:
         """The same, a row a job."""

@@ -22,7 +22,7 @@ from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import FAST, Proposal, Value
-from parties.errors import JobRefused, PeerCallFailed
+from parties.errors import JobRefused, PeerCallFailed, PeerRefusedUs
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
 from parties.job_work import PUBLISHED
@@ -30,6 +30,7 @@ from parties.message_form import signatures_of
 from parties.messages import Abort, Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import Participant
 from parties.quiet_log import place_of
+from parties.rule_errors import ApprovalAwaited
 from parties.session import State
 from parties.settling import Settling
 from parties.together import everywhere
@@ -38,6 +39,7 @@ __all__ = ["Coordinator", "Slots"]
 
 _log = logging.getLogger("accord.node")
 _STEP = 10.0  # seconds for a step that computes nothing
+_PERSON = 1.0  # seconds between looks whether a person approved a job
 _OBEYS = 3.0  # seconds for a run to end that was told to
 _LONG = 24 * 3600.0
 _AGAIN = 0.2  # seconds between looks whether all wait for a job
@@ -184,13 +186,25 @@ class Coordinator:
         acceptances: dict[str, bytes] = {}
 
         async def accepted(member: Member) -> None:
+            while True:
+                try:
+                    acceptances[member.name] = await asked(member)
+                    return
+                except ApprovalAwaited:
+                    pass
+                except PeerRefusedUs as error:
+                    if error.error != ApprovalAwaited.__name__:
+                        raise
+                await self._still_wanted(job)
+
+        async def asked(member: Member) -> bytes:
             if member == board.me:
-                acceptance = await self._participant.accept(job, proposal, tables)
+                return await self._participant.accept(job, proposal, tables)
             else:
                 answer = await board.network.call(member, message, job.id, within=_STEP)
                 acceptance = bytes.fromhex(answer.acceptance)
                 check_acceptance(job, member, acceptance)
-            acceptances[member.name] = acceptance
+                return acceptance
 
         taking = participants(job, charter)
         await everywhere(taking, accepted)
@@ -200,6 +214,14 @@ class Coordinator:
         first = [member for member in taking if not at_once or member not in charter.compute]
         await everywhere(first, lambda member: self._ask(member, shown, job, reserve, within=_LONG))
         return acceptances if at_once else {}
+
+    async def _still_wanted(self, job: Job) -> None:
+        """Wait a moment for a person at some member; JobRefused if the job ended meanwhile, or its time is over."""
+        board = self._board
+        with trio.move_on_after(_PERSON):
+            await board.until(job.id)
+        if (await board.get(job.id)).state.terminal or board.clock() >= job.expires:
+            raise JobRefused(f"job {job.id} ended, or its deadline passed, before a person approved it")
 
     async def _votes(self, job: Job) -> dict[str, bytes] | None:
         """All votes, once they are here; None if the job ended before."""

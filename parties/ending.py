@@ -90,9 +90,14 @@ class Ending:
     # -- this node gives up ------------------------------------------------------------------------
 
     async def give_up(self, job: Job, cause: str) -> None:
-        """This node wants the job ended, and says so to the others."""
+        """This node wants the job ended, and says so to the others.
+
+        The coordinator says so of one that ended here already, too: if its own people denied it, nobody else knows.
+        """
         record = await self._board.find(job.id)
-        if record is not None:
+        if record is not None and record.state is State.ABORTED and self._board.coordinates:
+            self._tasks.start_soon(self._tell, job, record.cause)
+        elif record is not None:
             await self._end(record, cause, decisive=False, tell=True)
 
     async def lost(self, member: Member, reason: str) -> None:

@@ -6,6 +6,7 @@ are delivered.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +14,14 @@ from parties.board import Board
 from parties.charter import Member
 from parties.coordinator import Coordinator, Slots
 from parties.delivery import Delivery, Rebuild
-from parties.errors import JobRefused
+from parties.errors import JobRefused, PeerRefusedUs
 from parties.job import Job
 from parties.job_records import JobRecord
 from parties.job_signatures import sign_proposal
 from parties.job_work import Work
 from parties.messages import Accepting, Propose
 from parties.participant import Participant
+from parties.rule_errors import ApprovalAwaited
 from parties.session import State
 from parties.settling import Settling
 from parties.tasks import Tasks
@@ -85,7 +87,8 @@ class JobNode:
         if record.state is not State.PROPOSED:
             return record
         kept = record.job
-        await self.participant.accept(kept, record.proposal, tables)
+        with contextlib.suppress(ApprovalAwaited):  # by this node's own rules: it goes on when somebody approves
+            await self.participant.accept(kept, record.proposal, tables)
         if board.coordinates:
             self._drive(kept, record.proposal)
         else:
@@ -93,18 +96,31 @@ class JobNode:
             message = Propose(job=text, signature=record.proposal.hex(), tables=list(tables))
             try:
                 await board.network.call(board.coordinator(), message, kept.id, within=_STEP)
+            except PeerRefusedUs as error:
+                if error.error != ApprovalAwaited.__name__:
+                    await self.participant.give_up(kept, f"{type(error).__name__}: {error}")
+                    raise
             except Exception as error:
                 await self.participant.give_up(kept, f"{type(error).__name__}: {error}")
                 raise
         return await board.get(kept.id)
 
     async def propose(self, peer: Member, job_id: str, body: Propose) -> Accepting:
-        """participant.propose; the coordinator begins to drive the job."""
-        answer = await self.participant.propose(peer, job_id, body)
-        record = await self._board.get(job_id)
-        if self._board.coordinates and record.state is State.ACCEPTED:
-            self._drive(record.job, record.proposal)
-        return answer
+        """participant.propose; the coordinator begins to drive the job, also if it waits for a person here."""
+        try:
+            return await self.participant.propose(peer, job_id, body)
+        finally:
+            record = await self._board.find(job_id)
+            waits = record is not None and record.state in (State.PROPOSED, State.ACCEPTED)
+            if record is not None and waits and self._board.coordinates:
+                self._drive(record.job, record.proposal)
+
+    async def approve(self, job_id: str, approved: bool, person: str) -> JobRecord:
+        """A person at this node approves a job that waits for that, or denies it. ApprovalUnknown, JobUnknown."""
+        board = self._board
+        await board.disk(board.store.approvals.decide, job_id, approved, person, board.clock())
+        board.wake(job_id)
+        return await board.get(job_id)
 
     async def cancel(self, job_id: str, who: str) -> JobRecord:
         """One of this node's people wants a job ended; where it is then."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 from parties.client_wire import Wire
 from parties.errors import MessageInvalid, NodeAnswerInvalid, NodeTimedOut, NodeUnreachable, StillRunning
 from parties.message_form import Problem, Strict, read_json
-from parties.people_messages import Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
+from parties.people_messages import Approvals, Approve, Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
 from parties.told_errors import told_error
 
 __all__ = ["NodeCalls"]
@@ -80,6 +80,15 @@ class NodeCalls:
     async def cancel(self, job: str) -> JobView:
         """Want it ended."""
         return await self._model(JobView, "POST", f"/v1/jobs/{job}/cancel", _MOST_VIEW, job, content=b"")
+
+    async def approvals(self) -> Approvals:
+        """Jobs that wait for a person at the node."""
+        return await self._model(Approvals, "GET", "/v1/approvals", _MOST_LIST)
+
+    async def approve(self, job: str, approved: bool) -> JobView:
+        """Let one go on, or not."""
+        content = Approve(approved=approved).model_dump_json().encode()
+        return await self._model(JobView, "POST", f"/v1/jobs/{job}/approve", _MOST_VIEW, job, content=content)
 
     async def answer(self, job: str, within: float = math.inf) -> bytes:
         """A released job's answer, JSON; the node waits for one that is on its way, and this so long at most."""

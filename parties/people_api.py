@@ -22,7 +22,18 @@ from starlette.responses import Response
 from parties.envelope import LAST_NONCE
 from parties.message_form import read_json
 from parties.peers import People
-from parties.people_messages import MOST_SUBMIT, Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
+from parties.people_messages import (
+    MOST_APPROVE,
+    MOST_SUBMIT,
+    Approvals,
+    Approve,
+    Consortium,
+    JobList,
+    JobProgress,
+    JobView,
+    NodeStatus,
+    Submit,
+)
 from parties.replies import Api, Lines, read_body, reply
 
 __all__ = ["PeopleHandlers", "people_api"]
@@ -62,6 +73,14 @@ class PeopleHandlers(Protocol):
         """JSON."""
         ...
 
+    async def approvals(self, person: str) -> Approvals:
+        """Jobs that wait for a person at this node."""
+        ...
+
+    async def approve(self, person: str, job: str, approved: bool) -> JobView:
+        """Approve one of them, or deny it."""
+        ...
+
     async def tables(self, person: str) -> Consortium: ...
     async def status(self, person: str) -> NodeStatus: ...
 
@@ -99,6 +118,13 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
     async def answer(request: Request, job: _Job) -> Response:
         return Response(await handlers.answer(caller(request), job), media_type="application/json")
 
+    async def approvals(request: Request) -> Response:
+        return reply(await handlers.approvals(caller(request)))
+
+    async def approve(request: Request, job: _Job) -> Response:
+        person, said = caller(request), read_json(Approve, await read_body(request, MOST_APPROVE))
+        return reply(await handlers.approve(person, job, said.approved))
+
     async def tables(request: Request) -> Response:
         return reply(await handlers.tables(caller(request)))
 
@@ -118,6 +144,15 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
         summary="How far it is.",
     )
     api.route_to("GET", "/v1/jobs/{job}/answer", answer, good=_JSON_ANSWER, summary="A released job's answer.")
+    api.route_to("GET", "/v1/approvals", approvals, answers=Approvals, summary="Jobs that wait for a person here.")
+    api.route_to(
+        "POST",
+        "/v1/jobs/{job}/approve",
+        approve,
+        answers=JobView,
+        takes=Approve,
+        summary="Let a job go on, or not.",
+    )
     api.route_to("GET", "/v1/tables", tables, answers=Consortium, summary="What all members publish.")
     api.route_to("GET", "/v1/status", status, answers=NodeStatus, summary="This node.")
     return api

@@ -19,6 +19,8 @@ from parties.job_records import JobRecord
 from parties.meeting import Table
 from parties.members import Members
 from parties.people_messages import (
+    Approval,
+    Approvals,
     Consortium,
     JobList,
     JobProgress,
@@ -107,6 +109,15 @@ class PeopleHandlers:
     async def cancel(self, person: str, job: str) -> JobView:
         """Want it ended."""
         return await self._view(await self._jobs.cancel(job, person))
+
+    async def approvals(self, person: str) -> Approvals:
+        """Those that wait, the oldest first."""
+        waiting = await self._board.disk(self._board.store.approvals.waiting)
+        return Approvals(waiting=[Approval(job=w.job, since=w.since, why=w.why, asks=w.told) for w in waiting])
+
+    async def approve(self, person: str, job: str, approved: bool) -> JobView:
+        """Let it go on, or deny it."""
+        return await self._view(await self._jobs.approve(job, approved, person))
 
     async def progress(self, person: str, job: str, ends: bool = False) -> AsyncGenerator[JobProgress, None]:
         """A line at once, and with every change; or with the last one only."""

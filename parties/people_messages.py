@@ -10,7 +10,11 @@ from parties.meeting import Table
 from parties.message_form import Count, Digest, Fingerprint, JobId, MemberName, Object, State, Strict, Text, Word
 
 __all__ = [
+    "MOST_APPROVE",
     "MOST_SUBMIT",
+    "Approval",
+    "Approvals",
+    "Approve",
     "Consortium",
     "JobList",
     "JobProgress",
@@ -24,6 +28,9 @@ __all__ = [
 
 MOST_SUBMIT = 1 << 20
 """Bytes of a Submit."""
+
+MOST_APPROVE = 1 << 10
+"""Bytes of an Approve."""
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$", min_length=1, max_length=64)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", min_length=1, max_length=64)]
@@ -86,6 +93,37 @@ class JobView(Strict):
     error: Word | Literal[""] = ""
     cause: Text = ""
     answer: bool = False
+
+
+class Approval(Strict):
+    """A job that waits for a person at this node.
+
+    Attributes:
+        since: Unix seconds.
+        why: the clauses that ask for one.
+        asks: what the job asks of this member, as the log tells it.
+    """
+
+    job: JobId
+    since: UnixTime
+    why: Text
+    asks: Object
+
+
+class Approvals(Strict):
+    """Those that wait, the oldest first."""
+
+    waiting: list[Approval]
+
+
+class Approve(Strict):
+    """What a person says.
+
+    Attributes:
+        approved: whether the job may go on.
+    """
+
+    approved: bool
 
 
 class JobList(Strict):

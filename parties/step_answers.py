@@ -114,6 +114,7 @@ class StepAnswers:
             while True:
                 consent = await self._work.consent(job, tables)
                 if consent.waits:
+                    await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
                     await board.disk(board.store.approvals.check, job, consent, board.me.name, board.clock())
                 with contextlib.suppress(LedgerMoved):  # another job was charged meanwhile: look again
                     return await board.accept(job, consent, {PUBLISHED: list(tables)})

@@ -24,7 +24,17 @@ from parties.leaf import contexts, issue
 from parties.meeting import Table
 from parties.peers import People
 from parties.people_api import people_api
-from parties.people_messages import Consortium, JobList, JobProgress, JobView, MemberTables, NodeStatus, Submit
+from parties.people_messages import (
+    Approval,
+    Approvals,
+    Consortium,
+    JobList,
+    JobProgress,
+    JobView,
+    MemberTables,
+    NodeStatus,
+    Submit,
+)
 from tests.parties.consortium import identity
 
 NODE, ANN, STRANGER = identity(0), identity(7), identity(9)
@@ -67,6 +77,7 @@ class Memory:
     heard: list[tuple[str, str, Any]] = field(default_factory=list)
     keys: dict[str, tuple[str, Submit]] = field(default_factory=dict)
     lines: list[JobProgress] = field(default_factory=list)
+    waiting: list[Approval] = field(default_factory=list)
     content: bytes = json.dumps(COUNTED).encode()
     before: Callable[[str], Awaitable[None]] | None = None
     after: Callable[[str], Awaitable[None]] | None = None
@@ -104,6 +115,14 @@ class Memory:
 
     async def job(self, person: str, job: str) -> JobView:
         await self._hear("job", person, job)
+        return self._view(job)
+
+    async def approvals(self, person: str) -> Approvals:
+        await self._hear("approvals", person)
+        return Approvals(waiting=self.waiting)
+
+    async def approve(self, person: str, job: str, approved: bool) -> JobView:
+        await self._hear("approve", person, (job, approved))
         return self._view(job)
 
     async def cancel(self, person: str, job: str) -> JobView:

@@ -19,6 +19,7 @@ from parties.errors import JobConflict, JobInvalid, JobRefused, LaneLost, Signat
 from parties.job import Job
 from parties.job_signatures import sign_proposal
 from parties.messages import Propose
+from parties.rule_errors import ApprovalUnknown
 from parties.session import State
 from tests.parties.world import NOTICED, TABLES, World
 
@@ -465,3 +466,42 @@ def test_somebody_is_lost_at_every_message(
 ) -> None:
     ends = through(tmp_path, victim, fault, free, 1, 1)
     assert {State.RELEASED, State.ABORTED} <= ends  # both happen: the matrix goes through the decision
+
+
+# -- a person is asked -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ("alfa", "bravo", "delta"))
+@pytest.mark.parametrize("proposer", ("alfa", "delta"))
+@pytest.mark.parametrize("approved", (True, False, None))
+def test_a_job_that_waits_for_a_person_goes_on_ends_or_expires(
+    tmp_path: Path, asked: str, proposer: str, approved: bool | None
+) -> None:
+    """At the coordinator, at another compute member, at one that only has rows; whoever of them proposed it."""
+
+    async def scenario(world: World) -> None:
+        world.waits[asked] = "table patients, query: epsilon 2 of 4 a job"
+        job = world.job(proposer=proposer, deadline=30)
+        await submitted(world, job, proposer)
+        await trio.sleep(5)
+        node = world.nodes[asked]
+        (waiting,) = node.store.approvals.waiting()
+        assert waiting.job == job.id and "epsilon 2 of 4" in waiting.why
+        assert State.RESERVED not in world.states(job.id).values()
+        if approved is not None:
+            await node.jobs.approve(job.id, approved, "ann")
+            with pytest.raises(ApprovalUnknown):
+                await node.jobs.approve(job.id, approved, "bob")
+        await world.at_their_end(job.id, 5.0 if approved is not None else 35.0)
+        await trio.sleep(2)
+        expected = State.RELEASED if approved else State.ABORTED
+        assert set(world.states(job.id).values()) == {expected}
+        whats = [entry["what"] for _, entry in node.store.audit.entries()]
+        assert whats.count("waits") == 1
+        assert [what for what in whats if what in ("approved", "denied")] == {
+            True: ["approved"], False: ["denied"], None: [],
+        }[approved]  # fmt: skip
+        if approved is False:
+            assert all("ann of" in cause for cause in world.causes(job.id).values()), world.causes(job.id)
+
+    play(tmp_path, scenario)

@@ -23,6 +23,7 @@ from parties.peers import People
 from parties.people_api import PeopleHandlers, people_api
 from parties.people_messages import (
     MOST_SUBMIT,
+    Approvals,
     Consortium,
     JobList,
     JobProgress,
@@ -73,6 +74,14 @@ class Noting:
 
     async def job(self, person: str, job: str) -> JobView:
         self._note("job", person, job)
+        return VIEW
+
+    async def approvals(self, person: str) -> Approvals:
+        self._note("approvals", person)
+        return Approvals(waiting=[])
+
+    async def approve(self, person: str, job: str, approved: bool) -> JobView:
+        self._note("approve", person, job, approved)
         return VIEW
 
     async def cancel(self, person: str, job: str) -> JobView:
@@ -220,6 +229,6 @@ def test_progress_is_closed_when_the_caller_goes(quiet: bool) -> None:
 def test_the_document_is_complete() -> None:
     document = people_api(cast(PeopleHandlers, PeopleHandlers), People(dict), "1").openapi()
     check_document(document)
-    assert len(document["paths"]) == 7
+    assert len(document["paths"]) == 9
     assert document["paths"]["/v1/jobs"]["post"]["requestBody"]["required"]
     assert {"JobProgress", "Submit", "Problem"} <= document["components"]["schemas"].keys()

@@ -115,7 +115,7 @@ class FakeWork:
         refusal = self.world.refusals.get(self.node.name)
         if refusal is not None:
             raise refusal
-        return Consent("d" * 64)
+        return Consent("d" * 64, waits=self.world.waits.get(self.node.name, ""))
 
     async def deal(self, job: Job) -> None:
         self.world.dealt.add(self.node.name)
@@ -181,6 +181,7 @@ class World:
         self.at: Callable[[int, str], Awaitable[None]] | None = None
         self.log: list[tuple[str, str, str]] = []
         self.refusals: dict[str, AccordError] = {}
+        self.waits: dict[str, str] = {}  # why a person has to approve, by member
         self.failing: dict[str, AccordError] = {}
         self.dealt: set[str] = set()
         self.held: dict[str, list[tuple[str, int]]] = {}
