@@ -59,6 +59,7 @@ def test_what_is_published_is_read_as_the_truth_is(name: str, tmp_path: Path, ca
     for i, part in enumerate(parts(study, 3)):
         part.to_parquet(tmp_path / f"{i}.parquet", index=False)
         words = publish_arguments(study, tmp_path / f"{i}.parquet", 2.0)
+        assert accord(["init", str(tmp_path / str(i))]) == 0
         assert accord([*words, "--home", str(tmp_path / str(i))]) == 0, capsys.readouterr().err
         read.append(_read(load_tables(tmp_path / str(i))["patients"], [c.name for c in study.columns]))
     true = cut(study, study.data.columns)

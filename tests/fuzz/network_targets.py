@@ -54,7 +54,7 @@ from parties.trust import peer_of, person_of
 from tests.fuzz.mutations import BYTES, JSON
 from tests.fuzz.target import Target
 from tests.parties.consortium import charter, identity
-from tests.parties.control_plane import JOB, SIGNATURE, Noting
+from tests.parties.control_plane import ACCEPTANCE, JOB, SIGNATURE, Noting
 from tests.parties.jobs import job
 
 __all__ = ["BOOT", "ENVELOPES", "REQUESTS", "certificate", "network_targets"]
@@ -63,17 +63,18 @@ BOOT = "0" * 32
 _FIRST = charter()
 _NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _ENTRY = LaneEntry(member="0f" * 32, port=7700, certificate="-----", contribution="0f" * 32)
+VOTE = SIGNATURE + "0f" * 32
 _BALLOT = Ballot(round=1, member=2)
 _BODIES: tuple[Strict, ...] = (
     LanePrepare(lane=1, epoch=2),
     LaneConnect(lane=1, epoch=2, entries=[_ENTRY] * 3),
     Propose(job=job().canonical.decode(), signature=SIGNATURE, tables=['{"name":"patients"}']),
-    Reserve(acceptances={"alfa": SIGNATURE, "bravo": SIGNATURE}),
+    Reserve(acceptances={"alfa": ACCEPTANCE, "bravo": ACCEPTANCE}),
     Run(lane=0, epoch=1, number=1),
-    Ready(epoch=1, signature=SIGNATURE),
+    Ready(epoch=1, vote=VOTE),
     Prepare(ballot=_BALLOT),
-    Accept(ballot=_BALLOT, value="release", votes={"alfa": SIGNATURE}),
-    Decided(value="release", text="why", votes={"alfa": SIGNATURE}),
+    Accept(ballot=_BALLOT, value="release", votes={"alfa": VOTE}),
+    Decided(value="release", text="why", votes={"alfa": VOTE}),
     Abort(text="bravo is gone", job=job().canonical.decode(), signature=SIGNATURE),
     StateQuery(),
     ProgressReport(operation="join", rounds=3, sent=10**9, fraction=0.5),
@@ -101,7 +102,7 @@ def _messages() -> list[Target]:
         CharterAnswer(latest=1, charter="a = 1", signatures="{}"),
         Tables(tables=[Table(name="patients", description={"columns": [{"name": "age"}]})]),
         Beat(boot=BOOT, number=0, charter=_FIRST.digest),
-        StateAnswer(state="RELEASED", voted=True, votes={"alfa": SIGNATURE}),
+        StateAnswer(state="RELEASED", voted=True, votes={"alfa": VOTE}),
         Submit(kind="count", parameters={"by": ["a", 1, None, {"deep": True}]}, deadline=60, key="k",
                tables=[TableChoice(member="alfa", table="patients")], results=["alfa"]),
     ]  # fmt: skip

@@ -37,5 +37,5 @@ def test_a_node_that_can_keep_nothing_does_not_start(tmp_path: Path, disk: str, 
     serve = f"exec {shlex.quote(sys.executable)} -m parties.cli serve --home {home}"
     command = ["unshare", "-m", "sh", "-c", f"{disk.format(home=home)} && {serve}"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and "StoreFailed" in done.stderr and said in done.stderr, done.stderr
+    assert done.returncode == 5 and "StoreFailed" in done.stderr and said in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
