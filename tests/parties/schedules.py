@@ -19,7 +19,7 @@ from mpc.errors import AccordError, OutOfRange, PartyFailed
 from parties.charter import Charter
 from parties.errors import LaneInvalid
 from parties.job import Job
-from parties.job_work import Outcome
+from parties.job_work import Consent, Outcome
 from parties.messages import Run
 from parties.session import Event, State
 from tests.parties.consortium import charter, member
@@ -46,9 +46,9 @@ class LaneWork(FakeWork):
         super().__init__(world, node)
         self.turns: dict[tuple[int, int], trio.Lock] = {}
 
-    async def consent(self, job: Job, tables: Any) -> None:
+    async def consent(self, job: Job, tables: Any) -> Consent:
         await trio.sleep(self.world.rng.random() * 0.05)
-        await super().consent(job, tables)
+        return await super().consent(job, tables)
 
     async def deal(self, job: Job) -> None:
         await trio.sleep(self.world.rng.random() * 0.2)
