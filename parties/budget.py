@@ -87,6 +87,12 @@ class Book:
         self._kept: list[tuple[Charge, tuple[Cost, ...]]] = []
         self._read = functools.lru_cache(4096)(_read_figure)  # the same figures are asked for again and again
 
+    def copy(self) -> Book:
+        """As it is now."""
+        made = Book()
+        made._open, made._kept, made._read = dict(self._open), list(self._kept), self._read
+        return made
+
     def apply(self, entry: Mapping[str, Any]) -> None:
         """The next entry. LogBroken for one that is none of a ledger's, or settles what is not open."""
         try:

@@ -30,19 +30,21 @@ class Ledger:
         self.chain = ChainedTable(file, f"ledger:{member}")
         self.chain.check()
         self._book = Book()
+        self._file = file
         self._read: Head = Head(self.chain.log, 0, "")
         self.book()
 
     def book(self) -> Book:
-        """All charges that are kept. Do not keep it over a change."""
-        known = self._read
-        if known.number and self.chain.digest_at(known.number) != known.digest:
-            self._book, known = Book(), Head(self.chain.log, 0, "")  # what was read was undone
-        for entry in self.chain.entries(known.number):
-            self._book.apply(read_content(self.chain.log, entry))
-            known = Head(self.chain.log, entry.number, entry.digest)
-        self._read = known
-        return self._book
+        """All charges that are kept now, from any thread; what is charged later does not change it."""
+        with self._file.alone():
+            known = self._read
+            if known.number and self.chain.digest_at(known.number) != known.digest:
+                self._book, known = Book(), Head(self.chain.log, 0, "")  # what was read was undone
+            for entry in self.chain.entries(known.number):
+                self._book.apply(read_content(self.chain.log, entry))
+                known = Head(self.chain.log, entry.number, entry.digest)
+            self._read = known
+            return self._book.copy()
 
     def reserve(self, charge: Charge) -> None:
         """Charge it, within a transaction of the file. The same job again changes nothing."""

@@ -97,6 +97,12 @@ class SqliteFile:
                 raise
             self._commit()
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread uses the file within, nor is another one's transaction under way."""
+        with self._turn:
+            yield
+
     def forget(self) -> None:
         """Overwrite what was deleted wherever the file still has it, as far as the disk does what it is told."""
         with self._turn:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from parties.budget import ALL, NOTHING, RUN, Book, Charge, epsilon_of, population_of, told_with
 from parties.chain import Head
+from parties.chained_table import CHAIN_SCHEMA
 from parties.errors import IllegalStep
 from parties.identity import Identity
 from parties.job import Job
@@ -23,6 +26,7 @@ from parties.ledger import Ledger
 from parties.policy_terms import Limits
 from parties.rule_errors import LedgerMoved, LogBroken
 from parties.session import Event, State
+from parties.sqlite_file import SqliteFile
 from protocols.accounting import Event as Release
 from protocols.accounting import Promise
 from protocols.composition import composed_epsilon
@@ -235,3 +239,28 @@ def test_the_ledger_is_its_members_own(tmp_path: Path) -> None:
     other: Identity = identity(1)
     with JobStore(tmp_path / "node.db", KEY, other.fingerprint) as store:
         assert store.ledger.chain.head.number == 0 and isinstance(store.ledger, Ledger)
+
+
+def test_threads_that_look_while_another_charges_see_whole_books(tmp_path: Path) -> None:
+    """As a node does: rules look aside, and jobs are charged in the thread of the disk."""
+    file = SqliteFile(tmp_path / "node.db", CHAIN_SCHEMA)
+    ledger, done = Ledger(file, ME), threading.Event()
+
+    def look() -> int:
+        seen = 0
+        while not done.is_set() or seen < 300:
+            counted = len(ledger.book().costs(["text"]))
+            assert counted >= seen
+            seen = counted
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        looking = [pool.submit(look) for _ in range(4)]
+        try:
+            for i in range(300):
+                with file.transaction():
+                    ledger.reserve(charge(f"{i}"))
+        finally:
+            done.set()
+        assert [one.result() for one in looking] == [300] * 4
+    file.close()
