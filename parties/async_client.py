@@ -97,9 +97,10 @@ class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[FittedLogistic]])
         deadline: int = DEADLINE,
         on_loss: str = "abort",
         key: str | None = None,
+        purpose: str = "",
     ) -> AsyncJobHandle:
         """As Client.submit."""
-        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key)
+        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose)
         if results is None:
             self._member = self._member or (await self.status()).member
             asked = asked.model_copy(update={"results": [self._member]})

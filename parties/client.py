@@ -125,6 +125,7 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
         deadline: int = DEADLINE,
         on_loss: str = "abort",
         key: str | None = None,
+        purpose: str = "",
     ) -> JobHandle:
         """Ask for a job.
 
@@ -136,10 +137,11 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
             on_loss: "abort" or "wait", when a member is lost.
             key: the same key again is the same job. None: a random one, drawn now, and kept for as long as this call
                 tries; a connection that breaks makes no second job.
+            purpose: what for, as the owners' policies have it; "" says nothing.
 
         Raises JobInvalid before anything is sent.
         """
-        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key)
+        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose)
         if results is None:
             asked = asked.model_copy(update={"results": [self._own_name()]})
         return JobHandle(self._calls, at_once(self._calls.submit(asked)).job, kind)

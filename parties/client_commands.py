@@ -46,6 +46,7 @@ class Asking:
     deadline: int | None = None
     on_loss: str = "abort"
     key: str | None = None
+    purpose: str = ""
     timeout: float | None = None
     wait: bool = True
 
@@ -103,6 +104,7 @@ def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
             deadline=DEADLINE if asking.deadline is None else asking.deadline,
             on_loss=asking.on_loss,
             key=asking.key,
+            purpose=asking.purpose,
         )
         if asking.wait:
             return _waited(handle, asking.timeout, output)

@@ -26,9 +26,9 @@ from parties.tables_file import load_tables
 __all__ = ["approve", "set_policy", "show_policies"]
 
 
-def show_policies(home: Home, table: str | None, output: Output) -> None:
-    """As TOML, of one table or all. Raises TableInvalid, PolicyInvalid, FileUnusable, and what reading the key does."""
-    tables, key = _tables(home, table), home.load_identity().public
+def show_policies(home: Home, identity: Identity, table: str | None, output: Output) -> None:
+    """As TOML, of one table or all. Raises TableInvalid, PolicyInvalid, FileUnusable."""
+    tables, key = _tables(home, table), identity.public
     found: list[dict[str, Any]] = []
     for name, published in tables.items():
         signed = load_policy(home.directory, name, key)

@@ -69,6 +69,7 @@ def submission(
     deadline: int,
     on_loss: str,
     key: str | None,
+    purpose: str = "",
 ) -> Submit:
     """The message. Without a key one is drawn from the system's randomness. Raises JobInvalid, with the field."""
     asked = {
@@ -79,6 +80,7 @@ def submission(
         "deadline": deadline,
         "on_loss": on_loss,
         "key": secrets.token_hex(16) if key is None else key,
+        "purpose": purpose,
     }
     try:
         content = json.dumps(asked, allow_nan=False, default=_plain).encode()

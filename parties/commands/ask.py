@@ -107,6 +107,9 @@ def _ask(
     key: Annotated[
         str | None, typer.Option("--key", metavar="TEXT", help="the same key again is the same job, not another one")
     ] = None,
+    purpose: Annotated[
+        str, typer.Option("--purpose", metavar="TEXT", help="what for; some policies allow some purposes only")
+    ] = "",
     no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
     timeout: _TimeoutOption = None,
     url: UrlOption = None,
@@ -119,7 +122,7 @@ def _ask(
 ) -> ExitStatus:
     """Ask the consortium for a job, and wait for its answer.
 
-    The members whose tables it is about decide by what they published; the compute members
+    The members whose tables it is about decide by the policies they signed; the compute members
     compute; the answer, with noise, comes to the members in --result. Ctrl-C ends the waiting and
     not the job: `accord result` asks for it again, `accord cancel` ends it.
     """
@@ -133,6 +136,7 @@ def _ask(
         deadline=deadline,
         on_loss=on_loss,
         key=key,
+        purpose=purpose,
         timeout=timeout,
         wait=not no_wait,
     )

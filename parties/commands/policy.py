@@ -78,11 +78,11 @@ def _policy(
     from parties.policy_commands import set_policy, show_policies
 
     place, output = Home(home), Output(json)
+    identity = place.load_identity(passphrase=Passphrase(passphrase, passphrase_file).read())
     if put is None and not renew:
-        show_policies(place, table, output)
+        show_policies(place, identity, table, output)
     else:
-        secret = Passphrase(passphrase, passphrase_file).read()
-        set_policy(place, place.load_identity(passphrase=secret), table, put, output)
+        set_policy(place, identity, table, put, output)
 
 
 def _approve(

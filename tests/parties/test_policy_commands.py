@@ -92,3 +92,15 @@ def test_what_cannot_be_signed(home: Home, capsys: pytest.CaptureFixture[str]) -
     for words in (["--renew"], ["visits"], ["patients", "--renew"]):
         assert main(["policy", *words, "--home", str(home.directory)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_policy_is_shown_under_a_key_that_is_encrypted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = Home(tmp_path / "node")
+    place.make()
+    identity(0).save(place.identity, b"a passphrase of some length")
+    save_tables(place.directory, {"patients": table("a.csv")})
+    (tmp_path / "phrase").write_text("a passphrase of some length\n")
+    (tmp_path / "phrase").chmod(0o600)
+    words = ["policy", "--home", str(place.directory), "--passphrase-file", str(tmp_path / "phrase")]
+    assert main(words) == 0, capsys.readouterr().err
+    assert "patients has no policy" in capsys.readouterr().out

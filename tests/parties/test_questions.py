@@ -122,3 +122,10 @@ def test_keys_are_drawn_anew() -> None:
 def test_what_json_does_not_hold_is_refused(parameters: Any) -> None:
     with pytest.raises(JobInvalid):
         submission("k", parameters, [], ["alfa"], 60, "abort", None)
+
+
+def test_what_it_is_for_goes_with_the_question() -> None:
+    assert submission("k", {}, [], ["alfa"], 60, "abort", None, "research").purpose == "research"
+    assert submission("k", {}, [], ["alfa"], 60, "abort", None).purpose == ""
+    with pytest.raises(JobInvalid, match="purpose"):
+        submission("k", {}, [], ["alfa"], 60, "abort", None, "Any thing!")
