@@ -91,10 +91,10 @@ class AnswerStore:
         """This result member has kept this node's share."""
         with self._file.transaction():
             self._state(job_id)
-            self._file.change(
-                "UPDATE delivery SET time = ? WHERE id = ? AND member = ? AND time IS NULL", now, job_id, member
-            )
-            self._audit.note("delivered", now, job=job_id, to=member)
+            owed = "WHERE id = ? AND member = ? AND time IS NULL"
+            if self._file.one(f"SELECT 1 FROM delivery {owed}", job_id, member) is not None:
+                self._file.change(f"UPDATE delivery SET time = ? {owed}", now, job_id, member)
+                self._audit.note("delivered", now, job=job_id, to=member)
 
     def undelivered(self) -> dict[str, list[str]]:
         """Result members that do not have this node's share yet, by released job, the oldest job first."""
@@ -131,16 +131,16 @@ class AnswerStore:
     def keep_answer(self, job_id: str, answer: bytes, now: float) -> None:
         """The answer, rebuilt from the parts. NotReleased unless the job is.
 
-        The parts are kept with it in base64, as what proves it (receipt.py), up to MOST_PROOF bytes; larger ones are
-        deleted.
+        The parts are kept with it, as what proves it with the votes they were voted with, where they are MOST_PROOF
+        bytes in all at most; larger ones are deleted.
         """
         with self._file.transaction():
             self._check_released(job_id)
-            parts = self.parts(job_id)
+            parts = self.parts(job_id) if self._size_of_parts(job_id) <= MOST_PROOF else {}
             self._file.change("DELETE FROM sealed WHERE id = ? AND what LIKE 'part %'", job_id)
-            proof = json.dumps({member: base64.b64encode(part).decode() for member, part in parts.items()}).encode()
-            if parts and len(proof) <= min(MOST_PROOF, MOST_SHARE):
-                self._put(job_id, _PROOF_OF, proof)
+            if parts:
+                proof = {member: base64.b64encode(part).decode() for member, part in parts.items()}
+                self._keep(job_id, _PROOF_OF, json.dumps(proof).encode())
             self._put(job_id, _ANSWER, answer)
             self._audit.note("received", now, job=job_id, answer=hashlib.sha256(answer).hexdigest())
 
@@ -149,6 +149,11 @@ class AnswerStore:
         self._check_released(job_id)
         proof = self._get(job_id, _PROOF_OF)
         return {} if proof is None else {name: base64.b64decode(part) for name, part in json.loads(proof).items()}
+
+    def _size_of_parts(self, job_id: str) -> int:
+        """Bytes, as they are sealed."""
+        question = "SELECT coalesce(sum(length(content)), 0) FROM sealed WHERE id = ? AND what LIKE 'part %'"
+        return int((self._file.one(question, job_id) or (0,))[0])
 
     def has_answer(self, job_id: str) -> bool:
         """Whether the answer is here. It is not read."""
@@ -199,6 +204,9 @@ class AnswerStore:
             raise AnswerTooLarge(
                 f"job {job_id}: {len(content)} bytes of an answer, and a node keeps {MOST_SHARE} at most: ask for less"
             )
+        self._keep(job_id, what, content)
+
+    def _keep(self, job_id: str, what: str, content: bytes) -> None:
         sealed = self._sealed(_place(job_id, what), content)
         self._file.change("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?)", job_id, what, sealed)
         self._file.change("UPDATE job SET purged = 0 WHERE id = ? AND purged = 1", job_id)

@@ -84,15 +84,8 @@ class Approvals:
     def waiting(self) -> list[Waiting]:
         """Jobs that are PROPOSED here and wait, the oldest first."""
         rows = self._file.read(
-            f"SELECT {', '.join('approval.' + c for c in _COLUMNS.split(', '))} FROM approval JOIN job USING (id) "
-            "WHERE approved IS NULL AND state = 'PROPOSED' ORDER BY since"
-        )
-        return [_read(row) for row in rows]
-
-    def decided(self, most: int = 100) -> list[Waiting]:
-        """Those that somebody decided about, the latest first."""
-        rows = self._file.read(
-            f"SELECT {_COLUMNS} FROM approval WHERE approved IS NOT NULL ORDER BY at DESC LIMIT ?", most
+            f"SELECT {_COLUMNS} FROM approval JOIN job USING (id) WHERE approved IS NULL AND state = 'PROPOSED' "
+            "ORDER BY since"
         )
         return [_read(row) for row in rows]
 

@@ -8,8 +8,6 @@ the log does not tell; and where the log cannot be written, nothing happens. Ent
 | proposed, accepted, refused, waits, approved, denied | a job came, and what this node, or a person at it, said |
 | reserved, started, suspended, voted, released, aborted | its steps here |
 | delivered, received | a share went to a result member; an answer came |
-| policy, charter | one is in force from here on, with its digest |
-| forked | a member showed two logs that cannot both be its own |
 """
 
 from __future__ import annotations
@@ -18,16 +16,16 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from parties.chain import Head
+from parties.chain import Head, audit_log
 from parties.chained_table import ChainedTable
 from parties.session import Event
 from parties.sqlite_file import SqliteFile
 
-__all__ = ["STEPS", "WHATS", "AuditLog", "log_of"]
+__all__ = ["STEPS", "WHATS", "AuditLog"]
 
 WHATS = (
     "proposed", "accepted", "refused", "waits", "approved", "denied", "reserved", "started", "suspended", "voted",
-    "released", "aborted", "delivered", "received", "policy", "charter", "forked",
+    "released", "aborted", "delivered", "received",
 )  # fmt: skip
 
 STEPS: Mapping[Event, str] = {
@@ -38,11 +36,6 @@ STEPS: Mapping[Event, str] = {
 """How a job's steps are called in the log."""
 
 _MOST_TEXT = 2000
-
-
-def log_of(member: str) -> str:
-    """The name of a member's audit log, by its fingerprint."""
-    return f"audit:{member}"
 
 
 class AuditLog:
@@ -56,7 +49,7 @@ class AuditLog:
     """
 
     def __init__(self, file: SqliteFile, member: str) -> None:
-        self.chain = ChainedTable(file, log_of(member))
+        self.chain = ChainedTable(file, audit_log(member))
         self.chain.check()
 
     @property
@@ -79,11 +72,3 @@ class AuditLog:
     def entries(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """(number, what it says) of those with a greater number, in their order."""
         yield from enumerate(self.chain.contents(after), after + 1)
-
-    def latest(self, what: str) -> dict[str, Any] | None:
-        """The last entry of a kind, None if there is none. Reads the log from its start."""
-        found = None
-        for _, entry in self.entries():
-            if entry["what"] == what:
-                found = entry
-        return found

@@ -20,8 +20,8 @@ from typing import Any
 from parties.rule_errors import LogBroken
 
 __all__ = [
-    "Entry", "Head", "canonical", "content_digest", "first_head", "follow", "goes_on", "next_entry", "read_content",
-    "read_head",
+    "Entry", "Head", "audit_log", "canonical", "content_digest", "first_head", "follow", "goes_on", "next_entry",
+    "read_content", "read_head",
 ]  # fmt: skip
 
 MOST_CONTENT = 1 << 20  # bytes
@@ -58,6 +58,11 @@ class Entry:
     number: int
     content: bytes
     digest: str
+
+
+def audit_log(member: str) -> str:
+    """The name of a member's audit log, by its fingerprint."""
+    return f"audit:{member}"
 
 
 def first_head(log: str) -> Head:

@@ -22,7 +22,7 @@ from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.decision import FAST, Proposal, Value
-from parties.errors import JobRefused, PeerCallFailed, PeerRefusedUs
+from parties.errors import JobRefused, PeerCallFailed
 from parties.job import Job, participants
 from parties.job_signatures import check_acceptance
 from parties.job_work import PUBLISHED
@@ -30,7 +30,7 @@ from parties.message_form import signatures_of
 from parties.messages import Abort, Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 from parties.participant import Participant
 from parties.quiet_log import place_of
-from parties.rule_errors import ApprovalAwaited
+from parties.rule_errors import waits_for_person
 from parties.session import State
 from parties.settling import Settling
 from parties.together import everywhere
@@ -190,21 +190,18 @@ class Coordinator:
                 try:
                     acceptances[member.name] = await asked(member)
                     return
-                except ApprovalAwaited:
-                    pass
-                except PeerRefusedUs as error:
-                    if error.error != ApprovalAwaited.__name__:
+                except AccordError as error:
+                    if not waits_for_person(error):
                         raise
                 await self._still_wanted(job)
 
         async def asked(member: Member) -> bytes:
             if member == board.me:
                 return await self._participant.accept(job, proposal, tables)
-            else:
-                answer = await board.network.call(member, message, job.id, within=_STEP)
-                acceptance = bytes.fromhex(answer.acceptance)
-                check_acceptance(job, member, acceptance)
-                return acceptance
+            answer = await board.network.call(member, message, job.id, within=_STEP)
+            acceptance = bytes.fromhex(answer.acceptance)
+            check_acceptance(job, member, acceptance)
+            return acceptance
 
         taking = participants(job, charter)
         await everywhere(taking, accepted)

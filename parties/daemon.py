@@ -12,7 +12,7 @@ import functools
 import logging
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -336,9 +336,9 @@ class Daemon:
         """As they are published now: `accord publish` changes the file while the node runs."""
         return load_tables(self.home.directory)
 
-    def _policies(self) -> dict[str, SignedPolicy]:
+    def _policies(self, tables: Iterable[str]) -> dict[str, SignedPolicy]:
         """As they are signed now."""
-        return load_policies(self.home.directory, self._tables(), self.identity.public)
+        return load_policies(self.home.directory, tables, self.identity.public)
 
     def _people(self) -> dict[str, bytes]:
         """Who may talk to this node: whom the settings name, and whoever has its own key."""

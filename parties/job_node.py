@@ -10,18 +10,19 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from mpc.errors import AccordError
 from parties.board import Board
 from parties.charter import Member
 from parties.coordinator import Coordinator, Slots
 from parties.delivery import Delivery, Rebuild
-from parties.errors import JobRefused, PeerRefusedUs
+from parties.errors import JobRefused
 from parties.job import Job
 from parties.job_records import JobRecord
 from parties.job_signatures import sign_proposal
 from parties.job_work import Work
 from parties.messages import Accepting, Propose
 from parties.participant import Participant
-from parties.rule_errors import ApprovalAwaited
+from parties.rule_errors import ApprovalAwaited, waits_for_person
 from parties.session import State
 from parties.settling import Settling
 from parties.tasks import Tasks
@@ -96,24 +97,21 @@ class JobNode:
             message = Propose(job=text, signature=record.proposal.hex(), tables=list(tables))
             try:
                 await board.network.call(board.coordinator(), message, kept.id, within=_STEP)
-            except PeerRefusedUs as error:
-                if error.error != ApprovalAwaited.__name__:
+            except Exception as error:
+                if not (isinstance(error, AccordError) and waits_for_person(error)):
                     await self.participant.give_up(kept, f"{type(error).__name__}: {error}")
                     raise
-            except Exception as error:
-                await self.participant.give_up(kept, f"{type(error).__name__}: {error}")
-                raise
         return await board.get(kept.id)
 
     async def propose(self, peer: Member, job_id: str, body: Propose) -> Accepting:
         """participant.propose; the coordinator begins to drive the job, also if it waits for a person here."""
         try:
-            return await self.participant.propose(peer, job_id, body)
-        finally:
-            record = await self._board.find(job_id)
-            waits = record is not None and record.state in (State.PROPOSED, State.ACCEPTED)
-            if record is not None and waits and self._board.coordinates:
-                self._drive(record.job, record.proposal)
+            answer = await self.participant.propose(peer, job_id, body)
+        except ApprovalAwaited:
+            await self._drive_where(job_id, State.PROPOSED)
+            raise
+        await self._drive_where(job_id, State.ACCEPTED)
+        return answer
 
     async def approve(self, job_id: str, approved: bool, person: str) -> JobRecord:
         """A person at this node approves a job that waits for that, or denies it. ApprovalUnknown, JobUnknown."""
@@ -138,6 +136,12 @@ class JobNode:
             if record.job.charter != board.charter.digest:
                 cause = f"CharterOutdated: version {board.charter.version} of the charter came in force"
                 self._tasks.start_soon(self.participant.give_up, record.job, cause)
+
+    async def _drive_where(self, job_id: str, state: State) -> None:
+        """At the coordinator, if the job is in this state."""
+        record = await self._board.get(job_id)
+        if self._board.coordinates and record.state is state:
+            self._drive(record.job, record.proposal)
 
     def _drive(self, job: Job, proposal: bytes) -> None:
         assert self._coordinator is not None

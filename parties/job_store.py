@@ -245,9 +245,7 @@ class JobStore:
         """What of a job's charge stays at its end here."""
         if after.state is State.RELEASED:
             return ALL
-        begun = Event.RUN if after.computes else Event.RESERVE
-        question = "SELECT 1 FROM change WHERE id = ? AND event = ?"
-        return NOTHING if self._file.one(question, job_id, begun.value) is None else RUN
+        return RUN if self.unbegun.begun(job_id, after) else NOTHING
 
     # -- signatures and facts ------------------------------------------------------------------
 

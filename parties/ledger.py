@@ -32,28 +32,32 @@ class Ledger:
         self._book = Book()
         self._file = file
         self._read: Head = Head(self.chain.log, 0, "")
-        self.book()
+        self._current()
 
     def book(self) -> Book:
         """All charges that are kept now, from any thread; what is charged later does not change it."""
         with self._file.alone():
-            known = self._read
-            if known.number and self.chain.digest_at(known.number) != known.digest:
-                self._book, known = Book(), Head(self.chain.log, 0, "")  # what was read was undone
-            for entry in self.chain.entries(known.number):
-                self._book.apply(read_content(self.chain.log, entry))
-                known = Head(self.chain.log, entry.number, entry.digest)
-            self._read = known
-            return self._book.copy()
+            return self._current().copy()
 
     def reserve(self, charge: Charge) -> None:
         """Charge it, within a transaction of the file. The same job again changes nothing."""
-        if not self.book().is_open(charge.job):
+        if not self._current().is_open(charge.job):
             self.chain.append({**charge.content, "nonce": secrets.token_hex(16)})
 
     def settle(self, job: str, charged: str, at: float) -> None:
         """Say what of it stays: budget.ALL, RUN or NOTHING. Nothing for a job that is not open here."""
-        if self.book().is_open(job):
+        if self._current().is_open(job):
             self.chain.append(
                 {"what": "settle", "job": job, "charged": charged, "at": at, "nonce": secrets.token_hex(16)}
             )
+
+    def _current(self) -> Book:
+        """Of this ledger's own, for whoever has the file alone: what was kept since it was read is added."""
+        known = self._read
+        if known.number and self.chain.digest_at(known.number) != known.digest:
+            self._book, known = Book(), Head(self.chain.log, 0, "")  # what was read was undone
+        for entry in self.chain.entries(known.number):
+            self._book.apply(read_content(self.chain.log, entry))
+            known = Head(self.chain.log, entry.number, entry.digest)
+        self._read = known
+        return self._book

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from parties.envelope import LAST_NONCE
 from parties.errors import MessageInvalid
+from parties.job_signatures import MOST_ACCEPTANCE, VOTE
 
 __all__ = [
     "Acceptance",
@@ -35,6 +36,7 @@ __all__ = [
     "Name",
     "Object",
     "Problem",
+    "Purpose",
     "Signature",
     "State",
     "Strict",
@@ -73,11 +75,12 @@ Digest = Annotated[str, _hex(64)]
 Fingerprint = Annotated[str, _hex(64)]
 JobId = Annotated[str, _hex(32)]
 Signature = Annotated[str, _hex(128)]
-Vote = Annotated[str, _hex(192)]
+Vote = Annotated[str, _hex(2 * VOTE)]
 Acceptance = Annotated[
-    str, StringConstraints(pattern=r"^([0-9a-f]{2})*$", min_length=128, max_length=2 * (64 + (16 << 10)))
+    str, StringConstraints(pattern=r"^([0-9a-f]{2})*$", min_length=128, max_length=2 * MOST_ACCEPTANCE)
 ]
 Bytes32 = Annotated[str, _hex(64)]
+Purpose = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9 _-]{0,62}[a-z0-9])?$", max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", min_length=1, max_length=64)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_.-]{0,62}[a-z0-9])?$", min_length=1, max_length=64)]

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from parties.meeting import Table
-from parties.message_form import Count, Digest, Fingerprint, JobId, MemberName, Object, State, Strict, Text, Word
+from parties.message_form import (
+    Count,
+    Digest,
+    Fingerprint,
+    JobId,
+    MemberName,
+    Object,
+    Purpose,
+    State,
+    Strict,
+    Text,
+    Word,
+)
 
 __all__ = [
     "MOST_APPROVE",
@@ -34,7 +46,6 @@ MOST_APPROVE = 1 << 10
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$", min_length=1, max_length=64)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", min_length=1, max_length=64)]
-Purpose = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9 _-]{0,62}[a-z0-9])?)?$", max_length=64)]
 UnixTime = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
 
 
@@ -65,7 +76,7 @@ class Submit(Strict):
     results: Annotated[list[MemberName], Field(min_length=1, max_length=1000)]
     deadline: Annotated[int, Field(ge=1, le=30 * 24 * 3600)]
     on_loss: Literal["abort", "wait"] = "abort"
-    purpose: Purpose = ""
+    purpose: Purpose | Literal[""] = ""
     key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -86,7 +97,7 @@ class JobView(Strict):
     state: State
     proposer: MemberName | Literal[""]
     by: Annotated[str, StringConstraints(max_length=64)] = ""
-    purpose: Purpose = ""
+    purpose: Purpose | Literal[""] = ""
     proposed: UnixTime
     changed: UnixTime
     deadline: Annotated[int, Field(ge=1, le=30 * 24 * 3600)]

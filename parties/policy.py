@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from parties.policy_terms import TABLE, Asked, Finding, Limits, Models, Policy, Verdict
+from parties.policy_terms import TABLE, Asked, Finding, Limits, Models, Policy, Verdict, capability
 from parties.published import KINDS, PublishedColumn, PublishedTable
 
 __all__ = ["check_policy", "verdict_of"]
 
 _MEASURED = ("sum", "group", "train", "predict")
-_POSSIBLE: Mapping[str, tuple[str, ...]] = {
-    kind: (*(("predict" if use == "score" else use) for use in uses), "release") for kind, uses in KINDS.items()
-}
+_POSSIBLE: Mapping[str, tuple[str, ...]] = {kind: (*map(capability, uses), "release") for kind, uses in KINDS.items()}
 
 
 def check_policy(policy: Policy, table: PublishedTable, digest: str, asked: Asked) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def load_policy(home: Path, table: str, key: bytes) -> SignedPolicy | None:
     return signed
 
 
-def load_policies(home: Path, tables: Mapping[str, Any], key: bytes) -> dict[str, SignedPolicy]:
+def load_policies(home: Path, tables: Iterable[str], key: bytes) -> dict[str, SignedPolicy]:
     """Those of these tables that have one. Raises FileUnusable, PolicyInvalid."""
     found = ((name, load_policy(home, name, key)) for name in tables)
     return {name: signed for name, signed in found if signed is not None}

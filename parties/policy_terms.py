@@ -7,17 +7,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 __all__ = [
-    "CAPABILITIES", "OPENS", "TABLE", "Asked", "Finding", "Limits", "Models", "Policy", "Rule", "Spent", "Verdict",
+    "CAPABILITIES", "OPENS", "TABLE", "TELLS", "Asked", "Finding", "Limits", "Models", "Policy", "Rule", "Spent",
+    "Verdict", "capability",
 ]  # fmt: skip
 
 CAPABILITIES = ("count", "join", "group", "filter", "sum", "train", "predict", "release")
 """``release``: figures and coefficients computed of the column may leave, with noise. ``count`` is the table's."""
+
+TELLS = frozenset({"sum", "group", "train"})
+"""Capabilities by which something of the column leaves, so that ``release`` is needed beside."""
 
 TABLE = ""
 """The column that stands for the table as a whole."""
 
 OPENS = ("coefficients", "metric", "loss")
 """What of a model may leave, with noise."""
+
+
+def capability(use: str) -> str:
+    """What a use that is published (published.USES) is called here."""
+    return "predict" if use == "score" else use
 
 
 class Verdict(enum.Enum):

@@ -33,13 +33,13 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from parties.chain import canonical
-from parties.message_form import Digest, MemberName, Strict
+from parties.message_form import Digest, MemberName, Purpose, Strict
 from parties.policy_terms import CAPABILITIES, OPENS, TABLE, Limits, Models, Policy, Rule
 from parties.published import PublishedTable
 from parties.rule_errors import PolicyInvalid
 from parties.toml_text import toml_lines
 
-__all__ = ["MOST_POLICY", "check_fits", "policy_bytes", "policy_digest", "policy_toml", "read_policy", "read_toml"]
+__all__ = ["MOST_POLICY", "check_fits", "policy_bytes", "policy_toml", "read_policy", "read_toml"]
 
 MOST_POLICY = 1 << 18  # bytes
 _FORMAT = "accord policy 1"
@@ -47,7 +47,6 @@ _FORMAT = "accord policy 1"
 _Epsilon = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, strict=False)]
 _Column = Annotated[str, StringConstraints(max_length=256)]
 _Table = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$", max_length=32)]
-_Purpose = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9 _-]{0,62}[a-z0-9])?$", max_length=64)]
 _Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$", max_length=32)]
 _Names = Annotated[list[MemberName], Field(min_length=1, max_length=1000)]
 
@@ -56,7 +55,7 @@ class _Rule(Strict):
     may: Annotated[list[_Word], Field(min_length=1, max_length=len(CAPABILITIES))]
     columns: Annotated[list[_Column], Field(min_length=1, max_length=1001)] | None = None
     members: _Names | None = None
-    purposes: Annotated[list[_Purpose], Field(min_length=1, max_length=100)] | None = None
+    purposes: Annotated[list[Purpose], Field(min_length=1, max_length=100)] | None = None
     ask: bool = False
 
 
@@ -121,13 +120,6 @@ def read_policy(content: bytes | str) -> Policy:
 def policy_bytes(policy: Policy) -> bytes:
     """The bytes that are signed; equal for equal policies, and only for them."""
     return canonical({"format": _FORMAT, "published": policy.published, **_fields(policy)})
-
-
-def policy_digest(policy: Policy) -> str:
-    """SHA-256 of these, hex: what receipts and logs name it by."""
-    import hashlib
-
-    return hashlib.sha256(policy_bytes(policy)).hexdigest()
 
 
 def policy_toml(policy: Policy) -> str:

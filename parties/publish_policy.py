@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from parties.description import digest_of
-from parties.policy_terms import TABLE, Limits, Policy, Rule
+from parties.policy_terms import TABLE, TELLS, Limits, Policy, Rule, capability
 from parties.published import PublishedTable
 
 __all__ = ["policy_of"]
-
-_TELLS = frozenset({"sum", "group", "train"})
-_CAPABILITY = {"score": "predict"}
 
 
 def policy_of(table: PublishedTable, limits: Limits | None = None, minimum: int = 1) -> Policy:
     """A rule for each set of columns that may be used alike. ``limits``: else of one job only, as published."""
     alike: dict[frozenset[str], set[str]] = {}
     for name, column in table.columns.items():
-        may = frozenset(_CAPABILITY.get(use, use) for use in column.uses)
+        may = frozenset(map(capability, column.uses))
         if may:
-            alike.setdefault(may | {"release"} if may & _TELLS else may, set()).add(name)
+            alike.setdefault(may | {"release"} if may & TELLS else may, set()).add(name)
     rules = [Rule(may, frozenset(names)) for may, names in alike.items()]
     if table.counts:
         rules.insert(0, Rule(frozenset({"count"}), frozenset({TABLE})))

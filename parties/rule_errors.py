@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mpc.errors import AccordError, UsageError
+from parties.errors import PeerRefusedUs
 
 __all__ = [
-    "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "LedgerMoved", "LogBroken", "LogForked", "PolicyDenied",
-    "PolicyInvalid", "PolicyMissing", "ReceiptInvalid",
+    "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "LedgerMoved", "LogBroken", "PolicyDenied",
+    "PolicyInvalid", "PolicyMissing", "waits_for_person",
 ]  # fmt: skip
 
 
@@ -31,6 +32,12 @@ class ApprovalAwaited(AccordError):
     """A job is within an owner's rules, but a person there has to approve it first. It goes on when one does."""
 
 
+def waits_for_person(error: AccordError) -> bool:
+    """Whether a node says so, this one or another: a person has to approve the job first."""
+    told = isinstance(error, PeerRefusedUs) and error.error == ApprovalAwaited.__name__
+    return told or isinstance(error, ApprovalAwaited)
+
+
 class LedgerMoved(AccordError):
     """The ledger by which a job was decided has another entry since: it is decided again."""
 
@@ -41,11 +48,3 @@ class ApprovalUnknown(UsageError):
 
 class LogBroken(AccordError):
     """A log is not what was written: an entry was changed, left out, moved or cut off. It names the first."""
-
-
-class LogForked(AccordError):
-    """A member showed two logs that cannot both be the one it keeps."""
-
-
-class ReceiptInvalid(AccordError):
-    """A receipt does not prove what it says."""

@@ -10,7 +10,7 @@ Blocks. Nothing is kept here: see JobStore.accept_job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from parties.budget import Charge, population_of, told_with
@@ -24,7 +24,7 @@ from parties.kind import Plan, TableAsk
 from parties.ledger import Ledger
 from parties.policy import check_policy, verdict_of
 from parties.policy_store import SignedPolicy
-from parties.policy_terms import TABLE, Asked, Finding, Limits, Spent, Verdict
+from parties.policy_terms import TABLE, TELLS, Asked, Finding, Limits, Spent, Verdict, capability
 from parties.published import PublishedTable
 from parties.row_filter import check_filter, columns_of, read_filter
 from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
@@ -32,8 +32,6 @@ from protocols.errors import TableChanged
 
 __all__ = ["Opinion", "Rules", "check_published", "uses_of"]
 
-_CAPABILITY = {"score": "predict"}
-_TELLS = frozenset({"sum", "group", "train"})
 _IN_ALL = ("analyst", "period", "ever")
 
 
@@ -68,7 +66,7 @@ class Rules:
         me: gives this member, by the charter in force.
         plans: of jobs.
         tables: gives this member's published tables.
-        policies: gives those of these tables that have one, signed by this member.
+        policies: gives those of the tables named that have one, signed by this member.
         ledger: its.
         clock: Unix time in seconds.
     """
@@ -78,7 +76,7 @@ class Rules:
         me: Callable[[], Member],
         plans: Plans,
         tables: Callable[[], Mapping[str, PublishedTable]],
-        policies: Callable[[], Mapping[str, SignedPolicy]],
+        policies: Callable[[Iterable[str]], Mapping[str, SignedPolicy]],
         ledger: Ledger,
         clock: Callable[[], float],
     ) -> None:
@@ -118,11 +116,12 @@ class Rules:
     def opinions(self, job: Job, tables: Sequence[str]) -> tuple[Plan, Charge | None, list[Opinion]]:
         """(the plan, what it would be charged, what the policy of each of this member's tables says)."""
         _, plan = self._plans.plan(job, tables)
-        me, published, policies = self._me().name, self._tables(), self._policies()
+        me, published = self._me().name, self._tables()
         asks = [ask for ask in plan.asks if ask.member == me]
         for place, (member, _) in enumerate(job.tables):
             if member == me:
                 check_published(job, place, published)
+        policies = self._policies(ask.table for ask in asks)
         charge = self._charge(job, plan, [published[ask.table] for ask in asks])
         return plan, charge, [self._opinion(job, plan, ask, published, policies, charge) for ask in asks]
 
@@ -174,12 +173,12 @@ def uses_of(plan: Plan, ask: TableAsk, table: PublishedTable) -> dict[str, froze
     """
     where = None if ask.where is None else read_filter(ask.where)
     check_filter(where, table)
-    found = {name: {_CAPABILITY.get(use, use) for use in uses} for name, uses in ask.uses.items()}
+    found = {name: set(map(capability, uses)) for name, uses in ask.uses.items()}
     for name in columns_of(where):
         found.setdefault(name, set()).add("filter")
     if any(answer.kind != "delivery" for answer in plan.answers):
         for uses in found.values():
-            if uses & _TELLS:
+            if uses & TELLS:
                 uses.add("release")
     return {name: frozenset(uses) for name, uses in found.items()}
 

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from parties.audit import log_of
-from parties.chain import Head, canonical, read_head
+from parties.chain import Head, audit_log, canonical, read_head
 from parties.errors import JobInvalid
 
 __all__ = ["MOST_STATEMENT", "Statement", "check_statement", "read_statement"]
@@ -87,7 +86,7 @@ def check_statement(statement: Statement, job: str, member: str) -> None:
     """JobInvalid unless it is about this job, and its head is of this member's log."""
     if statement.job != job:
         raise JobInvalid(f"an acceptance of job {statement.job[:16]}..., where {job[:16]}... was asked for")
-    if statement.head.log != log_of(member):
+    if statement.head.log != audit_log(member):
         raise JobInvalid("an acceptance with the head of another member's log")
 
 

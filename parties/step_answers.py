@@ -21,7 +21,7 @@ from parties.job import Job, check_id, check_job, participants, read_job
 from parties.job_records import JobRecord
 from parties.job_run import Runs
 from parties.job_signatures import check_acceptances, check_proposal, check_vote
-from parties.job_work import PUBLISHED, Work, check_described
+from parties.job_work import PUBLISHED, Consent, Work, check_described
 from parties.message_form import Done, bytes_of, signatures_of
 from parties.messages import Accepting, Kept, Propose, Ready, Reserve, Run, StateAnswer, StateQuery
 from parties.quiet_log import place_of
@@ -114,8 +114,7 @@ class StepAnswers:
             while True:
                 consent = await self._work.consent(job, tables)
                 if consent.waits:
-                    await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
-                    await board.disk(board.store.approvals.check, job, consent, board.me.name, board.clock())
+                    await self._approved(job, tables, consent)
                 with contextlib.suppress(LedgerMoved):  # another job was charged meanwhile: look again
                     return await board.accept(job, consent, {PUBLISHED: list(tables)})
         except AccordError:
@@ -130,6 +129,13 @@ class StepAnswers:
         self._check_coordinator(peer)
         await self._reserve(await self._board.get(job_id), body.acceptances)
         return Done()
+
+    async def _approved(self, job: Job, tables: Sequence[str], consent: Consent) -> None:
+        """approvals.Approvals.check. Asked about again and again, so what the job needs to wait is kept once."""
+        board = self._board
+        if await board.disk(board.store.approvals.find, job.id) is None:
+            await board.disk(board.store.keep_facts, job.id, {PUBLISHED: list(tables)})
+        await board.disk(board.store.approvals.check, job, consent, board.me.name, board.clock())
 
     async def _reserve(self, record: JobRecord, signatures: Mapping[str, str]) -> None:
         board, job_id = self._board, record.job.id

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from parties.errors import TooManyJobs
 from parties.job import LATE, Job
 from parties.job_records import JobRecord
-from parties.session import Event
+from parties.session import Event, Standing
 from parties.sqlite_file import SqliteFile
 
 __all__ = ["MOST_UNBEGUN", "RETENTION", "UnbegunJobs"]
@@ -39,14 +39,17 @@ class UnbegunJobs:
         self._file = file
         self._most = most
 
+    def begun(self, job_id: str, standing: Standing) -> bool:
+        """Whether a job began here: where this member computes at its run, else at dealing rows to one."""
+        event = Event.RUN if standing.computes else Event.RESERVE
+        return self._file.one("SELECT 1 FROM change WHERE id = ? AND event = ?", job_id, event.value) is not None
+
     # -- within a change of job_store.JobStore -------------------------------------------------
 
     def ended(self, record: JobRecord, now: float) -> None:
-        """Note a job that is ABORTED, if it never began here: not at a run, nor at dealing rows to one."""
+        """Note a job that is ABORTED, if it never began here."""
         job = record.job
-        happened = {event for (event,) in self._file.read("SELECT event FROM change WHERE id = ?", job.id)}
-        begun = Event.RUN if record.standing.computes else Event.RESERVE
-        if begun.value in happened:
+        if self.begun(job.id, record.standing):
             return
         facts = self._file.read("SELECT coalesce(sum(length(value)), 0) FROM fact WHERE id = ?", job.id)[0][0]
         size = len(job.canonical) + facts + _ROW

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from parties.audit import log_of
-from parties.chain import Head
+from parties.chain import Head, audit_log
 from parties.decision import FAST, Ballot, Value
 from parties.identity import Identity
 from parties.job import Job, job_id
@@ -51,7 +50,7 @@ def add(store: JobStore, of: Job, computes: bool = True) -> None:
 
 def accepted(of: Job, who: Identity, **changes: Any) -> bytes:
     """Its acceptance, of a log with one entry."""
-    said = Statement(of.digest, PLAN, Head(log_of(who.fingerprint), 1, HEAD), "f" * 64)
+    said = Statement(of.digest, PLAN, Head(audit_log(who.fingerprint), 1, HEAD), "f" * 64)
     return sign_acceptance(replace(said, **changes), who)
 
 

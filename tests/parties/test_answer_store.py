@@ -177,3 +177,30 @@ def test_a_share_above_what_a_store_takes_is_refused_by_name_and_the_store_goes_
         assert store.answers.parts(JOB.id) == {"bravo": bytes(100)} and not store.answers.has_answer(JOB.id)
         store.answers.keep_answer(JOB.id, bytes(100), 10)
         assert store.answers.has_answer(JOB.id)
+
+
+def test_the_shares_of_an_answer_are_kept_beside_it_unless_they_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {"alfa": SHARE, "bravo": SHARE[::-1]}
+    for most, kept in ((10 * len(SHARE), parts), (len(SHARE), {})):
+        monkeypatch.setattr("parties.answer_store.MOST_PROOF", most)
+        (tmp_path / str(most)).mkdir()
+        store = following(tmp_path / str(most))
+        for member, part in parts.items():
+            store.answers.keep_part(JOB.id, member, part)
+        store.answers.keep_answer(JOB.id, ANSWER, 10)
+        assert store.answers.parts(JOB.id) == {} and store.answers.proof(JOB.id) == kept
+        assert store.answers.answer(JOB.id) == ANSWER
+        assert not any(part in (tmp_path / str(most) / "node.db").read_bytes() for part in parts.values())
+        assert [e["what"] for _, e in store.audit.entries()][-1] == "received"
+        assert store.answers.purge(100) == 1 and store.answers.proof(JOB.id) == {}
+        store.close()
+
+
+def test_the_log_tells_of_each_delivery_once(tmp_path: Path) -> None:
+    with walked(tmp_path, RELEASED) as store:
+        for member in ("alfa", "alfa", "nobody", "charlie"):
+            store.answers.delivered(JOB.id, member, 9)
+        entries = [entry for _, entry in store.audit.entries() if entry["what"] == "delivered"]
+        assert [entry["to"] for entry in entries] == ["alfa", "charlie"]

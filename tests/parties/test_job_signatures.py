@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from parties.audit import log_of
-from parties.chain import Head
+from parties.chain import Head, audit_log
 from parties.errors import JobInvalid, JobRefused, SignatureInvalid
 from parties.identity import Identity
 from parties.job import Job
@@ -86,11 +85,13 @@ def test_all_must_have_signed_and_nobody_else() -> None:
 def test_all_state_one_plan_of_this_job_and_each_its_own_log() -> None:
     made, agreed = job(), charter()
     stated = check_acceptances(made, agreed, acceptances(made))
-    assert {s.plan for s in stated.values()} == {PLAN} and stated["bravo"].head.log == log_of(identity(1).fingerprint)
+    assert {s.plan for s in stated.values()} == {PLAN} and stated["bravo"].head.log == audit_log(
+        identity(1).fingerprint
+    )
     for changes, error, said in (
         ({"plan": "0" * 64}, JobRefused, "bravo and alfa make different plans"),
         ({"job": "0" * 64}, JobInvalid, "was asked for"),
-        ({"head": Head(log_of(ME), 1, HEAD)}, JobInvalid, "another member's log"),
+        ({"head": Head(audit_log(ME), 1, HEAD)}, JobInvalid, "another member's log"),
     ):
         other = accepted(made, identity(1), **changes)
         with pytest.raises(error, match=said):

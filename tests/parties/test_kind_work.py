@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,8 +51,8 @@ def node(tmp_path: Path, tables: dict[str, PublishedTable], texts: list[str]) ->
     file = SqliteFile(tmp_path / "ledger.db", CHAIN_SCHEMA)
     ledger = Ledger(file, identity(3).fingerprint)
 
-    def policies() -> dict[str, SignedPolicy]:
-        return {name: sign_policy(policy_of(table), identity(3)) for name, table in tables.items()}
+    def policies(names: Iterable[str]) -> dict[str, SignedPolicy]:
+        return {name: sign_policy(policy_of(tables[name]), identity(3)) for name in names}
 
     rules = Rules(lambda: CHARTER.members[3], plans, lambda: tables, policies, ledger, lambda: 1_800_000_000.0)
     return KindWork(board, plans, rules, lambda: tables, nothing, nothing, OwnModels(tmp_path), None, nothing)
