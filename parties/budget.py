@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -31,6 +32,7 @@ ALL, RUN, NOTHING = "all", "run", "nothing"
 """What of a reserved charge stays."""
 
 _DAY = 86400.0
+_UNIT = 1 << 120
 
 Cost = Event | Promise
 
@@ -79,12 +81,22 @@ def population_of(table: PublishedTable) -> str:
     return table.columns[table.person].profile or ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A charge, what of it counts, and the sum of what that promises, in units (_units)."""
+
+    charge: Charge
+    costs: tuple[Cost, ...]
+    epsilon: int
+    delta: int
+
+
 class Book:
     """All charges of one member, from its ledger's entries."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[Charge, tuple[Cost, ...]]] = {}
-        self._kept: list[tuple[Charge, tuple[Cost, ...]]] = []
+        self._open: dict[str, _Counted] = {}
+        self._kept: list[_Counted] = []
         self._read = functools.lru_cache(4096)(_read_figure)  # the same figures are asked for again and again
 
     def copy(self) -> Book:
@@ -97,15 +109,15 @@ class Book:
         """The next entry. LogBroken for one that is none of a ledger's, or settles what is not open."""
         try:
             if entry["what"] == "reserve":
-                charge, costs = self._charge(entry)
+                charge = self._charge(entry)
                 if charge.job in self._open:
                     raise LogBroken(f"ledger: job {charge.job} is reserved twice")
-                self._open[charge.job] = charge, costs
+                self._open[charge.job] = _counted(charge, charge.costs)
             else:
-                charge, costs = self._open.pop(entry["job"])
-                kept = {ALL: costs, RUN: costs[len(charge.figures) :], NOTHING: ()}[entry["charged"]]
+                charge = self._open.pop(entry["job"]).charge
+                kept = {ALL: charge.costs, RUN: charge.costs[len(charge.figures) :], NOTHING: ()}[entry["charged"]]
                 if kept:
-                    self._kept.append((charge, kept))
+                    self._kept.append(_counted(charge, kept))
         except (KeyError, TypeError, ValueError):
             raise LogBroken(f"ledger: no entry of a ledger's: {str(entry.get('what'))[:40]}") from None
 
@@ -127,32 +139,43 @@ class Book:
             since: those from then on.
             analyst: (member, analyst): those of this one.
         """
+        return [cost for one in self._about(populations, since, analyst) for cost in one.costs]
+
+    def units(
+        self, populations: Iterable[str], since: float = 0.0, analyst: tuple[str, str] | None = None
+    ) -> tuple[int, int]:
+        """(epsilon, delta) of the same, summed up, in units."""
+        epsilon = delta = 0
+        for one in self._about(populations, since, analyst):
+            epsilon += one.epsilon
+            delta += one.delta
+        return epsilon, delta
+
+    def _about(self, populations: Iterable[str], since: float, analyst: tuple[str, str] | None) -> Iterator[_Counted]:
         about = set(populations)
-        found: list[Cost] = []
-        for charge, costs in (*self._kept, *self._open.values()):
+        for one in (*self._kept, *self._open.values()):
+            charge = one.charge
             mine = analyst is None or (charge.member, charge.analyst) == analyst
-            if mine and charge.at >= since and about & set(charge.populations):
-                found += costs
-        return found
+            if mine and charge.at >= since and not about.isdisjoint(charge.populations):
+                yield one
 
     @property
     def populations(self) -> tuple[str, ...]:
         """Those that anything was charged to."""
-        return tuple(sorted({p for charge, _ in (*self._kept, *self._open.values()) for p in charge.populations}))
+        return tuple(sorted({p for one in (*self._kept, *self._open.values()) for p in one.charge.populations}))
 
     def analysts(self, population: str) -> tuple[tuple[str, str], ...]:
         """(member, analyst) of those whose jobs were charged to it."""
-        charges = (charge for charge, _ in (*self._kept, *self._open.values()) if population in charge.populations)
+        charges = (one.charge for one in self._about((population,), -math.inf, None))
         return tuple(sorted({(charge.member, charge.analyst) for charge in charges}))
 
-    def _charge(self, entry: Mapping[str, Any]) -> tuple[Charge, tuple[Cost, ...]]:
+    def _charge(self, entry: Mapping[str, Any]) -> Charge:
         costs = tuple(self._read(*figure) for figure in entry["figures"])
         run = entry["run"]
-        charge = Charge(
+        return Charge(
             entry["job"], float(entry["at"]), tuple(entry["populations"]), entry["member"], entry["analyst"],
             costs, None if run is None else (run[0], run[1]),
         )  # fmt: skip
-        return charge, (*costs, *([] if run is None else [Promise(run[0], run[1])]))
 
 
 def told_with(book: Book, charge: Charge, limits: Limits) -> Spent:
@@ -160,22 +183,46 @@ def told_with(book: Book, charge: Charge, limits: Limits) -> Spent:
 
     Rounded up. Where the sum of what is promised keeps a limit, that sum; else what the losses compose to.
     """
+    own = _units(charge.costs)
+
+    def told(most: float | None, since: float = 0.0, who: tuple[str, str] | None = None) -> float:
+        before = book.units(charge.populations, since, who)
+        together = before[0] + own[0], before[1] + own[1]
+        costs = lambda: [*book.costs(charge.populations, since, who), *charge.costs]  # noqa: E731
+        return _epsilon(together, costs, limits.delta, most)
+
     since = charge.at - _DAY * limits.days
-    who = charge.member, charge.analyst
     return Spent(
-        analyst=epsilon_of([*book.costs(charge.populations, since, who), *charge.costs], limits.delta, limits.analyst),
-        period=epsilon_of([*book.costs(charge.populations, since), *charge.costs], limits.delta, limits.period),
-        ever=epsilon_of([*book.costs(charge.populations), *charge.costs], limits.delta, limits.ever),
+        analyst=told(limits.analyst, since, (charge.member, charge.analyst)),
+        period=told(limits.period, since),
+        ever=told(limits.ever),
     )
 
 
 def epsilon_of(costs: list[Cost], delta: float, enough: float | None = None) -> float:
     """What they cost together at this delta; the plain sum, if it is not above ``enough``, or nobody limits it."""
-    most, summed = check_delta(delta), [_promise(cost) for cost in costs]
-    epsilon = sum((e for e, _ in summed), Fraction(0))
-    if sum((d for _, d in summed), Fraction(0)) <= most and (enough is None or epsilon <= enough):
+    return _epsilon(_units(costs), lambda: costs, delta, enough)
+
+
+def _epsilon(summed: tuple[int, int], costs: Callable[[], list[Cost]], delta: float, enough: float | None) -> float:
+    epsilon = Fraction(summed[0], _UNIT)
+    if Fraction(summed[1], _UNIT) <= check_delta(delta) and (enough is None or epsilon <= enough):
         return round_up(epsilon)
-    return composed_epsilon(costs, delta)
+    return composed_epsilon(costs(), delta)
+
+
+def _counted(charge: Charge, costs: tuple[Cost, ...]) -> _Counted:
+    return _Counted(charge, costs, *_units(costs))
+
+
+def _units(costs: Iterable[Cost]) -> tuple[int, int]:
+    """(epsilon, delta) of what they promise, summed up: whole numbers of 1 / _UNIT, rounded up. Ledgers are long."""
+    epsilon = delta = 0
+    for cost in costs:
+        one = _promise(cost)
+        epsilon += math.ceil(one[0] * _UNIT)
+        delta += math.ceil(one[1] * _UNIT)
+    return epsilon, delta
 
 
 def _promise(cost: Cost) -> tuple[Fraction, Fraction]:

@@ -133,15 +133,19 @@ class Delivery:
             with contextlib.suppress(IllegalStep):
                 await board.release(record.job, bytes_of(answer.votes), f"told by {peer.name}")
                 await self.begin(record.job)  # where this node computes too, others wait for its own
-        vote = (await board.disk(board.store.votes, job_id)).get(peer.name)
-        if vote is not None:
-            await board.aside(check_share, record.job, peer.name, vote, share)
+        await board.aside(self._check_voted, record.job, peer.name, share)
         try:
             await self._rebuild_from(
                 record.job, await board.disk(board.store.answers.keep_part, job_id, peer.name, share)
             )
         except NotReleased as error:
             raise JobRefused(str(error)) from None
+
+    def _check_voted(self, job: Job, name: str, share: bytes) -> None:
+        """SignatureInvalid for another share than the one this member voted with, if its vote is here. Blocks."""
+        vote = self._board.store.votes(job.id).get(name)
+        if vote is not None:
+            check_share(job, name, vote, share)
 
     async def check_awaited(self, peer: Member, job_id: str) -> JobRecord:
         """The job, if this member's share of its answer is for this node; else JobRefused."""

@@ -116,8 +116,9 @@ class Rules:
     def opinions(self, job: Job, tables: Sequence[str]) -> tuple[Plan, Charge | None, list[Opinion]]:
         """(the plan, what it would be charged, what the policy of each of this member's tables says)."""
         _, plan = self._plans.plan(job, tables)
-        me, published = self._me().name, self._tables()
+        me = self._me().name
         asks = [ask for ask in plan.asks if ask.member == me]
+        published = self._tables() if asks else {}
         for place, (member, _) in enumerate(job.tables):
             if member == me:
                 check_published(job, place, published)
