@@ -181,11 +181,14 @@ class Book:
 def told_with(book: Book, charge: Charge, limits: Limits) -> Spent:
     """What would be told with this charge and all before it, at the policy's delta, of all its populations' people.
 
-    Rounded up. Where the sum of what is promised keeps a limit, that sum; else what the losses compose to.
+    Rounded up. Where the sum of what is promised keeps a limit, that sum; else what the losses compose to, which can
+    take seconds; None where there is no limit.
     """
     own = _units(charge.costs)
 
-    def told(most: float | None, since: float = 0.0, who: tuple[str, str] | None = None) -> float:
+    def told(most: float | None, since: float = 0.0, who: tuple[str, str] | None = None) -> float | None:
+        if most is None:
+            return None
         before = book.units(charge.populations, since, who)
         together = before[0] + own[0], before[1] + own[1]
         costs = lambda: [*book.costs(charge.populations, since, who), *charge.costs]  # noqa: E731

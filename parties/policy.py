@@ -162,8 +162,10 @@ def _in_all(limits: Limits, asked: Asked) -> Iterator[Finding]:
         ("ever", limits.ever, asked.spent.ever, "ever", "the owner alone can raise it: `accord policy`"),
     ):
         if most is not None and asked.epsilon > 0:
-            text = f"epsilon {spent:.4g} with this job of {most:g} {whose}"
-            yield _finding(clause, TABLE, spent <= most, text, f"ask with a smaller epsilon, or {remedy}")
+            with_it = "unknown" if spent is None else f"{spent:.4g}"
+            text = f"epsilon {with_it} with this job of {most:g} {whose}"
+            good = spent is not None and spent <= most
+            yield _finding(clause, TABLE, good, text, f"ask with a smaller epsilon, or {remedy}")
 
 
 def _model(models: Models, asked: Asked) -> Iterator[Finding]:

@@ -127,11 +127,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Spent:
-    """What would be told of a person with this job and all before it, at Limits.delta, as epsilon."""
+    """What would be told of a person with this job and all before it, at Limits.delta, as epsilon; None: nobody asked."""
 
-    analyst: float
-    period: float
-    ever: float
+    analyst: float | None
+    period: float | None
+    ever: float | None
 
 
 @dataclass(frozen=True)

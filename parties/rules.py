@@ -143,7 +143,7 @@ class Rules:
         charge: Charge | None,
     ) -> Opinion:
         table, signed = published[ask.table], policies.get(ask.table)
-        spent = Spent(0.0, 0.0, 0.0)
+        spent = Spent(None, None, None)
         if charge is not None and signed is not None:
             spent = told_with(self._ledger.book(), charge, signed.policy.limits)
         proposer = self._plans.charter_of(job).by_fingerprint[job.proposer]

@@ -6,6 +6,7 @@ probabilities of the samplers. Its estimate is pessimistic: not below the truth 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +43,12 @@ def composed_epsilon(events: Iterable[Event | Promise], delta: float) -> float:
         return 0.0
     epsilon, deltas = _summed(counted)
     simple = round_up(epsilon) if deltas <= most else math.inf
-    return min([simple, *(float(whole.get_epsilon_for_delta(delta)) for whole in _composed(counted))])
+    return min(simple, _least_epsilon(frozenset(counted.items()), delta))
+
+
+@functools.lru_cache(64)  # one question is put again and again: by each limit, and while a person is waited for
+def _least_epsilon(counted: frozenset[tuple[Event | Promise, int]], delta: float) -> float:
+    return min(float(whole.get_epsilon_for_delta(delta)) for whole in _composed(Counter(dict(counted))))
 
 
 def composed_delta(events: Iterable[Event | Promise], epsilon: float) -> float:

@@ -264,3 +264,17 @@ def test_threads_that_look_while_another_charges_see_whole_books(tmp_path: Path)
             done.set()
         assert [one.result() for one in looking] == [300] * 4
     file.close()
+
+
+def test_what_no_limit_asks_is_not_composed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes seconds, of a ledger with many trainings say."""
+    book = kept((charge("a", WIDE), ALL), (charge("b", WIDE), ALL))
+
+    def never(*given: Any) -> float:
+        raise AssertionError(given)
+
+    monkeypatch.setattr("parties.budget.composed_epsilon", never)
+    spent = told_with(book, charge("c", WIDE), Limits(query=9.0, delta=1e-9))
+    assert (spent.analyst, spent.period, spent.ever) == (None, None, None)
+    with pytest.raises(AssertionError):
+        told_with(book, charge("c", WIDE), Limits(query=9.0, ever=9.0, delta=1e-9))

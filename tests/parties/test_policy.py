@@ -106,6 +106,7 @@ def test_an_empty_policy_denies_everything_and_so_does_no_finding() -> None:
         ({}, {"spent": Spent(4.01, 0, 0)}, [("analyst", TABLE)]),
         ({}, {"spent": Spent(0, 6.01, 0)}, [("period", TABLE)]),
         ({}, {"spent": Spent(0, 0, 8.01)}, [("ever", TABLE)]),
+        ({}, {"spent": Spent(None, 0, None)}, [("analyst", TABLE), ("ever", TABLE)]),
         ({"models": Models(frozenset({"trees"}))}, {"model": "logistic"}, [("model", TABLE)]),
         ({"models": Models(None, frozenset({"loss"}))}, {"model": "x", "opens": ALL_OPENS}, [("model", TABLE)] * 2),
     ],
