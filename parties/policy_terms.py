@@ -127,7 +127,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Spent:
-    """What would be told of a person with this job and all before it, at Limits.delta, as epsilon; None: nobody asked."""
+    """What would be told of a person with this job and all before it: epsilon at Limits.delta; None: nobody asked."""
 
     analyst: float | None
     period: float | None
