@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -27,7 +28,7 @@ from parties.exit_status import ExitStatus
 
 __all__ = ["app", "main"]
 
-_ABOUT = "Private analytics for consortia: joint answers over rows that nobody hands over."
+_ABOUT = "Private analytics for consortia: answers over rows that nobody hands over."
 
 _COMMANDS = (
     add_check_command, add_identity_commands, add_founding_commands, add_join_command, add_charter_commands,
@@ -49,9 +50,19 @@ def app() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Gives the exit status: see exit_status.py."""
-    command = get_command(app())
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        status = command.main(None if arguments is None else list(arguments), prog_name="accord", standalone_mode=False)
+        status = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes when the process ends
+        return ExitStatus.PIPE_CLOSED
+    return status
+
+
+def _run(words: list[str]) -> int:
+    try:
+        status = get_command(app()).main(words, prog_name="accord", standalone_mode=False)
     except typer.TyperException as wrong:
         return _misused(wrong)
     except typer.Abort:
@@ -78,7 +89,7 @@ def _root(
         print(f"accord {metadata.version('accord')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        typer.echo(context.get_help())
 
 
 if __name__ == "__main__":

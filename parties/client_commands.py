@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parties.command_completion import keep_for_completion
 from parties.command_options import WhichNode
 from parties.command_output import Output
 from parties.errors import JobInvalid
@@ -66,6 +67,8 @@ def catalogue(which: WhichNode, output: Output) -> None:
     """Tables that all members publish. Whose could not be asked for is said on standard error."""
     with open_client(which) as client:
         found = client.consortium()
+    names = [f"{member.member}.{table.description.get('name')}" for member in found.members for table in member.tables]
+    keep_for_completion(Home(which.home).directory, tables=names)
     output.result(found.model_dump_json(indent=1))
     if output.json:
         return
@@ -82,6 +85,7 @@ def jobs(which: WhichNode, most: int, output: Output) -> None:
     """Jobs a node knows, the latest first."""
     with open_client(which) as client:
         found = client.job_list(most)
+    keep_for_completion(Home(which.home).directory, jobs=[job.job for job in found.jobs])
     output.result(found.model_dump_json(indent=1))
     if output.json:
         return
@@ -106,6 +110,7 @@ def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
             key=asking.key,
             purpose=asking.purpose,
         )
+        keep_for_completion(Home(which.home).directory, jobs=[handle.id])
         if asking.wait:
             return _waited(handle, asking.timeout, output)
     output.result({"job": handle.id})

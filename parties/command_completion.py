@@ -1,11 +1,28 @@
-"""What a shell offers after Tab beside commands and options: kinds of jobs, and what this machine's node knows.
+"""What a shell offers after Tab beside commands and options: kinds of jobs, tables, ids of jobs.
 
-A node is asked only where it answers at once: whoever pressed Tab waits. Where anything goes amiss nothing is offered.
+A node is not asked: whoever pressed Tab would wait for that, and for the libraries to ask with. What this person's
+commands were told by nodes is kept instead, in completion.json in the home: names of tables, the latest ids of jobs.
+The node's own tables are in tables.toml. Where anything goes amiss, nothing is offered, and nothing is said.
 """
 
 from __future__ import annotations
 
-__all__ = ["job_ids", "kinds", "table_names"]
+import contextlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mpc.errors import AccordError
+
+__all__ = ["FILE", "job_ids", "keep_for_completion", "kinds", "own_tables", "table_names"]
+
+FILE = "completion.json"
+_MOST = {"tables": 1000, "jobs": 100}
+_LONGEST = 200
 
 
 def kinds() -> list[str]:
@@ -13,9 +30,57 @@ def kinds() -> list[str]:
     return ["aggregate", "join", "score", "train"]
 
 
-def table_names() -> list[str]:
+def table_names(context: typer.Context) -> list[str]:
+    """MEMBER.TABLE, as the last catalogue had them."""
+    return _kept(_home(context))["tables"]
+
+
+def job_ids(context: typer.Context) -> list[str]:
+    """The latest first."""
+    return _kept(_home(context))["jobs"]
+
+
+def own_tables(context: typer.Context) -> list[str]:
+    """Of tables.toml."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return sorted(tomllib.loads((_home(context) / "tables.toml").read_text()).get("tables", {}))
     return []
 
 
-def job_ids() -> list[str]:
-    return []
+def keep_for_completion(home: Path, *, tables: Iterable[str] | None = None, jobs: Iterable[str] = ()) -> None:
+    """Keep what a node told: all ``tables`` there are now, and ``jobs``, the latest first, before those known.
+
+    No file is made where there is no home; one that cannot be written is left as it is.
+    """
+    before = _kept(home)
+    said = {
+        "tables": before["tables"] if tables is None else sorted(set(tables)),
+        "jobs": list(dict.fromkeys([*jobs, *before["jobs"]])),
+    }
+    said = {name: listed[: _MOST[name]] for name, listed in said.items()}
+    if said == before or not home.is_dir():
+        return
+    from parties.private_files import write_atomically
+
+    with contextlib.suppress(AccordError, OSError):
+        write_atomically(home / FILE, json.dumps(said, indent=1).encode(), replace=True)
+
+
+def _kept(home: Path) -> Mapping[str, list[str]]:
+    said: Any = {}
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        said = json.loads((home / FILE).read_text())
+    listed = {name: said.get(name) if isinstance(said, dict) else None for name in _MOST}
+    return {name: [text for text in found if _fit(text)] if isinstance(found, list) else []
+            for name, found in listed.items()}  # fmt: skip
+
+
+def _fit(text: Any) -> bool:
+    """Whether a shell can be given it: a name, and nothing that a terminal or a shell would act on."""
+    return isinstance(text, str) and 0 < len(text) <= _LONGEST and all(c.isalnum() or c in "._-" for c in text)
+
+
+def _home(context: typer.Context) -> Path:
+    from parties.home import Home
+
+    return Home(context.params.get("home")).directory

@@ -6,6 +6,7 @@ import inspect
 import os
 import textwrap
 from collections import defaultdict
+from types import MappingProxyType
 from typing import Any
 
 from rich.text import Text
@@ -15,9 +16,21 @@ from parties.command_output import WIDE, plain_console
 
 __all__ = ["Command", "Group"]
 
+_TYPERS_OWN = MappingProxyType(
+    {
+        "install_completion": "have this shell complete commands, and names it knows",
+        "show_completion": "print what that installs",
+        "help": "show this, and leave",
+    }
+)
+
 
 class Command(TyperCommand):
     """A command. Its help is in plain text where no terminal shows it, or NO_COLOR is set."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As the help shows them."""
+        return _shown(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print it, or write it to the formatter."""
@@ -29,6 +42,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A command with others below it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As the help shows them."""
+        return _shown(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print it, or write it to the formatter."""
@@ -50,6 +67,15 @@ class Group(TyperGroup):
 
 def _in_boxes() -> bool:
     return plain_console().is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _shown(params: list[Any]) -> list[Any]:
+    """Flags have no type to show, and Typer's own options are said in a few words."""
+    for param in params:
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+        param.help = _TYPERS_OWN.get(param.name, param.help)
+    return params
 
 
 def _first_line(command: Any) -> str:

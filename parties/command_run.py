@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -30,7 +29,6 @@ def told(name: str, command: Callable[P, ExitStatus | None]) -> Callable[P, Exit
         try:
             return command(*words, **options) or ExitStatus.GOOD
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written there at the end
             return ExitStatus.PIPE_CLOSED
         except (AccordError, OSError) as error:
             tell(name, error)

@@ -51,6 +51,8 @@ STATUSES: Mapping[type[BaseException], ExitStatus] = MappingProxyType(
         engine.AccordError: ExitStatus.FAILED,
         engine.UsageError: ExitStatus.WRONG_USAGE,
         OSError: ExitStatus.FILE_FAULT,
+        ConnectionError: ExitStatus.UNREACHABLE,
+        TimeoutError: ExitStatus.UNREACHABLE,
         # a program, or what somebody dealt to it, was at fault: nobody typed anything wrong
         engine.ProgramDiverged: ExitStatus.FAILED,
         ours.DealtInvalid: ExitStatus.FAILED,

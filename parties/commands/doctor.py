@@ -36,7 +36,7 @@ def _doctor(
     passphrase_file: PassphraseFileOption = None,
     json: JsonOption = False,
 ) -> ExitStatus:
-    """Look whether this node is fit to work, and say what to do if not.
+    """See whether this node is fit to work, and what to do if not.
 
     It looks at this machine, the node's files, its charter and its ports, and calls every other
     member that has an address. It changes nothing, and tells nobody anything of the tables.

@@ -66,7 +66,7 @@ def _policy(
     passphrase_file: PassphraseFileOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what members may do with this member's tables, or sign anew what they may.
+    """Show what members may do with tables of here, or sign it anew.
 
     A policy says for each column which members may do what with it and for what purpose, how much
     may be told of a person by one job, by one analyst, within a period and ever, from how many
@@ -98,7 +98,7 @@ def _approve(
     passphrase_file: PassphraseFileOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let a job go on that waits for a person here, or show which jobs wait.
+    """Let a job go on that waits for a person here, or show which.
 
     A policy may want a person to look at a job: for a rule with `ask`, or above an epsilon. Nobody
     can approve what a policy denies. The log keeps who approved.

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
+from parties.command_completion import own_tables
 from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
@@ -57,7 +58,7 @@ def add_publish_commands(app: typer.Typer) -> None:
 
 
 def _publish(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="what others call the table")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="what others call the table", autocompletion=own_tables)],
     source: Annotated[
         str,
         typer.Argument(metavar="SOURCE", help="a file, a glob, postgres://user@host/db?table=schema.table, spark:..."),
@@ -229,7 +230,7 @@ def _publish(
 
 
 def _tables(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Show which tables are published here, and what others could learn.
+    """Show which tables are published here, and what others learn.
 
     It reads tables.toml in the node's directory, and changes nothing. The tables of the other
     members are in `accord catalogue`.

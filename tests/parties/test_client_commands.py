@@ -66,7 +66,7 @@ def test_ask_in_json_and_ask_again(at: PeopleNode, capsys: pytest.CaptureFixture
     assert (asked.results, asked.deadline, asked.on_loss) == (["bravo"], 60, "abort")
 
 
-def test_the_other_commands(at: PeopleNode, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_other_commands(at: PeopleNode, ann: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([*ASK, "--no-wait"])
     job = capsys.readouterr().out.strip()
     assert main(["jobs"]) == 0
@@ -82,6 +82,8 @@ def test_the_other_commands(at: PeopleNode, capsys: pytest.CaptureFixture[str]) 
     assert "alfa.patients" in out and "bravo" in err
     assert main(["catalogue", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["members"]) == 2
+    kept = json.loads((ann / "completion.json").read_text())
+    assert kept["jobs"][0] == job and "alfa.patients" in kept["tables"]
     assert main(["cancel", job]) == 0
     assert "ABORTED" in capsys.readouterr().out
     assert main(["result", job]) == 3

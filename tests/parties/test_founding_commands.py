@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def test_three_real_processes(tmp_path: Path) -> None:
         return subprocess.Popen(
             [sys.executable, "-m", "parties.cli", *arguments],
             env={**os.environ, "PYTHONPATH": ".", "ACCORD_HOME": str(tmp_path / name)},
-            stdout=subprocess.PIPE, stdin=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more,  # type: ignore[call-overload]
+            stdout=subprocess.PIPE, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,  # type: ignore[call-overload]
         )  # fmt: skip
 
     def code(name: str) -> str:
@@ -91,19 +92,23 @@ def test_three_real_processes(tmp_path: Path) -> None:
     begun = accord("found", "Banks", "--name", "alfa", "--address", f"127.0.0.1:{free_ports(1)[0]}", name="alfa")
     assert begun.wait() == 0
     bravo, charlie = code("bravo"), code("charlie")
-    joining = [accord("join", bravo, "--yes", name="bravo"), accord("join", "-", "--yes", name="charlie")]
+    joining = [accord("join", bravo, "--yes", "--json", name="bravo"), accord("join", "-", "--yes", name="charlie")]
     stdin = joining[1].stdin
     assert stdin is not None
     stdin.write(charlie + "\n")
     stdin.flush()
-    waiting = accord("invite", "--wait", "--yes", name="alfa")
+    waiting = accord("invite", "--wait", "--yes", "--json", name="alfa")
     try:
         said = [one.communicate(timeout=60) for one in (*joining, waiting)]
     finally:
         for one in (*joining, waiting):
             one.kill()
     assert [one.returncode for one in (*joining, waiting)] == [0, 0, 0], said
-    assert len({CharterStore(Home(tmp_path / name)).current.digest for name in NAMES}) == 1
+    [digest] = {CharterStore(Home(tmp_path / name)).current.digest for name in NAMES}
+    joined, waited = json.loads(said[0][0]), json.loads(said[2][0])
+    assert joined["member"] == "bravo" and joined["charter"]["digest"] == waited["charter"]["digest"] == digest
+    assert {"check", "verdict", "found", "way_out"} == set(joined["findings"][0])
+    assert "is in force" in said[0][1] and "is in force" in said[2][1]  # for people, on standard error
 
 
 def test_without_somebody_to_say_yes_nothing_is_signed(
