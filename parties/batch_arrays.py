@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from parties.errors import ValueUnfit
+from parties.expression_types import Type
 from parties.published import PublishedColumn
 
-__all__ = ["as_arrays"]
+__all__ = ["as_arrays", "as_outputs"]
 
 
 def as_arrays(values: Any, column: PublishedColumn, ends: tuple[float, float] | None, what: str) -> npt.NDArray[Any]:
@@ -34,6 +36,40 @@ def as_arrays(values: Any, column: PublishedColumn, ends: tuple[float, float] | 
         return np.clip(reals, float(ends[0]), float(ends[1]))
     whole = np.asarray(values.to_numpy(zero_copy_only=False), np.int64)
     return np.clip(whole, int(ends[0]), int(ends[1]))
+
+
+def as_outputs(values: Any, name: str, kind: Type, what: str) -> dict[str, npt.NDArray[Any]]:
+    """An output of a query, (n,): under its name the values, 0 where there is none; under name + "?" 1 where there is.
+
+    int64 of integers, booleans, days of dates, places of categories; float64 of reals; cut to their bounds. A key is as
+    in as_arrays, and has no flags. Raises ValueUnfit for a category that is none: the engine's texts are not ours.
+    """
+    import pyarrow as pa
+    import pyarrow.compute
+
+    if kind.kind == "key":
+        return {name: _keys(values)}
+    there = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), np.int64)
+    if kind.kind == "category":
+        dtype = pa.string() if isinstance(kind.values[0], str) else pa.int64()
+        places = pyarrow.compute.index_in(values.cast(dtype), value_set=pa.array(kind.values, dtype))
+        if (there > np.asarray(places.is_valid().to_numpy(zero_copy_only=False))).any():
+            raise ValueUnfit(f"{what}: a value that is none of the categories published; was the table changed?")
+        return {name: _filled(places, np.int64), f"{name}?": there}
+    if kind.kind == "null":
+        return {name: np.zeros(len(there), np.int64), f"{name}?": np.zeros(len(there), np.int64)}
+    dtype = np.float64 if kind.kind == "real" else np.int64
+    found = _filled(values, dtype)
+    low, high = kind.low, kind.high
+    assert low is not None and high is not None
+    ends = (float(low), float(high)) if kind.kind == "real" else (math.ceil(low), math.floor(high))
+    return {name: np.where(there == 1, np.clip(found, *ends), 0).astype(dtype), f"{name}?": there}
+
+
+def _filled(values: Any, dtype: Any) -> npt.NDArray[Any]:
+    """NaN is no number either: a bound holds for it too."""
+    filled = np.asarray(values.fill_null(0).to_numpy(zero_copy_only=False), dtype)
+    return np.nan_to_num(filled, posinf=np.inf, neginf=-np.inf) if dtype is np.float64 else filled
 
 
 def _keys(values: Any) -> npt.NDArray[Any]:

@@ -32,6 +32,7 @@ __all__ = [
     "ColumnMissing",
     "DealtDiffer",
     "DealtInvalid",
+    "ExpressionUnfit",
     "ExtraMissing",
     "FileExposed",
     "FileMissing",
@@ -91,6 +92,9 @@ __all__ = [
     "SourceTooLarge",
     "SourceUnreachable",
     "SourceUnreadable",
+    "SqlInvalid",
+    "SqlUnbound",
+    "SqlUnsupported",
     "StillRunning",
     "StoreFailed",
     "TableInvalid",
@@ -545,3 +549,19 @@ class StillRunning(AccordError, TimeoutError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.job, self.seconds)
+
+
+class ExpressionUnfit(UsageError):
+    """An expression over columns whose operands do not go together, or whose values have no public bounds."""
+
+
+class SqlInvalid(UsageError):
+    """A text that is no SQL query: where, and what was expected there."""
+
+
+class SqlUnbound(UsageError):
+    """A query names a table, column or category that is not published; the text says which come close."""
+
+
+class SqlUnsupported(UsageError):
+    """A clause of a query that cannot run: which, where, why, and the nearest thing that can."""

@@ -23,6 +23,7 @@ from mpc.party import Party
 from mpc.scope import checksum, current_scope
 from parties.charter import Charter
 from parties.published import PublishedTable
+from parties.row_query import RowQuery
 from protocols.accounting import Event
 from protocols.description import Description, Opened
 from protocols.exact import round_up
@@ -64,6 +65,7 @@ class TableAsk:
         uses: for each column what it is for: "sum", "group", "filter", "join", "train", "score".
         counts: whether its rows are counted.
         where: which rows, as the job states it (JSON); the owner's node applies it as it reads the table. None: all.
+        query: what its owner makes of its rows as it reads them, instead of ``where`` and the columns of ``uses``.
     """
 
     member: str
@@ -71,6 +73,7 @@ class TableAsk:
     uses: Mapping[str, frozenset[str]]
     counts: bool = False
     where: Any = None
+    query: RowQuery | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class Plan:
         family: of a model that is trained or predicts, such as "logistic"; None: none.
         opens: what of it leaves, of policy_terms.OPENS.
         details: for the kind's program.
+        text: all else that decides the program, in one form of writing; "" where there is no more.
     """
 
     kind: str
@@ -129,6 +133,7 @@ class Plan:
     minimum: int | None = None
     family: str | None = None
     opens: frozenset[str] = frozenset()
+    text: str = ""
 
     def agree(self) -> None:
         """At the start of a program: parties whose plans differ end in ProgramDiverged. Local."""
@@ -142,11 +147,19 @@ class Plan:
     @property
     def _said(self) -> str:
         asks = [
-            (a.member, a.table, sorted((c, sorted(u)) for c, u in a.uses.items()), a.counts, repr(a.where))
+            (
+                a.member,
+                a.table,
+                sorted((c, sorted(u)) for c, u in a.uses.items()),
+                a.counts,
+                repr(a.where),
+                repr(a.query),
+            )
             for a in self.asks
         ]
         answers = [answer.json for answer in self.answers]
-        return repr((self.kind, asks, self.shapes, answers, self.spent, self.leaks, self.receivers, self.minimum))
+        told = (self.spent, self.leaks, self.receivers, self.minimum)
+        return repr((self.kind, asks, self.shapes, answers, *told, self.text))
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -36,7 +36,7 @@ from protocols.join import Column, Source, join
 from protocols.join_plan import Plan as JoinPlan
 from protocols.resume import State
 
-__all__ = ["JOIN"]
+__all__ = ["JOIN", "owners_of", "read_hiding"]
 
 _NAME = "join"
 _LEAST_PAD = 0.01
@@ -57,7 +57,7 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     """The plan, or ParametersInvalid, TableUnfit and what aggregate's check raises; OutOfRange for a pad. Pure."""
     check_known(_NAME, parameters, (*FIGURE_PARAMETERS, "where", "pad", "show_matches"), ("figures", "epsilon"))
     check_tables(_NAME, tables, 2, 3)
-    owners = _owners(tables, charter)
+    owners = owners_of(tables, charter)
     _check_persons(tables)
 
     def measure(name: str) -> Measure:
@@ -71,7 +71,7 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
 
     first = tables[0].facts
     figures = read_figures(_NAME, parameters, measure, groups, rows=first.rows_a_person, places=first.capacity)
-    pad, leaks = _pad(parameters, charter)
+    pad, leaks = read_hiding(parameters, charter)
     where, counts = _where(parameters, tables), any(figure.what != "sum" for figure in figures.figures)
     asks, sources = [], []
     for place, table in enumerate(tables):
@@ -110,7 +110,8 @@ def _source(table: Owned, owner: int, used: Mapping[str, str]) -> Source:
     return Source(owner, {facts.person: profile}, columns, rows=facts.capacity, many=facts.rows_a_person > 1)
 
 
-def _owners(tables: Sequence[Owned], charter: Charter) -> list[int]:
+def owners_of(tables: Sequence[Owned], charter: Charter) -> list[int]:
+    """Places of the tables' members among those that compute, each another one. Raises TableUnfit."""
     names = [member.name for member in charter.compute]
     for table in tables:
         if table.member not in names:
@@ -174,7 +175,7 @@ def _read_pad(parameters: Mapping[str, Any]) -> tuple[float, float] | None:
     return float(epsilon), float(delta)
 
 
-def _pad(parameters: Mapping[str, Any], charter: Charter) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
+def read_hiding(parameters: Mapping[str, Any], charter: Charter) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
     """(pad, what members learn of matches): hidden by dummies, or shown, if the job says so."""
     pad, shown = _read_pad(parameters), parameters.get("show_matches", False)
     if not isinstance(shown, bool) or (pad is not None and shown):

@@ -27,6 +27,7 @@ from parties.own_rows_kept import OwnRows
 from parties.part_files import PartFiles
 from parties.published import PublishedTable
 from parties.row_filter import Filter, read_filter
+from parties.row_query import RowQuery
 from parties.rules import Rules, check_published
 from parties.store_key import store_key
 
@@ -185,12 +186,15 @@ class KindWork:
     def _rows(self, job: Job, plan: Plan, place: int) -> Rows:
         return self._own.all(*self._reading(job, plan, place))
 
-    def _reading(self, job: Job, plan: Plan, place: int) -> tuple[PublishedTable, tuple[str, ...], Filter | None]:
+    def _reading(
+        self, job: Job, plan: Plan, place: int
+    ) -> tuple[PublishedTable, tuple[str, ...], Filter | None, RowQuery | None]:
         """What is read of this member's own table: as it is published now, which has to be as it was consented to."""
         ask, tables = plan.asks[place], self._tables()
         check_published(job, place, tables)
         where = None if ask.where is None else read_filter(ask.where)
-        return tables[ask.table], tuple(ask.uses), where
+        columns = tuple(ask.uses) if ask.query is None else ()
+        return tables[ask.table], columns, where, ask.query
 
     async def _planned(self, job: Job) -> tuple[Kind, Plan]:
         def planned() -> tuple[Kind, Plan]:

@@ -10,6 +10,7 @@ from parties.errors import KindUnknown, TableUnfit
 from parties.kind import Kind, Plan, Rows
 from parties.kind_aggregate import AGGREGATE
 from parties.kind_join import JOIN
+from parties.kind_query import QUERY
 from parties.kind_score import SCORE
 from parties.kind_train import TRAIN
 from protocols.errors import ShareInvalid
@@ -17,7 +18,7 @@ from protocols.sealed_share import SealedShare, open_sealed
 
 __all__ = ["KINDS", "answer_of", "deal_rows", "kind_of", "table_context"]
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN, SCORE, TRAIN)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGGREGATE, JOIN, QUERY, SCORE, TRAIN)}
 
 
 def kind_of(name: str) -> Kind:

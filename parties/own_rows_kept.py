@@ -16,6 +16,7 @@ from parties.description import digest_of
 from parties.kind import PRESENT, Rows
 from parties.published import PublishedTable
 from parties.row_filter import Filter
+from parties.row_query import RowQuery
 from parties.table_source import source_state
 from parties.tables import Reading, open_table
 
@@ -40,24 +41,34 @@ class OwnRows:
     def __repr__(self) -> str:
         return f"<own rows of {len(self._kept)} readings>"
 
-    def batches(self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None) -> Iterator[Rows]:
-        """Rows in batches; at least one, which may be empty. Without columns a column of ones. Errors: Table.read."""
-        empty = {name: np.zeros(0, _DTYPES.get(table.columns[name].kind, np.int64)) for name in columns}
+    def batches(
+        self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None, query: RowQuery | None = None
+    ) -> Iterator[Rows]:
+        """Rows in batches; at least one, which may be empty. Without columns a column of ones. Errors: Table.read.
+
+        ``query``: its outputs instead of columns and filter.
+        """
+        if query is not None:
+            empty = empty_outputs(query)
+        else:
+            empty = {name: np.zeros(0, _DTYPES.get(table.columns[name].kind, np.int64)) for name in columns}
         yield empty or {PRESENT: np.zeros(0, np.int64)}
         with open_table(table) as opened:
-            for batch in opened.read(Reading(columns, where)):
+            for batch in opened.read(Reading(columns, where) if query is None else Reading(query=query)):
                 yield dict(batch.columns) or {PRESENT: np.ones(len(batch), np.int64)}
 
-    def all(self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None) -> Rows:
-        """All rows at once, not to be changed."""
-        key = (digest_of(table), table.source, table.order, columns, where)
+    def all(
+        self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None, query: RowQuery | None = None
+    ) -> Rows:
+        """All rows at once, not to be changed; see batches."""
+        key = (digest_of(table), table.source, table.order, columns, where, query)
         state = source_state(table.source, f"table {table.name}")
         with self._order:
             known = self._kept.pop(key, None)
             if known is not None and state and known[0] == state:
                 self._kept[key] = known
                 return known[1]
-        batches = list(self.batches(table, columns, where))
+        batches = list(self.batches(table, columns, where, query))
         rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         if state and state == source_state(table.source, f"table {table.name}"):
             self._keep(key, state, rows)
@@ -71,3 +82,13 @@ class OwnRows:
             self._kept[key] = state, rows, size
             while sum(kept[2] for kept in self._kept.values()) > self._most:
                 self._kept.pop(next(iter(self._kept)))
+
+
+def empty_outputs(query: RowQuery) -> dict[str, Any]:
+    """The outputs of no rows, as batch_arrays.as_outputs gives them."""
+    found: dict[str, Any] = {}
+    for output in query.outputs:
+        found[output.name] = np.zeros(0, _DTYPES.get(output.type.kind, np.int64))
+        if output.type.kind != "key":
+            found[f"{output.name}?"] = np.zeros(0, np.int64)
+    return found

@@ -18,7 +18,7 @@ from parties.row_filter import Filter
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["kept", "selected", "survey", "together"]
+__all__ = ["bounded", "kept", "selected", "survey", "together"]
 
 
 def selected(
@@ -78,11 +78,7 @@ def kept(
 
     values = [f"v{i}" for i in range(len(columns))]
     if bounding:
-        order = [rows.o] if published.order is not None else []
-        order += [_hash(rows, ["p", *values]), *(rows[value] for value in values)]
-        number = ibis.row_number().over(group_by=rows.p, order_by=order)
-        rows = rows.mutate(r=number)
-        rows = rows.filter(rows.r < published.rows_a_person)
+        rows = bounded(rows, published, values)
     if not by_person:
         return rows.select(*values, n=ibis.literal(1, "int64"))
     totals = {}
@@ -94,6 +90,16 @@ def kept(
             totals[value] = column.min()  # one of the ways it is written
     people = rows.group_by("p").aggregate(n=rows.count(), **totals)
     return people.select(**{v: people[v] if v in totals else people.p for v in values}, n=people.n)
+
+
+def bounded(rows: ir.Table, published: PublishedTable, values: list[str]) -> ir.Table:
+    """Of each person p so many rows as were published: the first by the order, then by a hash of p and ``values``."""
+    import ibis
+
+    order = [rows.o] if published.order is not None else []
+    order += [_hash(rows, ["p", *values]), *(rows[value] for value in values)]
+    rows = rows.mutate(r=ibis.row_number().over(group_by=rows.p, order_by=order))
+    return rows.filter(rows.r < published.rows_a_person)
 
 
 def _hash(table: ir.Table, names: list[str]) -> Any:

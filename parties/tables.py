@@ -22,11 +22,13 @@ import numpy.typing as npt
 
 from mpc.encoding import FRAC, LIMIT
 from mpc.errors import OutOfRange
-from parties.batch_arrays import as_arrays
+from parties.batch_arrays import as_arrays, as_outputs
 from parties.column_pushdown import EPOCH
 from parties.errors import ColumnMissing, FilterInvalid, ValueUnfit
 from parties.published import PublishedColumn, PublishedTable
+from parties.query_pushdown import query_outputs, query_rows
 from parties.row_filter import Filter, check_filter
+from parties.row_query import RowQuery
 from parties.table_parts import Parts
 from parties.table_query import kept, selected, survey, together
 from parties.table_source import OpenSource, open_source
@@ -50,11 +52,18 @@ class Reading:
         where: of which rows; None: all.
         by_person: one row a person: the sum of each column over the person's kept rows, and how many these are. Columns
             are then of kind integer, real or boolean, or the person itself.
+        query: the outputs of a query instead; then there are no columns, no filter and no sums beside it.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
     where: Filter | None = None
     by_person: bool = False
+    query: RowQuery | None = None
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Published columns whose values are looked at."""
+        return self.columns if self.query is None else self.query.columns
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,7 +72,8 @@ class Batch:
 
     Attributes:
         columns: by name, in the order asked for, (n,): int64 (integer; days since 1970-01-01; boolean 0 and 1; category
-            its place), float64 (real), or for a key an array as the joins take it, missing ones masked or None.
+            its place), float64 (real), or for a key an array as the joins take it, missing ones masked or None. Of a
+            query see batch_arrays.as_outputs.
         rows: (n,) int64, how many rows of the person this is the sum of; all 1 unless read by person.
     """
 
@@ -130,7 +140,7 @@ class Table:
         wanted = self._selected(reading)
         parts = Parts()
         promised, bounding = self._check(wanted, reading, parts)
-        if not bounding and not reading.by_person:
+        if not bounding and not reading.by_person and (reading.query is None or reading.query.totals is None):
             parts = Parts()  # the engine holds nothing, so once is enough
         seen = 0
         for batch in parts.ask(wanted, lambda part: self.source.batches(self._kept(part, reading, bounding), rows)):
@@ -149,16 +159,22 @@ class Table:
     def _selected(self, reading: Reading) -> ir.Table:
         self._refuse(reading)
         can_try = self.source.backend.name != "postgres"
+        if reading.query is not None:
+            return query_rows(self.source.table, self.published, reading.query, can_try=can_try)
         return selected(self.source.table, self.published, reading.columns, reading.where, can_try=can_try)
 
     def _kept(self, rows: ir.Table, reading: Reading, bounding: bool) -> ir.Table:
+        if reading.query is not None:
+            return query_outputs(rows, self.published, reading.query, bounding=bounding)
         return kept(rows, self.published, reading.columns, bounding=bounding, by_person=reading.by_person)
 
     def _refuse(self, reading: Reading) -> None:
         what = self.source.what
+        if reading.query is not None and (reading.columns or reading.where is not None or reading.by_person):
+            raise ColumnMissing(f"{what}: a query has its own columns and conditions, and none beside it")
         if len(set(reading.columns)) != len(reading.columns):
             raise ColumnMissing(f"{what}: a column is asked for twice; name each once")
-        for name in reading.columns:
+        for name in reading.looked_at:
             column = self.published.columns.get(name)
             if column is None:
                 raise ColumnMissing(
@@ -175,17 +191,18 @@ class Table:
     def _check(self, rows: ir.Table, reading: Reading, parts: Parts) -> tuple[int, bool]:
         """(rows kept, whether anybody has more than were published)."""
         what, most = self.source.what, self.published.rows_a_person
-        columns = len(reading.columns)
+        columns = reading.looked_at
+        by_person = reading.by_person or (reading.query is not None and reading.query.totals is not None)
         found = together(
             parts.ask(
                 rows,
-                lambda part: iter([self.source.one_row(survey(part, columns, most, by_person=reading.by_person))]),
+                lambda part: iter([self.source.one_row(survey(part, len(columns), most, by_person=by_person))]),
             )
         )
-        for name, flag in ((self.published.person, "up"), *((n, f"u{i}") for i, n in enumerate(reading.columns))):
+        for name, flag in ((self.published.person, "up"), *((n, f"u{i}") for i, n in enumerate(columns))):
             if found[flag]:
                 raise ValueUnfit(f"{what}, column {name}: {_unfit(self.published.columns[name])}")
-        for i, name in enumerate(reading.columns):
+        for i, name in enumerate(columns):
             if found[f"a{i}"]:
                 raise ValueUnfit(
                     f"{what}, column {name}: some values are missing; publish the table anew and say what they count "
@@ -195,10 +212,28 @@ class Table:
             raise CapacityExceeded(
                 f"{what}: more rows than its capacity of {self.published.capacity}; publish it with a larger one"
             )
-        return found["kept"], found["most"] > most
+        bounding = found["most"] > most
+        if reading.query is not None and reading.query.having is not None:
+            return self._number(rows, reading, parts, bounding), bounding
+        return found["kept"], bounding
+
+    def _number(self, rows: ir.Table, reading: Reading, parts: Parts, bounding: bool) -> int:
+        """How many rows the second query gives, where a condition on a person's totals decides."""
+
+        def number(part: ir.Table) -> Iterator[int]:
+            kept = self._kept(part, reading, bounding)
+            yield int(self.source.one_row(kept.aggregate(kept=kept.count().cast("int64")))["kept"])
+
+        return sum(parts.ask(rows, number))
 
     def _arrays(self, batch: Any, reading: Reading) -> dict[str, npt.NDArray[Any]]:
-        columns = {}
+        columns: dict[str, npt.NDArray[Any]] = {}
+        if reading.query is not None:
+            for i, output in enumerate(reading.query.outputs):
+                columns |= as_outputs(
+                    batch.column(f"e{i}"), output.name, output.type, f"{self.source.what}, {output.name}"
+                )
+            return columns
         for i, name in enumerate(reading.columns):
             column = self.published.columns[name]
             ends = None if column.kind == "key" else range_of(self.published, name, by_person=reading.by_person)

@@ -41,7 +41,7 @@ from protocols.exact import is_whole
 from protocols.own_rows import encode_codes
 from protocols.segments import sorted_segments
 
-__all__ = ["MOST_GROUPS", "GroupBy", "Totals", "encode_codes", "group_by"]
+__all__ = ["MOST_GROUPS", "GroupBy", "Totals", "encode_codes", "group_by", "spread"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -92,6 +92,16 @@ def group_by(codes: SecretArray | SecretBits, size: int, *, present: SecretArray
         raise OutOfRange(f"{size!r} groups: a whole number from 1 to {MOST_GROUPS}")
     check_columns(present, {"codes": codes}, whole=["codes"])
     return GroupBy(as_numbers(codes), int(size), None if present is None else as_flags(present))
+
+
+async def spread(codes: SecretArray, values: SecretArray, *, present: SecretBits | None = None) -> SecretArray:
+    """(n,): to each row the value of its group, of values (size,); 0 where it is not present. Codes: as for group_by.
+
+    Rounds, bytes: those of totals. Leaks nothing.
+    """
+    check_columns(present, {"codes": codes}, whole=["codes"])
+    found: SecretArray = await _spread(await codes, None if present is None else await present, await values)
+    return found
 
 
 @dataclass(frozen=True)

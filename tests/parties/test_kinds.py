@@ -163,6 +163,6 @@ def test_a_join_takes_no_dealt_tables() -> None:
 
 
 def test_kinds_are_found_by_name() -> None:
-    assert list(KINDS) == [kind.name for kind in KINDS.values()] == ["aggregate", "join", "score", "train"]
-    with pytest.raises(KindUnknown, match="'median': this node knows aggregate, join, score, train"):
+    assert list(KINDS) == [kind.name for kind in KINDS.values()] == ["aggregate", "join", "query", "score", "train"]
+    with pytest.raises(KindUnknown, match="'median': this node knows aggregate, join, query, score, train"):
         kind_of("median")

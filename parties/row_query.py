@@ -1,0 +1,105 @@
+"""What an owner computes of its own rows before they come in: which rows, one row a person, expressions. Pure.
+
+1. Rows for which ``where`` is true, of somebody; of each person at most so many as were published.
+2. With ``totals`` one row a person is made of these, and those are kept for which ``having`` is true.
+3. Of each row the outputs.
+So a person's rows are bounded by what was published, whatever the expressions do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from parties.errors import ExpressionUnfit
+from parties.expression_types import Type
+from parties.row_expression import CONDITIONS, Call, Column, Expr, columns_in
+
+__all__ = ["TOTALS", "Output", "RowQuery", "Total", "add_uses", "total_type"]
+
+TOTALS = ("count", "sum", "min", "max", "avg")
+
+
+@dataclass(frozen=True)
+class Total:
+    """Of a person's rows: one of TOTALS of an expression. ``count`` of None: of rows."""
+
+    what: str
+    of: Expr | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """An expression by a name; ``type`` holds its values, and may be wider: of a union it is that of all tables."""
+
+    name: str
+    of: Expr
+    type: Type
+
+
+@dataclass(frozen=True)
+class RowQuery:
+    """What to make of a table's rows. Columns are the published ones; after totals the n-th total is column "#n".
+
+    Attributes:
+        where: condition on rows; None: all.
+        totals: one row a person; None: rows as they are.
+        having: condition on what the totals are.
+        outputs: each name once; of an expression that is a key the person itself.
+    """
+
+    where: Expr | None
+    totals: tuple[Total, ...] | None
+    having: Expr | None
+    outputs: tuple[Output, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Published columns that it looks at, each once, without keys."""
+        exprs = [self.where, *(output.of for output in self.outputs)]
+        if self.totals is not None:
+            exprs += [total.of for total in self.totals]
+        names = [column for expr in exprs if expr is not None for column in columns_in(expr)]
+        return tuple(dict.fromkeys(c.name for c in names if c.type.kind != "key" and not c.name.startswith("#")))
+
+
+def total_type(what: str, of: Expr | None, rows: int) -> Type:
+    """Of a total of a person's rows, of which there is one at least and ``rows`` at most. Raises ExpressionUnfit."""
+    if of is None:
+        return Type("integer", Fraction(1), Fraction(rows))
+    found = of.type
+    if what == "count":
+        return Type("integer", Fraction(0), Fraction(rows))
+    if found.kind not in ("integer", "real", "boolean") and (what not in ("min", "max") or found.kind != "date"):
+        raise ExpressionUnfit(f"{what} of values of kind {found.kind}")
+    if found.low is None or found.high is None:
+        raise ExpressionUnfit(f"{what} of values without public bounds")
+    kind = "integer" if found.kind == "boolean" else found.kind
+    if what == "sum":
+        low, high = min(found.low, found.low * rows), max(found.high, found.high * rows)
+        if max(-low, high) >= 1 << 62:
+            raise ExpressionUnfit(f"sums of {rows} rows a person could go beyond 2^62")
+        return Type(kind, low, high, nullable=found.nullable)
+    return replace(found, kind="real" if what == "avg" else kind)
+
+
+def add_uses(found: dict[str, set[str]], query: RowQuery, expr: Expr, use: str) -> None:
+    """Say what the published columns in an expression are used for: ``use``, or "filter" where they are asked about.
+
+    The argument of a person's total is summed up, whatever is made of the total then.
+    """
+    if isinstance(expr, Column):
+        if query.totals is None or not expr.name.startswith("#"):
+            found.setdefault(expr.name, set()).add(use)
+            return
+        total = query.totals[int(expr.name[1:])]
+        if total.of is not None:
+            rows = replace(query, totals=None)
+            add_uses(found, rows, total.of, "filter" if total.what == "count" else "sum")
+            if total.what != "count" and use != "sum":
+                add_uses(found, rows, total.of, use)
+    elif isinstance(expr, Call):
+        for i, arg in enumerate(expr.args):
+            asked = expr.op in CONDITIONS or (expr.op == "case" and i % 2 == 0 and i < len(expr.args) - 1)
+            asked = asked or (expr.op == "nullif" and i == 1)
+            add_uses(found, query, arg, "filter" if asked else use)
