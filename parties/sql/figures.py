@@ -153,6 +153,8 @@ class Aggregates:
             if ordered[0].args.get("desc"):
                 raise sql.unsupported(node, "ORDER BY ... DESC of a percentile", "take 1 less the share")
             return self._quantile(node, ordered[0].this, node.this.this, only)
+        if not isinstance(node, _KNOWN) and _named(node) is None:
+            raise sql.unsupported(node, f"{type(node).__name__.upper()} is none of the aggregates", _WHAT)
         for name, value in node.args.items():
             known = ("this", "expression", "quantile", "big_int", "expressions")
             if name not in known and value not in (None, False, []):

@@ -12,7 +12,7 @@ from parties.charter import Charter
 from parties.errors import ExpressionUnfit, ParametersInvalid, SqlInvalid
 from parties.kind import PRESENT, Owned, Plan, TableAsk, TableShape
 from parties.kind_join import owners_of, read_hiding
-from parties.parameters import check_known, read_noise, whole
+from parties.parameters import check_known, check_tables, read_noise, whole
 from parties.published import profile_of
 from parties.sql.figures import People, Summed
 from parties.sql.inputs import column_of, frac_of
@@ -78,15 +78,14 @@ def tables_of(text: Any, catalogue: Sequence[Owned]) -> tuple[tuple[str, str], .
 def plan_of(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Charter) -> Plan:
     """The plan. Raises ParametersInvalid, SqlInvalid, SqlUnbound, SqlUnsupported, TableUnfit; what release raises."""
     check_known(NAME, parameters, _PARAMETERS, ("sql", "epsilon"))
-    if not 1 <= len(tables) <= _MOST_TABLES:
-        raise ParametersInvalid(f"{NAME}: a job on {len(tables)} tables; it takes 1 to {_MOST_TABLES}")
     sql = read_sql(parameters["sql"])
     if sql.explains:
         raise SqlInvalid("sql: EXPLAIN is no job: it is answered where it is asked")
-    if tables_of(sql.text, tables) != tuple((table.member, table.facts.name) for table in tables):
-        raise ParametersInvalid(f"{NAME}: the job's tables are not those of its text, in the text's order")
     minimum = whole(NAME, parameters, "minimum", 1, 1 << 40)
     bound = bind(sql, tables, counted=minimum is not None)
+    check_tables(NAME, tables, 1, _MOST_TABLES)
+    if tables_of(sql.text, tables) != tuple((table.member, table.facts.name) for table in tables):
+        raise ParametersInvalid(f"{NAME}: the job's tables are not those of its text, in the text's order")
     try:
         shared = share_out(bound, tables)
     except ExpressionUnfit as error:
