@@ -93,7 +93,8 @@ class _Made:
     """Of one relation: what is wanted of its rows, of all branches alike."""
 
     wanted: dict[tuple[Any, ...], Input] = field(default_factory=dict)
-    exprs: dict[str, tuple[tuple[Expr, Type, str], ...]] = field(default_factory=dict)
+    exprs: dict[str, tuple[tuple[Expr, Type], ...]] = field(default_factory=dict)
+    uses: dict[str, set[str]] = field(default_factory=dict)
 
 
 class _Sharing:
@@ -128,7 +129,7 @@ class _Sharing:
         keys = None
         if any(isinstance(figure, People) for figure in bound.figures):
             keys = self._key(0), self._key(1)
-        where = None if kept is None else self._split(kept, kept.type, "filter")
+        where = None if kept is None else self._split(kept, kept.type, {"filter"})
         parts = [part for i in range(len(self._made)) for part in self._parts(i)]
         found = Shared(tuple(parts), self._joins, where, groups, figures, dict(self._leaves), places, keys)
         self._check(found)
@@ -139,9 +140,9 @@ class _Sharing:
     def _groups(self) -> tuple[Expr, ...]:
         groups = self._bound.groups
         if self._joins:
-            return tuple(self._split(group, group.type, "group") for group in groups)
+            return tuple(self._split(group, group.type, {"group"}) for group in groups)
         if groups:
-            self._want(0, "code", tuple((group, group.type, "group") for group in groups))
+            self._want(0, "code", tuple((group, group.type) for group in groups), {"group"})
         return ()
 
     def _figures(self) -> tuple[tuple[Expr | None, ...], dict[int, str]]:
@@ -149,39 +150,40 @@ class _Sharing:
         for k, figure in enumerate(self._bound.figures):
             found.append(None)
             if isinstance(figure, Summed):
-                found[-1] = self._value(figure.of, "sum")
+                found[-1] = self._read(figure.of, "value", {"sum"})
             elif isinstance(figure, Counted) and figure.of is not None:
-                found[-1] = self._there(figure.of)
+                found[-1] = self._read(figure.of, "there", self._counted(k))
             elif isinstance(figure, Ranked):
                 relation = self._only(figure.of)
                 if relation is None:
                     raise ExpressionUnfit("a quantile of an expression over several tables; take columns of one")
                 if self._bound.source.left[relation]:
                     raise ExpressionUnfit("a quantile of a table that is joined by LEFT JOIN; JOIN it")
-                places[k] = self._want(relation, "place", ((figure.of, figure.of.type, "sum"),), figure.grid)
+                places[k] = self._want(relation, "place", ((figure.of, figure.of.type),), {"sum"}, figure.grid)
         return tuple(found), places
 
-    def _value(self, of: Expr, use: str) -> Expr:
+    def _read(self, of: Expr, kind: str, use: set[str]) -> Expr:
         if self._joins:
             return self._split(of, of.type, use)
-        return Column(self._want(0, "value", ((of, of.type, use),)), of.type)
+        return Column(self._want(0, kind, ((of, of.type),), use), of.type if kind == "value" else Type("integer"))
 
-    def _there(self, of: Expr) -> Expr:
-        if self._joins:
-            return self._split(of, of.type, "filter")
-        return Column(self._want(0, "there", ((of, of.type, "filter"),)), Type("integer"))
+    def _counted(self, k: int) -> set[str]:
+        """What the count of values that are there is for: COUNT asks whether there is one, a mean measures them."""
+        what = {one.what for one in self._bound.aggregates if k in one.figures}
+        return ({"filter"} if "count" in what else set()) | ({"sum"} if what - {"count"} else set())
 
     def _key(self, half: int) -> str:
         branch = self._bound.source.relations[0].branches[0]
         person = self._tables[branch.place].facts.person
         key = Column(person, Type("key"))
-        return self._want(0, "key", ((key, key.type, "count"),), None, half)
+        return self._want(0, "key", ((key, key.type),), {"count"}, None, half)
 
     def _want(
         self,
         relation: int,
         kind: str,
-        exprs: tuple[tuple[Expr, Type, str], ...],
+        exprs: tuple[tuple[Expr, Type], ...],
+        use: set[str],
         grid: Grid | None = None,
         half: int = 0,
     ) -> str:
@@ -190,8 +192,10 @@ class _Sharing:
         if what not in made.wanted:
             name = f"{relation}c{len(made.wanted)}"
             made.wanted[what] = Input(name, kind, (), grid, half)
-            made.exprs[name] = exprs
-        return made.wanted[what].name
+            made.exprs[name], made.uses[name] = exprs, set()
+        found = made.wanted[what].name
+        made.uses[found] |= use
+        return found
 
     # -- joins: parts of expressions ---------------------------------------------------------------
 
@@ -200,15 +204,15 @@ class _Sharing:
         found = {int(column.name.split(".", 1)[0]) for column in columns_in(expr)}
         return found.pop() if len(found) == 1 else None if found else 0
 
-    def _split(self, expr: Expr, want: Type, use: str) -> Expr:
+    def _split(self, expr: Expr, want: Type, use: set[str]) -> Expr:
         """What is of one table alone becomes a column that comes in; ``want``: the type it shall come in as."""
         if isinstance(expr, Literal):
             return Literal(expr.value, want if expr.value is not None and want.kind == "category" else expr.type)
         relation = self._only(expr)
         if relation is not None and self._whole(expr, relation):
             given = retyped(expr, want.kind)
-            value = self._want(relation, "value", ((given, want, use),))
-            there = self._want(relation, "there", ((given, want, "filter"),)) if want.nullable else None
+            value = self._want(relation, "value", ((given, want),), use)
+            there = self._want(relation, "there", ((given, want),), use) if want.nullable else None
             self._leaves[value] = Leaf(relation, value, there)
             return Column(value, want)
         if isinstance(expr, Column):
@@ -249,10 +253,11 @@ class _Sharing:
             assert key[0] == "x0"
         for one in self._made[i].wanted.values():
             read = []
-            for of, kind, use in self._made[i].exprs[one.name]:
+            for of, kind in self._made[i].exprs[one.name]:
                 own = Column(facts.person, Type("key")) if one.kind == "key" else substituted(of, inner)
                 read.append(outputs.read(own, kind))
-                add_uses(uses, query, own, use)
+                for use in sorted(self._made[i].uses[one.name]):
+                    add_uses(uses, query, own, use)
             inputs.append(replace(one, outputs=tuple(read)))
         for one in inputs:
             column_of(one)  # refuses what cannot be shared
@@ -267,9 +272,9 @@ class _Sharing:
                 check_shared(expr)
 
 
-def _wanted(expr: Call, want: Type, use: str) -> list[tuple[Expr, Type, str]]:
+def _wanted(expr: Call, want: Type, use: set[str]) -> list[tuple[Expr, Type, set[str]]]:
     """Of each operand: what type it shall come in as, and what for."""
-    found: list[tuple[Expr, Type, str]] = []
+    found: list[tuple[Expr, Type, set[str]]] = []
     compared = expr.op in ("=", "<>", "nullif") and expr.args[0].type.kind == "category"
     values = tuple(dict.fromkeys(value for arg in expr.args for value in arg.type.values)) if compared else ()
     for i, arg in enumerate(expr.args):
@@ -280,6 +285,6 @@ def _wanted(expr: Call, want: Type, use: str) -> list[tuple[Expr, Type, str]]:
         elif expr.op in ("case", "coalesce", "greatest", "least", "nullif") and not condition and kind.kind != "null":
             kind = replace(want, nullable=kind.nullable) if want.kind in ("category", "real") else kind
         if condition or expr.op in CONDITIONS or (expr.op == "nullif" and i):
-            one = "filter"
+            one = {"filter"}
         found.append((arg, kind, one))
     return found
