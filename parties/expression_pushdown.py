@@ -12,7 +12,7 @@ from typing import Any
 
 from parties.row_expression import Call, Column, Expr, Literal
 
-__all__ = ["holding", "pushed"]
+__all__ = ["digit", "holding", "pushed"]
 
 _DTYPES = {"integer": "int64", "real": "float64", "boolean": "boolean", "date": "int64", "null": "int64"}
 
@@ -56,6 +56,13 @@ def _not(x: Any) -> Any:
     import ibis
 
     return _boolean(x) == ibis.literal(False)
+
+
+def digit(truth: Any) -> Any:
+    """1, 0 or NULL: not every engine casts a boolean."""
+    import ibis
+
+    return ibis.cases((truth, 1), (_not(truth), 0)).cast("int64")
 
 
 def _among(value: Any, values: Sequence[Any]) -> Any:
@@ -144,7 +151,7 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ceil": lambda x: _whole(x, lambda v: v.ceil()),
     "round": lambda x: _whole(x, _round),
     "to_real": lambda x: x.cast("float64"),
-    "to_integer": lambda x: x.cast("int64"),
+    "to_integer": digit,
     "year": lambda d: _date(d).year().cast("int64"),
     "quarter": lambda d: _date(d).quarter().cast("int64"),
     "month": lambda d: _date(d).month().cast("int64"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from parties.column_pushdown import encoded, key_identity, readable
 from parties.errors import ColumnMissing
-from parties.expression_pushdown import holding, pushed
+from parties.expression_pushdown import digit, holding, pushed
 from parties.published import PublishedColumn, PublishedTable
 from parties.row_query import RowQuery, Total
 from parties.table_query import bounded
@@ -99,6 +99,8 @@ def _total(total: Total, rows: ir.Table, columns: dict[str, Any]) -> Any:
     if total.what == "count":
         return value.count().cast("int64")
     dtype = "float64" if total.what == "avg" or kind == "real" else "int64"
+    if total.what == "avg":
+        value = value.cast("float64")  # of integers PostgreSQL makes a decimal
     made = {"sum": value.sum, "min": value.min, "max": value.max, "avg": value.mean}[total.what]()
     return made.cast(dtype)
 
@@ -108,7 +110,7 @@ def _plain(value: Any, kind: str) -> Any:
     import ibis
 
     if kind == "boolean":
-        return ibis.cases((value, 1), (~value, 0)).cast("int64")
+        return digit(value)
     if kind == "null":
         return ibis.null("int64")
     return value.cast({"integer": "int64", "real": "float64", "date": "int64"}[kind]) if kind != "category" else value

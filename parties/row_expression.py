@@ -143,7 +143,7 @@ def substituted(expr: Expr, by: Mapping[str, Expr]) -> Expr:
 
 def _extent(op: str, args: tuple[Expr, ...]) -> tuple[int, int]:
     """(parts, depth) as an engine gets it, where some operations name an operand several times. ExpressionUnfit."""
-    times = 2 if op in ("round", "//") else len(args) if op in ("greatest", "least") else 1
+    times = 2 if op in ("round", "//", "to_integer") else len(args) if op in ("greatest", "least") else 1
     size, depth = 1 + times * sum(arg.size for arg in args), 1 + max((arg.depth for arg in args), default=0)
     if size > _MOST_NODES or depth > _MOST_DEEP:
         raise ExpressionUnfit(f"an expression of more than {_MOST_NODES} parts, or more than {_MOST_DEEP} deep")

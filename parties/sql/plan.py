@@ -55,7 +55,6 @@ class Joining:
 class Details:
     """Of a plan: what its program and its answer need."""
 
-    sql: Sql
     bound: Bound
     shared: Shared
     priced: Priced
@@ -75,11 +74,16 @@ def tables_of(text: Any, catalogue: Sequence[Owned]) -> tuple[tuple[str, str], .
     return tuple(dict.fromkeys((catalogue[place].member, catalogue[place].facts.name) for place in places))
 
 
-def plan_of(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Charter) -> Plan:
-    """The plan. Raises ParametersInvalid, SqlInvalid, SqlUnbound, SqlUnsupported, TableUnfit; what release raises."""
+def plan_of(
+    parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Charter, *, explained: bool = False
+) -> Plan:
+    """The plan; ``explained``: of what EXPLAIN stands before, too.
+
+    Raises ParametersInvalid, SqlInvalid, SqlUnbound, SqlUnsupported, TableUnfit, and what release raises.
+    """
     check_known(NAME, parameters, _PARAMETERS, ("sql", "epsilon"))
     sql = read_sql(parameters["sql"])
-    if sql.explains:
+    if sql.explains and not explained:
         raise SqlInvalid("sql: EXPLAIN is no job: it is answered where it is asked")
     minimum = whole(NAME, parameters, "minimum", 1, 1 << 40)
     bound = bind(sql, tables, counted=minimum is not None)
@@ -105,7 +109,7 @@ def plan_of(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Cha
     if joining and joining.pad is not None:
         pairs = len(JoinPlan.pairs(joining.sources, joining.how))
         spent = (pairs * joining.pad[0], pairs * joining.pad[1])
-    details = Details(sql, bound, shared, priced, tuple(tables), joining)
+    details = Details(bound, shared, priced, tuple(tables), joining)
     return Plan(
         NAME, asks, shapes, priced.described(), details, spent, leaks, anew=joining is None or joining.pad is None,
         minimum=minimum or 1, text=_text(bound, shared, joining),

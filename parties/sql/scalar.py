@@ -15,21 +15,14 @@ from sqlglot import exp
 from parties.errors import ExpressionUnfit
 from parties.row_expression import NULL, Expr, Literal, call, literal, truth
 from parties.sql.like import like
+from parties.sql.scalar_dates import CLOSED, cast, date_diff, date_part, interval, part_of, plus
 from parties.sql.text import Node, Sql
 
 __all__ = ["Scalars", "number_in"]
 
-_CASTS = {
-    "DATE": "date", "BOOLEAN": "boolean", "DOUBLE": "real", "FLOAT": "real", "REAL": "real", "DECIMAL": "real",
-    "TINYINT": "integer", "SMALLINT": "integer", "INT": "integer", "BIGINT": "integer",
-}  # fmt: skip
 _MOST_DIGITS = 6
 _MOST_LISTED = 4096
 _EPOCH = datetime.date(1970, 1, 1)
-_CLOSED = (
-    "there are arithmetic, comparisons, BETWEEN, IN, LIKE, IS NULL, CASE, IF, COALESCE, NULLIF, ABS, ROUND, FLOOR, "
-    "CEIL, GREATEST, LEAST, CAST, EXTRACT"
-)
 _IGNORED = frozenset({"big_int", "typed", "safe", "ignore_nulls", "requires_string", "date_part_boundary", "_type"})
 
 
@@ -54,7 +47,7 @@ class Scalars:
             return found
         how = _HOW.get(type(node))
         if how is None:
-            raise self.sql.unsupported(node, f"{_name(node)} is not among what can be computed", _CLOSED)
+            raise self.sql.unsupported(node, f"{_name(node)} is not among what can be computed", CLOSED)
         made, known = how
         for name, value in node.args.items():
             if name not in known and name not in _IGNORED and value not in (None, False, []):
@@ -271,72 +264,6 @@ def _round(by: Scalars, node: Node) -> Expr:
     return by.call("/", by.call("round", by.call("*", given, scale)), scale)
 
 
-def _part(by: Scalars, node: Node, unit: str, of: Node) -> Expr:
-    if unit.lower() not in ("year", "quarter", "month", "day"):
-        raise by.sql.unsupported(node, f"{unit} of a date", "there are year, quarter, month and day")
-    return by.call(unit.lower(), by.bind(of))
-
-
-def _anonymous(by: Scalars, node: Node) -> Expr:
-    named, args = str(node.this).lower(), node.expressions
-    if named == "date_part" and len(args) == 2 and isinstance(args[0], exp.Literal):
-        return _part(by, node, args[0].this, args[1])
-    raise by.sql.unsupported(node, f"there is no function {_name(node)}", _CLOSED)
-
-
-def _cast(by: Scalars, node: Node) -> Expr:
-    to = _CASTS.get(node.args["to"].this.name if hasattr(node.args["to"].this, "name") else "")
-    given = by.bind(node.this)
-    kind = given.type.kind
-    if kind == to or kind == "null":
-        return given
-    if to == "date" and kind == "category":
-        return by.date(given, node)
-    if (to, kind) == ("real", "integer"):
-        return by.call("to_real", given)
-    if (to, kind) == ("real", "boolean"):
-        return by.call("to_real", by.call("to_integer", given))
-    if (to, kind) == ("integer", "boolean"):
-        return by.call("to_integer", given)
-    way = (
-        "ROUND or FLOOR makes integers of reals" if to == "integer" else "numbers and booleans become DOUBLE or INTEGER"
-    )
-    raise by.sql.unsupported(node, f"a cast of a value of kind {kind}", way)
-
-
-def _plus(op: str) -> Callable[[Scalars, Node], Expr]:
-    def made(by: Scalars, node: Node) -> Expr:
-        sides = by.bind(node.this), by.bind(node.expression)
-        if any(isinstance(one, exp.Interval) for one in (node.this, node.expression)) and "date" not in {
-            side.type.kind for side in sides
-        }:
-            raise by.sql.unsupported(node, "an INTERVAL goes with a date")
-        return by.call(op, *sides)
-
-    return made
-
-
-def _interval(by: Scalars, node: Node) -> Expr:
-    """So many days: beside a date only, see _plus."""
-    unit, text = str(node.args.get("unit") or "").upper(), node.this
-    count = text.this if isinstance(text, exp.Literal) else ""
-    days = {"DAY": 1, "DAYS": 1, "WEEK": 7, "WEEKS": 7}.get(unit)
-    if days is None or not (count.isascii() and count.isdigit()) or len(count) > 6:
-        raise by.sql.unsupported(node, "an INTERVAL is a whole number of days or weeks", "add a number of days")
-    if not isinstance(node.parent, (exp.Add, exp.Sub)):
-        raise by.sql.unsupported(node, "an INTERVAL goes with a date")
-    return literal(int(count) * days, "integer")
-
-
-def _date_diff(by: Scalars, node: Node) -> Expr:
-    if str(node.args.get("unit") or "").upper() != "DAY":
-        raise by.sql.unsupported(node, "a difference of dates is in days", "DATE_DIFF('day', a, b)")
-    left, right = by.bind(node.this), by.bind(node.expression)
-    if {left.type.kind, right.type.kind} - {"date"}:
-        raise by.sql.unsupported(node, "DATE_DIFF is of two dates")
-    return by.call("-", left, right)
-
-
 def _column(by: Scalars, node: Node) -> Expr:
     raise by.sql.unsupported(node, "a column cannot stand here", "aggregate it, or group by it")
 
@@ -349,8 +276,8 @@ _NODES: tuple[tuple[type, Callable[[Scalars, Node], Expr], str], ...] = (
     (exp.Null, lambda by, node: NULL, ""),
     (exp.Paren, lambda by, node: by.bind(node.this), "this"),
     (exp.Column, _column, "this table db catalog"),
-    (exp.Add, _plus("+"), "this expression"),
-    (exp.Sub, _plus("-"), "this expression"),
+    (exp.Add, plus("+"), "this expression"),
+    (exp.Sub, plus("-"), "this expression"),
     (exp.Mul, _binary("*"), "this expression"),
     (exp.Div, _binary("/"), "this expression"),
     (exp.IntDiv, _binary("//"), "this expression"),
@@ -383,14 +310,14 @@ _NODES: tuple[tuple[type, Callable[[Scalars, Node], Expr], str], ...] = (
     (exp.Greatest, _listed("greatest"), "this expressions"),
     (exp.Least, _listed("least"), "this expressions"),
     (exp.Nullif, _nullif, "this expression"),
-    (exp.Extract, lambda by, node: _part(by, node, str(node.this.this), node.expression), "this expression"),
-    (exp.Year, lambda by, node: _part(by, node, "year", node.this), "this"),
-    (exp.Quarter, lambda by, node: _part(by, node, "quarter", node.this), "this"),
-    (exp.Month, lambda by, node: _part(by, node, "month", node.this), "this"),
-    (exp.Day, lambda by, node: _part(by, node, "day", node.this), "this"),
-    (exp.Anonymous, _anonymous, "this expressions"),
-    (exp.Cast, _cast, "this to"),
-    (exp.Interval, _interval, "this unit"),
-    (exp.DateDiff, _date_diff, "this expression unit"),
+    (exp.Extract, lambda by, node: part_of(by, node, str(node.this.this), node.expression), "this expression"),
+    (exp.Year, lambda by, node: part_of(by, node, "year", node.this), "this"),
+    (exp.Quarter, lambda by, node: part_of(by, node, "quarter", node.this), "this"),
+    (exp.Month, lambda by, node: part_of(by, node, "month", node.this), "this"),
+    (exp.Day, lambda by, node: part_of(by, node, "day", node.this), "this"),
+    (exp.Anonymous, date_part, "this expressions"),
+    (exp.Cast, cast, "this to"),
+    (exp.Interval, interval, "this unit"),
+    (exp.DateDiff, date_diff, "this expression unit"),
 )
 _HOW: Mapping[type, _How] = {kind: (made, frozenset(known.split())) for kind, made, known in _NODES}

@@ -14,8 +14,9 @@ from mpc.errors import AccordError
 from parties.expression_types import Type
 from parties.kind import Owned
 from parties.row_expression import Column, Expr
-from parties.sql.figures import Aggregate, Aggregates, Figure, is_aggregate
-from parties.sql.relations import Scope, Tables, found_name
+from parties.sql.aggregates import Aggregates, is_aggregate
+from parties.sql.figures import Aggregate, Figure
+from parties.sql.relations import Tables, found_name
 from parties.sql.scalar import Scalars, number_in
 from parties.sql.sources import From, read_from
 from parties.sql.text import Node, Sql
@@ -96,8 +97,7 @@ class _Binder:
         self._sql = sql
         self._tables = tables
         self._select = select
-        self._source = read_from(tables, select)
-        self._scope: Scope = self._source.scope
+        self._source, self._scope = read_from(tables, select)
         self._aggregates = Aggregates(tables, self._scope)
         self._groups: list[Expr] = []
         self._named: dict[str, Node] = {}

@@ -18,10 +18,10 @@ from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, colu
 from parties.row_query import RowQuery, add_uses
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed
 from parties.sql.inputs import Input, Outputs, column_of
+from parties.sql.joins import both
 from parties.sql.on_shares import check_shared
 from parties.sql.relations import Branch
 from parties.sql.select import Bound
-from parties.sql.sources import both
 
 __all__ = ["Leaf", "Part", "Shared", "share_out"]
 

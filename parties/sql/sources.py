@@ -10,13 +10,14 @@ from sqlglot import exp
 
 from parties.errors import ExpressionUnfit
 from parties.expression_types import Type
-from parties.row_expression import Column, Expr, call, parts_of, substituted
+from parties.row_expression import Column, Expr, substituted
 from parties.row_query import Total, total_type
-from parties.sql.relations import Branch, Relation, Scope, Tables, found_name, united
+from parties.sql.joins import both, joined_on, side_of
+from parties.sql.relations import Branch, Relation, Scope, Tables, united
 from parties.sql.scalar import Scalars
 from parties.sql.text import Node, Sql
 
-__all__ = ["From", "both", "read_from"]
+__all__ = ["From", "read_from"]
 
 _SELECT = frozenset({"expressions", "from_", "where", "group", "having", "with_"})
 _AGGREGATES: Mapping[type, str] = {exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
@@ -30,31 +31,22 @@ class From:
         relations: one, or several that are joined by the person.
         left: of each, whether it is joined by LEFT JOIN.
         on: of each, a further condition of its join.
-        scope: the names.
     """
 
     relations: tuple[Relation, ...]
     left: tuple[bool, ...]
     on: tuple[Expr | None, ...]
-    scope: Scope
 
 
-def both(a: Expr | None, b: Expr | None) -> Expr | None:
-    """One condition and the other."""
-    if a is None or b is None:
-        return b if a is None else a
-    return call("and", *parts_of(a), *parts_of(b))
-
-
-def read_from(tables: Tables, select: Node) -> From:
-    """The FROM of the outermost SELECT, its joins and WITH. Raises SqlUnsupported, SqlUnbound."""
+def read_from(tables: Tables, select: Node) -> tuple[From, Scope]:
+    """The FROM of the outermost SELECT, its joins and WITH; and the names. Raises SqlUnsupported, SqlUnbound."""
     reader = _Reader(tables, {})
     reader = reader.within(select)
     first = reader.first(select)
     joins = select.args.get("joins") or []
     relations, left, wanted = [reader.item(first)], [False], []
     for join in joins:
-        left.append(_side(tables.sql, join))
+        left.append(side_of(tables.sql, join))
         relations.append(reader.item(join.this))
         wanted.append(join)
     if len({relation.name for relation in relations}) != len(relations) and len(relations) > 1:
@@ -67,75 +59,8 @@ def read_from(tables: Tables, select: Node) -> From:
     on: list[Expr | None] = [None]
     for i, join in enumerate(wanted, 1):
         scope = Scope(tables.sql, relations[: i + 1], types[: i + 1])
-        on.append(_joined(tables, scope, join, i))
-    return From(tuple(relations), tuple(left), tuple(on), Scope(tables.sql, relations, types))
-
-
-# -- joins -------------------------------------------------------------------------------------
-
-
-def _side(sql: Sql, join: Node) -> bool:
-    for name, value in join.args.items():
-        if value and name not in ("this", "side", "kind", "using", "on"):
-            raise sql.unsupported(join, f"JOIN with {name}", "JOIN ... USING (key) joins by the person")
-    side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
-    if side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER"):
-        raise sql.unsupported(
-            join,
-            f"{' '.join((side, kind)).strip()} JOIN",
-            "JOIN and LEFT JOIN, with the table that is kept whole first",
-        )
-    if join.args.get("using") is None and join.args.get("on") is None:
-        raise sql.unsupported(join, "a join without a key", "JOIN ... USING (key) joins by the person")
-    return side == "LEFT"
-
-
-def _joined(tables: Tables, scope: Scope, join: Node, place: int) -> Expr | None:
-    """Checks that tables meet by the person; gives what ON asks beyond that."""
-    using = join.args.get("using")
-    if using is not None:
-        names = [node for node in using if isinstance(node, (exp.Identifier, exp.Column))]
-        keys = [(i, found_name(node if isinstance(node, exp.Identifier) else node.this, list(r.columns)))
-                for node in names for i, r in enumerate(scope.relations)]  # fmt: skip
-        mine = next((name for i, name in keys if i == place), None)
-        others = [(i, name) for i, name in keys if i < place and name is not None]
-        if len(names) != 1 or mine is None or not others:
-            raise tables.sql.unsupported(join, "USING takes the one key that both sides have", "USING (person)")
-        _check_person(tables, scope, join, place, mine)
-        _check_person(tables, scope, join, *others[0])
-        return None
-    found, more = False, []
-    for part in (
-        join.args["on"].unnest().flatten() if isinstance(join.args["on"].unnest(), exp.And) else [join.args["on"]]
-    ):
-        part = part.unnest()
-        sides = [part.this, part.expression] if isinstance(part, exp.EQ) else []
-        if len(sides) == 2 and all(isinstance(side, exp.Column) for side in sides):
-            (i, a), (j, b) = (scope.find(side) for side in sides)
-            if scope.types[i][a].kind == scope.types[j][b].kind == "key" and place in (i, j) and i != j:
-                _check_person(tables, scope, part, i, a)
-                _check_person(tables, scope, part, j, b)
-                found = True
-                continue
-        more.append(part)
-    if not found:
-        raise tables.sql.unsupported(join, "ON without the person keys of both sides", "ON a.person = b.person")
-    binder = Scalars(tables.sql, scope.leaf)
-    on: Expr | None = None
-    for part in more:
-        made = binder.condition(part)
-        on = both(on, made)
-    return on
-
-
-def _check_person(tables: Tables, scope: Scope, node: Node, i: int, name: str) -> None:
-    for branch in scope.relations[i].branches:
-        if not tables.is_person(branch, name):
-            owned = tables.tables[branch.place]
-            raise tables.sql.unsupported(
-                node, f"a join by {name}, which is not what tells people apart in {owned.name}",
-                f"join by {owned.facts.person}",
-            )  # fmt: skip
+        on.append(joined_on(tables, scope, join, i))
+    return From(tuple(relations), tuple(left), tuple(on)), Scope(tables.sql, relations, types)
 
 
 # -- derived tables ----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import pickle
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from parties.errors import RowsUnfit
 from parties.kind import Owned, Plan
 from parties.kind_query import QUERY
 from parties.sql.explain import explain
+from parties.sql.plan import plan_of
 from parties.sql.program import run
 from tests.parties.consortium import charter
 from tests.parties.job_tables import NoLine, answered, inputs, opened_by
@@ -281,3 +283,16 @@ def test_explain_says_who_runs_what_and_what_leaves(world: World) -> None:
     ):
         assert line in told
     assert "leaks: nothing" in explain(world.plan("SELECT COUNT(*) FROM stays"))
+
+
+def test_a_plan_goes_to_workers(world: World) -> None:
+    """As bytes of bearable size, without the parser's tree."""
+    plan = world.plan("SELECT ward, AVG(age), MEDIAN(cost) FROM stays WHERE died GROUP BY ward", minimum=3)
+    sent = pickle.dumps(plan)
+    assert pickle.loads(sent) == plan and len(sent) < 1 << 17 and b"sqlglot" not in sent
+
+
+def test_explain_before_a_query_is_for_who_asks(world: World) -> None:
+    text = "EXPLAIN SELECT COUNT(*) FROM stays"
+    plan = plan_of({"sql": text, "epsilon": 1.0}, world.tables(text), charter(), explained=True)
+    assert "COUNT(*)" in explain(plan)

@@ -1,5 +1,7 @@
 """A query's part at its owner, read from files: people's rows stay bounded, whatever is computed of them."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from collections import Counter
@@ -18,6 +20,7 @@ from parties.row_filter import Compare
 from parties.row_query import Output, RowQuery, Total, total_type
 from parties.tables import Reading, open_table
 from protocols.errors import CapacityExceeded
+from tests.parties import postgres
 from tests.parties.tabular import COLUMNS, encode, frame, save, table
 
 AGE, COST, WARD, COUNT = (Column(name, type_of(COLUMNS[name])) for name in ("age", "cost", "ward", "count"))
@@ -110,3 +113,55 @@ def test_no_rows_have_the_same_form(tmp_path: Path) -> None:
     assert set(some) == set(none) and not len(none["x1"])
     assert {name: rows.dtype for name, rows in none.items()} == {name: rows.dtype for name, rows in some.items()}
     assert none["x1"].dtype == np.int64 and none["x2"].dtype == np.float64
+
+
+SEEN = Column("seen", type_of(COLUMNS["seen"]))
+
+
+def many() -> list[RowQuery]:
+    """Every operation at least once."""
+    three, half = literal(3, "integer"), literal(0.5, "real")
+    young = call("<", AGE, literal(20, "integer"))
+    outputs = (
+        call("+", call("*", AGE, three), call("neg", COUNT)), call("/", COST, call("+", call("abs", COUNT), three)),
+        call("//", AGE, three), call("%", AGE, three), call("floor", COST), call("ceil", COST), call("round", COST),
+        call("to_real", AGE), call("to_integer", call("not", DEAD)), call("year", SEEN), call("quarter", SEEN),
+        call("month", SEEN), call("day", SEEN), call("-", SEEN, literal(18300, "date")), call("nullif", COUNT, three),
+        call("coalesce", call("nullif", COUNT, three), AGE), call("greatest", AGE, COUNT, three), call("least", COST, half),
+        call("case", young, WARD, DEAD, literal("old", "category"), WARD), call("in", WARD, values=("a", "b")),
+        call("is_null", call("nullif", AGE, three)), call("is_null", call("not", call("=", call("nullif", AGE, three), AGE))),
+        call("and", young, call("or", DEAD, call("in", WARD, values=())), call("<>", COST, half)),
+        call("case", young, half, AGE),
+    )  # fmt: skip
+    totals = tuple(Total(what, one) for what in ("sum", "min", "max", "avg", "count") for one in (AGE, COST))
+    named = [Column(f"#{i}", total_type(one.what, one.of, 100)) for i, one in enumerate(totals)]
+    return [
+        query(PERSON, *outputs, where=call("or", call(">=", AGE, three), call("not", DEAD))),
+        query(PERSON, *named, totals=totals, having=call(">", named[0], literal(20, "integer"))),
+    ]
+
+
+@pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing() or "there is one")
+def test_postgres_gives_what_files_give(tmp_path: Path) -> None:
+    made = frame(9, 120)
+    file = table(save(made, tmp_path / "a.parquet"))
+    with postgres.cluster() as server:
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                'CREATE TABLE patients (id varchar, age bigint, cost double precision, "Sex (m/f)" text, ward text, '
+                "dead boolean, seen date, count smallint)"
+            )
+            rows = made.astype(object).itertuples(index=False, name=None)
+            filled = [tuple(None if pd.isna(x) else x for x in row) for row in rows]
+            cursor.executemany("INSERT INTO patients VALUES (%s,%s,%s,%s,%s,%s,%s,%s)", filled)
+        source = f"postgres://tester@:{server.port}/postgres?host={server.directory}&table=patients"
+        for one in many():
+            ours, theirs = read(table(source), one), read(file, one)
+            assert list(ours) == list(theirs) and len(ours["x0"]) > 10
+            assert sorted(zip(*map(plain, ours.values()), strict=True), key=repr) == sorted(
+                zip(*map(plain, theirs.values()), strict=True), key=repr
+            )
+
+
+def plain(values: Any) -> list[Any]:
+    return [round(float(x), 9) if isinstance(x, np.floating) else x for x in values]
