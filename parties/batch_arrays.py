@@ -61,7 +61,8 @@ def as_outputs(values: Any, name: str, kind: Type, what: str) -> dict[str, npt.N
     dtype = np.float64 if kind.kind == "real" else np.int64
     found = _filled(values, dtype)
     low, high = kind.low, kind.high
-    assert low is not None and high is not None
+    if low is None or high is None:  # only asked whether it is there
+        return {name: np.zeros(len(there), dtype), f"{name}?": there}
     ends = (float(low), float(high)) if kind.kind == "real" else (math.ceil(low), math.floor(high))
     return {name: np.where(there == 1, np.clip(found, *ends), 0).astype(dtype), f"{name}?": there}
 

@@ -16,7 +16,7 @@ import pytest
 import parties.sql.noise as noise_module
 from mpc import MemoryCluster
 from parties.description import describe, read_description
-from parties.errors import RowsUnfit
+from parties.errors import RowsUnfit, SqlUnsupported
 from parties.kind import Owned, Plan
 from parties.kind_query import QUERY
 from parties.sql.explain import explain
@@ -296,3 +296,20 @@ def test_explain_before_a_query_is_for_who_asks(world: World) -> None:
     text = "EXPLAIN SELECT COUNT(*) FROM stays"
     plan = plan_of({"sql": text, "epsilon": 1.0}, world.tables(text), charter(), explained=True)
     assert "COUNT(*)" in explain(plan)
+
+
+def test_a_column_without_bounds_is_compared_and_counted_and_no_more(world: World) -> None:
+    """Noise is not measured by it, so it needs none."""
+    (owned,) = world.tables("SELECT COUNT(*) FROM alfa.stays")
+    bare = dataclasses.replace(owned.facts.columns["age"], low=None, high=None, uses=frozenset({"filter"}))
+    facts = dataclasses.replace(owned.facts, columns={**owned.facts.columns, "age": bare})
+    tables = [Owned("alfa", facts)]
+
+    def plan(text: str) -> Plan:
+        return QUERY.check({"sql": text, "epsilon": 64.0}, tables, charter())
+
+    text = "SELECT COUNT(age), COUNT(*) FILTER (WHERE age > 30), COUNT(NULLIF(age, 3)) FROM alfa.stays"
+    assert run_exact(plan(text), read_all(plan(text)))["rows"] == [list(world.truth(text)[0])]
+    for wrong in ("SUM(age)", "MEDIAN(age)", "COUNT(age + 1)", "AVG(COALESCE(age, 0))"):
+        with pytest.raises(SqlUnsupported, match="public bounds"):
+            plan(f"SELECT {wrong} FROM alfa.stays")
