@@ -140,6 +140,27 @@ class Questions(Generic[F, M]):
         found: F = self._ask(questions.join(tables, figures, more), how)
         return found
 
+    def query(
+        self,
+        sql: str,
+        *,
+        epsilon: float,
+        delta: float | None = None,
+        minimum: int | None = None,
+        pad: Mapping[str, float] | None = None,
+        show_matches: bool | None = None,
+        **how: Unpack[How],
+    ) -> F:
+        """SQL: SELECT of figures over ``member.table``, or over all members' tables of a name; see kind_query.py.
+
+        A column of the answer for each item of the SELECT; of a figure also ".standard_error" of its noise, ".low" and
+        ".high" (95%). ``minimum``, ``pad`` and ``show_matches`` as for join. Raises SqlInvalid, SqlUnbound and
+        SqlUnsupported, with the place in the text, and the nearest thing that can be asked.
+        """
+        more = {"epsilon": epsilon, "delta": delta, "minimum": minimum, "pad": pad, "show_matches": show_matches}
+        found: F = self._ask(questions.query(sql, more), how)
+        return found
+
     def fit(
         self,
         tables: Tables,

@@ -19,6 +19,7 @@ from typing import Any
 import trio
 
 from parties.board import Board
+from parties.catalogue import Catalogue
 from parties.charter import Charter, Member
 from parties.charter_follower import CharterFollower
 from parties.charter_store import CharterStore
@@ -212,7 +213,7 @@ class Daemon:
             self._jobs,
             members,
             progress,
-            self._tables,
+            Catalogue(board, members, self._tables),
             lambda: 0 if lanes is None else lanes.ready,
             self._release,
         )

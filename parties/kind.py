@@ -158,7 +158,7 @@ class Plan:
             for a in self.asks
         ]
         answers = [answer.json for answer in self.answers]
-        told = (self.spent, self.leaks, self.receivers, self.minimum)
+        told = (self.spent, self.leaks, self.receivers, self.model, self.minimum, self.family, sorted(self.opens))
         return repr((self.kind, asks, self.shapes, answers, *told, self.text))
 
     @property
@@ -262,6 +262,9 @@ class Kind:
         program: (party, line, work) -> Outcome; sent to workers by reference.
         answer: (plan, what each sealed answer was opened to) -> plain data for JSON.
         keeps: whether its program keeps checkpoints, and goes on from one: Work.extra is a Checkpointing then.
+        tables: of a kind whose parameters say which tables they are about: (parameters, all that are published) -> (the
+            job's tables, as (member, table); whether they depend on nothing but these members' tables). None: whoever
+            asks names them.
     """
 
     name: str
@@ -270,3 +273,4 @@ class Kind:
     program: Callable[[Party, Talk, Work], Awaitable[Outcome]]
     answer: Callable[[Plan, Sequence[Opened]], dict[str, Any]]
     keeps: bool = False
+    tables: Callable[[Mapping[str, Any], Sequence[Owned]], tuple[tuple[tuple[str, str], ...], bool]] | None = None

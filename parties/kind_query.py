@@ -17,8 +17,9 @@ from typing import Any
 from mpc.party import Party
 from parties.charter import Charter
 from parties.kind import Kind, Outcome, Owned, Plan, Talk, Work
+from parties.parameters import check_known
 from parties.sql.answer import answer
-from parties.sql.plan import NAME, plan_of, tables_of
+from parties.sql.plan import NAME, named_by_member, plan_of, tables_of
 from parties.sql.program import encode, run
 
 __all__ = ["QUERY", "tables_of"]
@@ -34,4 +35,10 @@ async def program(party: Party, line: Talk, work: Work) -> Outcome:
     return await run(party, line, work)
 
 
-QUERY = Kind(NAME, check, encode, program, answer)
+def tables(parameters: Mapping[str, Any], catalogue: Sequence[Owned]) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """See Kind.tables. Raises ParametersInvalid, SqlInvalid, SqlUnsupported, SqlUnbound. Pure."""
+    check_known(NAME, parameters, parameters, ("sql",))
+    return tables_of(parameters["sql"], catalogue), named_by_member(parameters["sql"])
+
+
+QUERY = Kind(NAME, check, encode, program, answer, tables=tables)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 
-import trio
-
-from mpc.errors import AccordError
+from parties.asked_job import asked_job
 from parties.board import Board
-from parties.charter import Member
-from parties.description import describe, read_description
+from parties.catalogue import Catalogue
 from parties.errors import JobRefused, NotReleased
-from parties.job import Job, job_id
 from parties.job_node import JobNode
 from parties.job_records import JobRecord
-from parties.meeting import Table
 from parties.members import Members
 from parties.people_messages import (
     Approval,
@@ -25,19 +18,14 @@ from parties.people_messages import (
     JobList,
     JobProgress,
     JobView,
-    MemberTables,
     MemberView,
     NodeStatus,
     Submit,
 )
 from parties.progress_board import ProgressBoard
-from parties.published import PublishedTable
 from parties.session import State
 
 __all__ = ["PeopleHandlers"]
-
-_KNOWN = 5.0  # seconds for which what another member publishes counts as known
-_ASK = 5.0
 
 
 class PeopleHandlers:
@@ -46,7 +34,7 @@ class PeopleHandlers:
     Args:
         board, jobs, members: of the node.
         progress: how far jobs are.
-        tables: gives what this member publishes; blocks.
+        catalogue: of what members publish.
         lanes: gives how many lanes are connected.
         release: of Accord.
     """
@@ -57,7 +45,7 @@ class PeopleHandlers:
         jobs: JobNode,
         members: Members,
         progress: ProgressBoard,
-        tables: Callable[[], Mapping[str, PublishedTable]],
+        catalogue: Catalogue,
         lanes: Callable[[], int],
         release: str,
     ) -> None:
@@ -65,34 +53,14 @@ class PeopleHandlers:
         self._jobs = jobs
         self._members = members
         self._progress = progress
-        self._tables = tables
+        self._catalogue = catalogue
         self._lanes = lanes
         self._release = release
         self._started = board.clock()
-        self._known: dict[str, tuple[float, list[Table]]] = {}
 
     async def submit(self, person: str, asked: Submit) -> JobView:
         """Make it a job."""
-        board = self._board
-        tables = tuple((choice.member, choice.table) for choice in asked.tables)
-        id_ = job_id(board.identity.fingerprint, asked.key)
-        kept = await board.find(id_)
-        texts = [] if kept is not None else [await self._described(member, name) for member, name in tables]
-        job = Job(
-            charter=board.charter.digest,
-            id=id_,
-            kind=asked.kind,
-            parameters=asked.parameters,
-            tables=tables,
-            published=kept.job.published if kept is not None else tuple(_digest(text) for text in texts),
-            results=tuple(asked.results),
-            proposer=board.identity.fingerprint,
-            proposed=int(board.clock()),
-            deadline=asked.deadline,
-            on_loss=asked.on_loss,
-            analyst=person,
-            purpose=asked.purpose,
-        )
+        job, texts = await asked_job(self._board, self._catalogue, person, asked)
         return await self._view(await self._jobs.submit(job, texts))
 
     async def jobs(self, person: str, most: int, before: int | None) -> JobList:
@@ -151,19 +119,7 @@ class PeopleHandlers:
 
     async def tables(self, person: str) -> Consortium:
         """What all members publish."""
-        found: dict[str, MemberTables] = {}
-
-        async def one(member: Member) -> None:
-            try:
-                found[member.name] = MemberTables(member=member.name, tables=await self._published(member, 0.0))
-            except AccordError as error:
-                known = self._known.get(member.name, (0.0, []))[1]
-                found[member.name] = MemberTables(member=member.name, tables=known, error=str(error))
-
-        async with trio.open_nursery() as nursery:
-            for member in self._board.charter.members:
-                nursery.start_soon(one, member)
-        return Consortium(members=[found[name] for name in sorted(found)])
+        return await self._catalogue.all()
 
     async def status(self, person: str) -> NodeStatus:
         """This node."""
@@ -193,33 +149,6 @@ class PeopleHandlers:
         )
 
     # -- how ---------------------------------------------------------------------------------------
-
-    async def _published(self, member: Member, known: float) -> list[Table]:
-        board = self._board
-        if member == board.me:
-            return await board.aside(self._mine)
-        at, tables = self._known.get(member.name, (-1e9, []))
-        if trio.current_time() - at > known:
-            tables = list((await self._members.client(member).tables(within=_ASK)).tables)
-            self._known[member.name] = trio.current_time(), tables
-        return tables
-
-    def _mine(self) -> list[Table]:
-        return [Table(name=name, description=json.loads(describe(table))) for name, table in self._tables().items()]
-
-    async def _described(self, owner: str, name: str) -> str:
-        """What is published of a table, in its canonical form. Raises JobRefused, PeerCallFailed, TableInvalid."""
-        members = {member.name: member for member in self._board.charter.members}
-        if owner not in members:
-            raise JobRefused(f"{owner} is no member; there are {', '.join(members)}")
-        tables: list[Table] = []
-        for known in (_KNOWN, 0.0):
-            tables = await self._published(members[owner], known)
-            for table in tables:
-                if table.name == name:
-                    return describe(read_description(json.dumps(table.description).encode("ascii"))).decode("ascii")
-        there = ", ".join(table.name for table in tables) or "none"
-        raise JobRefused(f"{owner} publishes no table {name!r}; there are: {there}")
 
     async def _comes(self, job: str) -> bool:
         """Whether an answer that is not here may still come: it is for this member, and its shares fit together."""
@@ -275,7 +204,3 @@ def error_of(record: JobRecord) -> tuple[str, str]:
     if colon and name.isidentifier() and name.isascii():
         return name[:64], text[:2000]
     return "JobAborted", record.cause[:2000]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

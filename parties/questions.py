@@ -18,7 +18,7 @@ from parties.errors import JobInvalid, MessageInvalid
 from parties.message_form import read_json
 from parties.people_messages import MOST_SUBMIT, Submit
 
-__all__ = ["DEADLINE", "Question", "aggregate", "fit", "join", "score", "submission"]
+__all__ = ["DEADLINE", "Question", "aggregate", "fit", "join", "query", "score", "submission"]
 
 DEADLINE = 3600
 """Seconds a job may take, if nothing else is said."""
@@ -46,6 +46,11 @@ def aggregate(tables: str | Sequence[str], figures: Any, more: Mapping[str, Any]
 def join(tables: Sequence[str], figures: Any, more: Mapping[str, Any]) -> Question:
     """See kind_join.py."""
     return Question("join", {"figures": _figures(figures), **_given(more)}, _names(tables))
+
+
+def query(sql: str, more: Mapping[str, Any]) -> Question:
+    """See kind_query.py. The tables are those its text names, which the node looks up."""
+    return Question("query", {"sql": sql, **_given(more)}, ())
 
 
 def fit(tables: str | Sequence[str], features: Sequence[str], label: str, more: Mapping[str, Any]) -> Question:

@@ -7,7 +7,7 @@ message.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -82,13 +82,36 @@ class _Scored(Strict):
     predictions: list[int | _Finite] | list[list[int | _Finite]]
 
 
+_Cell = bool | int | _Finite | str | None
+_Row = Annotated[list[_Cell], Field(max_length=1024)]
+
+
+class _Queried(Strict):
+    """The answer of query: of each row its cells, the standard errors of their noise, and [low, high] of 95%."""
+
+    columns: Annotated[list[_Name], Field(max_length=1024)]
+    rows: Annotated[list[_Row], Field(max_length=_MOST)]
+    errors: Annotated[list[Annotated[list[int | _Finite | None], Field(max_length=1024)]], Field(max_length=_MOST)]
+    intervals: Annotated[
+        list[
+            Annotated[
+                list[Annotated[list[int | _Finite], Field(min_length=2, max_length=2)] | None], Field(max_length=1024)
+            ]
+        ],
+        Field(max_length=_MOST),
+    ]
+    epsilon: _Cost
+    delta: _Cost
+
+
 def read_answer(kind: str, content: bytes, job: str = "") -> Any:
     """What a job's answer is to its receiver.
 
     aggregate, join: a DataFrame, a row a group (one row without ``by``), columns "count", "sum(age)", "mean(age)", each
     with ".standard_error", ".low", ".high" (95%); ``shown`` is False, and the numbers are missing, where a group is
-    below the minimum. attrs: epsilon, delta, job, kind. train: a FittedLogistic. score: a DataFrame, a row a place of
-    the table. Any other kind: what is in the JSON. Raises MessageInvalid.
+    below the minimum. query: a DataFrame with the columns of the SELECT, and of noised ones the same three beside;
+    groups below the minimum are not in it. attrs: epsilon, delta, job, kind. train: a FittedLogistic. score: a
+    DataFrame, a row a place of the table. Any other kind: what is in the JSON. Raises MessageInvalid.
     """
     made = _MADE.get(kind)
     if made is not None:
@@ -114,6 +137,26 @@ def _figures(content: bytes, kind: str, job: str) -> pd.DataFrame:
         shown[row.group] = row.shown and shown.get(row.group, True)
     frame = pd.DataFrame(list(by_group.values()), index=_index(groups, said.by))
     frame["shown"] = [shown[group] for group in groups]
+    frame.attrs.update(epsilon=said.epsilon, delta=said.delta, job=job, kind=kind)
+    return frame
+
+
+def _queried(content: bytes, kind: str, job: str) -> pd.DataFrame:
+    said = read_json(_Queried, content)
+    parts: list[Sequence[Sequence[Any]]] = [said.rows, said.errors, said.intervals]
+    if any(len(part) != len(said.rows) or any(len(row) != len(said.columns) for row in part) for part in parts):
+        raise MessageInvalid("rows: as many cells, errors and intervals as there are columns")
+    columns: list[tuple[str, list[Any]]] = []
+    for j, name in enumerate(said.columns):
+        columns.append((name, [row[j] for row in said.rows]))
+        errors, intervals = [row[j] for row in said.errors], [row[j] for row in said.intervals]
+        if any(error is not None for error in errors):
+            columns.append((f"{name}.standard_error", errors))
+            ends = [(None, None) if one is None else one for one in intervals]
+            columns += [(f"{name}.low", [low for low, _ in ends]), (f"{name}.high", [high for _, high in ends])]
+    index = pd.RangeIndex(len(said.rows))
+    frame = pd.DataFrame({j: pd.Series(values, index) for j, (_, values) in enumerate(columns)}, index)
+    frame.columns = pd.Index([name for name, _ in columns])  # one name may be there twice
     frame.attrs.update(epsilon=said.epsilon, delta=said.delta, job=job, kind=kind)
     return frame
 
@@ -153,6 +196,7 @@ def _scored(content: bytes, kind: str, job: str) -> pd.DataFrame:
 _MADE: Mapping[str, Callable[[bytes, str, str], Any]] = {
     "aggregate": _figures,
     "join": _figures,
+    "query": _queried,
     "train": _trained,
     "score": _scored,
 }

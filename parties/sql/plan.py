@@ -24,7 +24,7 @@ from parties.sql.text import Sql, read_sql
 from protocols.join import Source
 from protocols.join_plan import Plan as JoinPlan
 
-__all__ = ["NAME", "Details", "Joining", "plan_of", "tables_of"]
+__all__ = ["NAME", "Details", "Joining", "named_by_member", "plan_of", "tables_of"]
 
 NAME = "query"
 _PARAMETERS = ("sql", "epsilon", "delta", "minimum", "pad", "show_matches")
@@ -72,6 +72,11 @@ def tables_of(text: Any, catalogue: Sequence[Owned]) -> tuple[tuple[str, str], .
     tables = Tables(sql, catalogue)
     places = [place for node in table_nodes(sql) for place in tables.places(node)]
     return tuple(dict.fromkeys((catalogue[place].member, catalogue[place].facts.name) for place in places))
+
+
+def named_by_member(text: Any) -> bool:
+    """Whether every table is named with its member, so that others' tables do not matter. Raises as tables_of."""
+    return all(node.args.get("db") is not None for node in table_nodes(read_sql(text)))
 
 
 def plan_of(

@@ -7,6 +7,7 @@ from typing import Any
 
 import trio
 
+from parties.catalogue import Catalogue
 from parties.people_handlers import PeopleHandlers
 from parties.people_messages import Submit
 from parties.progress_board import ProgressBoard
@@ -19,7 +20,8 @@ ASKED = Submit(kind="count", parameters={}, tables=[], results=["delta"], deadli
 def handlers_of(world: World, name: str) -> PeopleHandlers:
     node = world.nodes[name]
     members: Any = None
-    return PeopleHandlers(node.board, node.jobs, members, ProgressBoard(node.board.wake), dict, lambda: 0, "1")
+    catalogue = Catalogue(node.board, members, dict)
+    return PeopleHandlers(node.board, node.jobs, members, ProgressBoard(node.board.wake), catalogue, lambda: 0, "1")
 
 
 def test_who_asked_is_part_of_the_job_and_in_every_members_log(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from mpc.errors import AccordError
 from parties.client import Client
-from parties.errors import JobRefused, NodeUnreachable
+from parties.errors import JobRefused, NodeUnreachable, SqlUnbound
 from parties.people_messages import JobProgress
 from parties.published import PublishedColumn, PublishedTable
 from parties.rule_errors import PolicyDenied
@@ -79,15 +79,15 @@ WHOLE = pd.concat([rows(i) for i in range(3)])
 def test_a_query(client: Client) -> None:
     """SQL through real nodes: each reads the text itself, its policy is asked about the columns it uses."""
     text = "SELECT ward, COUNT(*) AS n, AVG(age) AS mean FROM patients WHERE age >= 30 GROUP BY ward ORDER BY ward"
-    asked = {"sql": text, "epsilon": 6.0, "minimum": 20}
-    answer = client.submit("query", asked, TABLES).result(timeout=100)
+    frame = client.query(text, epsilon=6.0, minimum=20, timeout=100)
     kept = WHOLE[WHOLE["age"] >= 30].groupby("ward")["age"]
-    assert answer["columns"] == ["ward", "n", "mean"] and [row[0] for row in answer["rows"]] == ["a", "b"]
-    for (_, n, mean), told, average in zip(answer["rows"], kept.count(), kept.mean(), strict=True):
+    assert list(frame["ward"]) == ["a", "b"] and {"n", "mean", "mean.standard_error", "n.low"} <= set(frame.columns)
+    for n, mean, told, average in zip(frame["n"], frame["mean"], kept.count(), kept.mean(), strict=True):
         assert n == pytest.approx(told, abs=60) and mean == pytest.approx(average, abs=1)
     with pytest.raises(PolicyDenied, match="died"):
-        denied = {"sql": "SELECT COUNT(*) FROM patients WHERE died", "epsilon": 1.0}
-        client.submit("query", denied, TABLES).result(timeout=100)
+        client.query("SELECT COUNT(*) FROM alfa.patients WHERE died", epsilon=1.0, timeout=100)
+    with pytest.raises(SqlUnbound, match="patients"):
+        client.query("SELECT COUNT(*) FROM patient", epsilon=1.0, timeout=100)
 
 
 def test_figures(client: Client) -> None:

@@ -71,6 +71,18 @@ def test_figures(question: Question, kind: str, figures: list[str]) -> None:
     assert [one.what if one.column is None else f"{one.what} {one.column}" for one in told] == figures
 
 
+def test_a_query_leaves_its_tables_to_the_node() -> None:
+    text = "SELECT ward, COUNT(*) FROM stays GROUP BY ward"
+    question = Asked().query(text, epsilon=1.0, minimum=5)
+    sent = submission(question.kind, question.parameters, question.tables, ["alfa"], 60, "abort", "key")
+    assert sent.tables == [] and sent.parameters == {"sql": text, "epsilon": 1.0, "minimum": 5}
+    finding = kind_of(sent.kind).tables
+    assert finding is not None
+    assert finding(sent.parameters, owned(stays(), stays())) == ((("alfa", "stays"), ("bravo", "stays")), False)
+    named = {"sql": "SELECT COUNT(*) FROM bravo.stays"}
+    assert finding(named, owned(stays(), stays())) == ((("bravo", "stays"),), True)
+
+
 def test_models() -> None:
     trained = Asked().fit(
         TWO,

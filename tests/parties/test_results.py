@@ -118,6 +118,25 @@ def test_figures_are_a_row_a_group() -> None:
     assert alone["sum(x)"].item() == 2 and alone["sum(x).standard_error"].item() == 1.0
 
 
+def queried(**other: Any) -> bytes:
+    said = {
+        "columns": ["ward", "n", "n"], "rows": [["a", 3, 1.5], [None, -4, None]],
+        "errors": [[None, 2.0, None], [None, 2.0, None]], "intervals": [[None, [1, 5], None], [None, [-6.5, -2], None]],
+        "epsilon": 0.5, "delta": 1e-6,
+    }  # fmt: skip
+    return json.dumps({**said, **other}).encode()
+
+
+def test_a_query_has_the_columns_of_its_select() -> None:
+    frame = read_answer("query", queried(), "j")
+    assert list(frame.columns) == ["ward", "n", "n.standard_error", "n.low", "n.high", "n"]
+    assert frame["ward"].iloc[0] == "a" and pd.isna(frame["ward"].iloc[1]) and frame.iloc[:, 1].tolist() == [3, -4]
+    assert frame["n.low"].tolist() == [1, -6.5] and frame["n.high"].tolist() == [5, -2]
+    assert pd.isna(frame.iloc[1, 5]) and frame.attrs["epsilon"] == 0.5 and frame.attrs["job"] == "j"
+    empty = read_answer("query", queried(rows=[], errors=[], intervals=[]))
+    assert list(empty.columns) == ["ward", "n", "n"] and len(empty) == 0
+
+
 @pytest.mark.parametrize(
     ("answer", "predictions", "columns"),
     [
@@ -146,6 +165,10 @@ def test_another_kinds_answer_is_what_is_in_it() -> None:
         ("aggregate", figures(figure("median", "x", 1, 3))),
         ("train", json.dumps({**TRAINED, "coefficients": []}).encode()),
         ("train", json.dumps({**TRAINED, "intercept": None}).encode()),
+        ("query", queried(rows=[["a", 3], [None, 4]])),
+        ("query", queried(errors=[[None, 1.0, None]])),
+        ("query", queried(intervals=[[None, [1], None], [None, None, None]])),
+        ("query", queried(rows=[[["a"], 3, 1], [None, 4, 1]])),
         ("score", b'{"answer": "predict_proba", "predictions": [[1], [1, 2]]}'),
         ("score", b'{"answer": "predict", "predictions": ["x"]}'),
     ],
@@ -155,7 +178,9 @@ def test_another_form_is_refused(kind: str, content: bytes) -> None:
         read_answer(kind, content)
 
 
-@given(st.sampled_from(["aggregate", "join", "train", "score", "later"]), st.binary() | st.text().map(str.encode))
+@given(
+    st.sampled_from(["aggregate", "join", "query", "train", "score", "later"]), st.binary() | st.text().map(str.encode)
+)
 def test_any_bytes_are_an_answer_or_refused(kind: str, content: bytes) -> None:
     with contextlib.suppress(MessageInvalid):
         read_answer(kind, content)

@@ -1,0 +1,45 @@
+"""A job, as a node makes it of what one of its people asks for."""
+
+from __future__ import annotations
+
+import hashlib
+
+from parties.board import Board
+from parties.catalogue import Catalogue
+from parties.job import Job, job_id
+from parties.people_messages import Submit
+
+__all__ = ["asked_job"]
+
+
+async def asked_job(board: Board, catalogue: Catalogue, person: str, asked: Submit) -> tuple[Job, list[str]]:
+    """(the job, what is published of its tables: none if it is one that the board has).
+
+    Where no table is named and the kind finds them in the parameters, those are the job's. Raises JobRefused,
+    PeerCallFailed, TableInvalid, and what the kind's reading of its parameters does.
+    """
+    id_ = job_id(board.identity.fingerprint, asked.key)
+    kept = await board.find(id_)
+    tables = tuple((choice.member, choice.table) for choice in asked.tables)
+    if kept is not None:
+        tables, published, texts = tables or kept.job.tables, kept.job.published, []
+    else:
+        tables = tables or await catalogue.tables_of(asked.kind, asked.parameters)
+        texts = [await catalogue.described(member, name) for member, name in tables]
+        published = tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)
+    job = Job(
+        charter=board.charter.digest,
+        id=id_,
+        kind=asked.kind,
+        parameters=asked.parameters,
+        tables=tables,
+        published=published,
+        results=tuple(asked.results),
+        proposer=board.identity.fingerprint,
+        proposed=int(board.clock()),
+        deadline=asked.deadline,
+        on_loss=asked.on_loss,
+        analyst=person,
+        purpose=asked.purpose,
+    )
+    return job, texts
