@@ -25,6 +25,7 @@ from parties.charter_follower import CharterFollower
 from parties.charter_store import CharterStore
 from parties.checkpoint_files import CheckpointFiles
 from parties.envelope import ReplayGuard
+from parties.costs import load_costs
 from parties.errors import AddressTaken, NotAMember
 from parties.home import Home
 from parties.https_server import HttpsServer, listening
@@ -51,6 +52,7 @@ from parties.policy_store import SignedPolicy, load_policies
 from parties.progress_board import ProgressBoard
 from parties.progress_teller import ProgressTeller
 from parties.published import PublishedTable
+from parties.quoting import Quoting
 from parties.rules import Rules
 from parties.settings import NodeSettings
 from parties.software import software_digest
@@ -189,10 +191,11 @@ class Daemon:
             )
         tasks, progress = Tasks(nursery), ProgressBoard(board.wake)
         teller = ProgressTeller(board, progress, tasks)
+        rules = Rules(lambda: board.me, plans, self._tables, self._policies, store.ledger, time.time)
         work = KindWork(
             board,
             plans,
-            Rules(lambda: board.me, plans, self._tables, self._policies, store.ledger, time.time),
+            rules,
             self._tables,
             parts,
             CheckpointFiles(self.home.parts),
@@ -206,14 +209,17 @@ class Daemon:
 
         self._jobs = JobNode(board, work, rebuild, keeper, tasks)
         self._tasks = tasks
-        handlers = MemberHandlers(board, self._jobs, self.charters, self._tables, lanes, parts, progress.member)
+        catalogue = Catalogue(board, members, self._tables)
+        quoting = Quoting(board, catalogue, plans, rules, load_costs().cost)
+        handlers = MemberHandlers(board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting)
         people = People(self._people)
         asked = PeopleHandlers(
             board,
             self._jobs,
             members,
             progress,
-            Catalogue(board, members, self._tables),
+            catalogue,
+            quoting,
             lambda: 0 if lanes is None else lanes.ready,
             self._release,
         )

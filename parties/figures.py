@@ -19,6 +19,7 @@ import numpy as np
 from mpc.arrays import SecretArray
 from mpc.party import Party
 from parties.errors import ParametersInvalid
+from parties.kind import Expected
 from parties.parameters import read_noise, whole
 from protocols.aggregate import sensitivity_of
 from protocols.description import Description, Opened
@@ -101,6 +102,14 @@ class Figures:
             event = event_for(shape, m.frac, each, change, self._most(m))
             found.append(described(shape, m.frac, (event,), gated=gated))
         return tuple(found)
+
+    def expected(self) -> list[Expected]:
+        """The figures to come. A mean's error is its sum's, by the rows it is of. Pure."""
+        found = []
+        for figure, one in zip(self.figures, self.described(), strict=True):
+            name = figure.what if figure.column is None else f"{figure.what}({figure.column})"
+            found.append(Expected.of(name, one.events[0], by_rows=figure.what == "mean"))
+        return found
 
     async def seal(self, party: Party, counts: SecretArray, sums: Mapping[str, SecretArray]) -> list[Sealed]:
         """Counts (groups,) and sums (groups,) by column, with noise. Rounds: those of one seal, after the count's."""

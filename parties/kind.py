@@ -31,8 +31,8 @@ from protocols.released import charge
 from protocols.sealed import Sealed
 
 __all__ = [
-    "PRESENT", "Kind", "ModelAsk", "Outcome", "Owned", "Plan", "Rows", "TableAsk", "TableInput", "TableShape", "Talk",
-    "Work", "outcome_of",
+    "PRESENT", "Expected", "Kind", "ModelAsk", "Outcome", "Owned", "Plan", "Rows", "TableAsk", "TableInput", "TableShape",
+    "Talk", "Work", "outcome_of",
 ]  # fmt: skip
 
 Rows = Mapping[str, npt.NDArray[Any]]
@@ -243,10 +243,26 @@ async def outcome_of(plan: Plan, sealed: Sequence[Sealed], facts: Mapping[str, A
 
 def _errors(plan: Plan) -> list[float | None]:
     """Of each answer: the standard deviation of its noise; None where it depends on the answer, or there is none."""
-    return [
-        answer.events[0].law.standard_deviation / (1 << answer.events[0].frac) if answer.kind == "figures" else None
-        for answer in plan.answers
-    ]
+    return [Expected.of("", answer.events[0]).error if answer.kind == "figures" else None for answer in plan.answers]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A figure that a job would tell.
+
+    Attributes:
+        error: standard deviation of its noise; None: not known beforehand, or there is none.
+        by_rows: whether the error is that, divided by how many rows there are.
+    """
+
+    name: str
+    error: float | None
+    by_rows: bool = False
+
+    @classmethod
+    def of(cls, name: str, event: Event, by_rows: bool = False) -> Expected:
+        """A figure with the noise of this event."""
+        return cls(name, event.law.standard_deviation / (1 << event.frac), by_rows)
 
 
 @dataclass(frozen=True)
@@ -265,6 +281,8 @@ class Kind:
         tables: of a kind whose parameters say which tables they are about: (parameters, all that are published) -> (the
             job's tables, as (member, table); whether they depend on nothing but these members' tables). None: whoever
             asks names them.
+        expects: what a plan's figures would be, for who looks at it before.
+        explain: a plan in words, line by line; None: there is no more to say than its fields do.
     """
 
     name: str
@@ -274,3 +292,5 @@ class Kind:
     answer: Callable[[Plan, Sequence[Opened]], dict[str, Any]]
     keeps: bool = False
     tables: Callable[[Mapping[str, Any], Sequence[Owned]], tuple[tuple[tuple[str, str], ...], bool]] | None = None
+    expects: Callable[[Plan], Sequence[Expected]] = lambda plan: ()
+    explain: Callable[[Plan], str] | None = None

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mpc.party import Party
 from parties.charter import Charter
 from parties.figures import FIGURE_PARAMETERS, Figures, Measure, read_figures
-from parties.kind import PRESENT, Kind, Outcome, Owned, Plan, Rows, TableAsk, Talk, Work, outcome_of
+from parties.kind import PRESENT, Expected, Kind, Outcome, Owned, Plan, Rows, TableAsk, Talk, Work, outcome_of
 from parties.kind_rows import encode_columns, enter, frac_of, shape_of, union
 from parties.parameters import bounds, check_known, check_same, check_tables, columns_asked, published
 from protocols.description import Opened
@@ -111,4 +111,10 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
     return {"by": figures.by, "rows": figures.told(opened), "epsilon": plan.epsilon, "delta": plan.delta}
 
 
-AGGREGATE = Kind(_NAME, check, encode, program, answer)
+def expects(plan: Plan) -> list[Expected]:
+    """Its figures. Pure."""
+    figures: Figures = plan.details.figures
+    return figures.expected()
+
+
+AGGREGATE = Kind(_NAME, check, encode, program, answer, expects=expects)

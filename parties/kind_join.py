@@ -24,7 +24,7 @@ from parties.charter import Charter
 from parties.checkpoints import Checkpoints
 from parties.errors import ParametersInvalid, RowsUnfit, TableUnfit
 from parties.figures import FIGURE_PARAMETERS, Figures, Measure, read_figures
-from parties.kind import Kind, Outcome, Owned, Plan, Rows, TableAsk, Talk, Work, outcome_of
+from parties.kind import Expected, Kind, Outcome, Owned, Plan, Rows, TableAsk, Talk, Work, outcome_of
 from parties.kind_aggregate import groups_of
 from parties.kind_rows import frac_of, own_column
 from parties.parameters import bounds, check_known, check_tables, columns_asked, number, published
@@ -269,4 +269,10 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
     return {"by": figures.by, "rows": figures.told(opened), "epsilon": plan.epsilon, "delta": plan.delta}
 
 
-JOIN = Kind(_NAME, check, None, program, answer, keeps=True)
+def expects(plan: Plan) -> list[Expected]:
+    """Its figures. Pure."""
+    figures: Figures = plan.details.figures
+    return figures.expected()
+
+
+JOIN = Kind(_NAME, check, None, program, answer, keeps=True, expects=expects)

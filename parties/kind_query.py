@@ -19,6 +19,7 @@ from parties.charter import Charter
 from parties.kind import Kind, Outcome, Owned, Plan, Talk, Work
 from parties.parameters import check_known
 from parties.sql.answer import answer
+from parties.sql.explain import expected, explain
 from parties.sql.plan import NAME, named_by_member, plan_of, tables_of
 from parties.sql.program import encode, run
 
@@ -41,4 +42,4 @@ def tables(parameters: Mapping[str, Any], catalogue: Sequence[Owned]) -> tuple[t
     return tables_of(parameters["sql"], catalogue), named_by_member(parameters["sql"])
 
 
-QUERY = Kind(NAME, check, encode, program, answer, tables=tables)
+QUERY = Kind(NAME, check, encode, program, answer, tables=tables, expects=expected, explain=explain)

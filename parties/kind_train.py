@@ -26,7 +26,20 @@ from mpc.shapes import concatenate, stack
 from parties.charter import Charter
 from parties.checkpoints import Checkpointing, Checkpoints
 from parties.errors import ParametersInvalid, TableUnfit
-from parties.kind import PRESENT, Kind, Outcome, Owned, Plan, Rows, TableAsk, TableShape, Talk, Work, outcome_of
+from parties.kind import (
+    PRESENT,
+    Expected,
+    Kind,
+    Outcome,
+    Owned,
+    Plan,
+    Rows,
+    TableAsk,
+    TableShape,
+    Talk,
+    Work,
+    outcome_of,
+)
 from parties.kind_rows import bring_in, encoded, own_column, own_words, union
 from parties.parameters import (
     bounds,
@@ -237,4 +250,11 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
     }
 
 
-TRAIN = Kind(_NAME, check, encode, program, answer, keeps=True)
+def expects(plan: Plan) -> list[Expected]:
+    """Coefficients: noise is on every step, so how far off they are depends on the rows. Pure."""
+    details: _Details = plan.details
+    names = [f.column if f.category is None else f"{f.column} = {f.category}" for f in details.features]
+    return [Expected(f"coefficient of {name}", None) for name in names] + [Expected("intercept", None)]
+
+
+TRAIN = Kind(_NAME, check, encode, program, answer, keeps=True, expects=expects)

@@ -53,6 +53,7 @@ from parties.messages import (
     StateQuery,
 )
 from parties.peers import Peers
+from parties.quote_messages import Quote, Quoted
 from parties.replies import Api, Lines, read_body, reply
 
 __all__ = ["BEAT", "MOST_PIECE", "Handlers", "member_api"]
@@ -96,6 +97,7 @@ class Handlers(Protocol):
 
     async def lane_prepare(self, peer: Member, job: str, body: LanePrepare) -> Prepared: ...
     async def lane_connect(self, peer: Member, job: str, body: LaneConnect) -> Connected: ...
+    async def quote(self, peer: Member, job: str, body: Quote) -> Quoted: ...
     async def propose(self, peer: Member, job: str, body: Propose) -> Accepting: ...
     async def reserve(self, peer: Member, job: str, body: Reserve) -> Done: ...
     async def run(self, peer: Member, job: str, body: Run) -> Done: ...
@@ -201,6 +203,7 @@ def member_api(
     api.route_to("GET", "/v1/tables", tables, answers=Tables, summary="The tables this member publishes.")
     add(LanePrepare, handlers.lane_prepare)
     add(LaneConnect, handlers.lane_connect)
+    add(Quote, handlers.quote)
     add(Propose, handlers.propose)
     add(Reserve, handlers.reserve)
     add(Run, handlers.run)

@@ -43,6 +43,8 @@ from parties.messages import (
 )
 from parties.part_files import PartFiles
 from parties.published import PublishedTable
+from parties.quote_messages import Quote, Quoted
+from parties.quoting import Quoting
 from parties.session import State
 from parties.signatures import write_signatures
 
@@ -62,6 +64,7 @@ class MemberHandlers:
         lanes: this node's; None where it does not compute.
         parts: what is dealt to this node.
         progressed: called with what another member says of a job's progress.
+        quoting: what its rules say to a job beforehand.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class MemberHandlers:
         lanes: Lanes | None,
         parts: PartFiles,
         progressed: Callable[[str, ProgressReport], None],
+        quoting: Quoting,
     ) -> None:
         self._board = board
         self._jobs = jobs
@@ -81,6 +85,7 @@ class MemberHandlers:
         self._lanes = lanes
         self._parts = parts
         self._progressed = progressed
+        self._quoting = quoting
         self._reading: dict[str, trio.Semaphore] = {}  # by sender
 
     async def charter(self, peer: Member, version: int) -> CharterAnswer:
@@ -121,6 +126,10 @@ class MemberHandlers:
         return self._lanes
 
     # -- jobs --------------------------------------------------------------------------------------
+
+    async def quote(self, peer: Member, job: str, body: Quote) -> Quoted:
+        """Quoting.answer."""
+        return await self._quoting.answer(peer, job, body)
 
     async def propose(self, peer: Member, job: str, body: Propose) -> Accepting:
         """JobNode.propose."""

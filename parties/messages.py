@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from parties.quote_messages import Quote
 from parties.message_form import (
     Acceptance,
     Acceptances,
@@ -323,6 +324,6 @@ class Piece(Strict):
 
 
 MESSAGES: tuple[type[Message[Any]], ...] = (
-    LanePrepare, LaneConnect, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort, ProgressReport,
+    LanePrepare, LaneConnect, Quote, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort, ProgressReport,
 )  # fmt: skip
 """All bodies that travel in an envelope; pieces of shares apart."""

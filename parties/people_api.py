@@ -34,6 +34,7 @@ from parties.people_messages import (
     NodeStatus,
     Submit,
 )
+from parties.quote_messages import PlanCard
 from parties.replies import Api, Lines, read_body, reply
 
 __all__ = ["PeopleHandlers", "people_api"]
@@ -52,6 +53,10 @@ class PeopleHandlers(Protocol):
 
     async def submit(self, person: str, asked: Submit) -> JobView:
         """Make it a job; the one that is here if its key is known, and it asks the same."""
+        ...
+
+    async def quote(self, person: str, asked: Submit) -> PlanCard:
+        """What it would cost, and what every owner would say, without asking for it."""
         ...
 
     async def jobs(self, person: str, most: int, before: int | None) -> JobList:
@@ -103,6 +108,10 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
         person = caller(request)
         return reply(await handlers.submit(person, read_json(Submit, await read_body(request, MOST_SUBMIT))))
 
+    async def quote(request: Request) -> Response:
+        person = caller(request)
+        return reply(await handlers.quote(person, read_json(Submit, await read_body(request, MOST_SUBMIT))))
+
     async def jobs(request: Request, most: _Most = 100, before: _Before = None) -> Response:
         return reply(await handlers.jobs(caller(request), most, before))
 
@@ -132,6 +141,7 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
         return reply(await handlers.status(caller(request)))
 
     api.route_to("POST", "/v1/jobs", submit, answers=JobView, takes=Submit, summary="Ask for a job.")
+    api.route_to("POST", "/v1/quotes", quote, answers=PlanCard, takes=Submit, summary="A job's plan card.")
     api.route_to("GET", "/v1/jobs", jobs, answers=JobList, summary="Jobs, the latest first.")
     api.route_to("GET", "/v1/jobs/{job}", job, answers=JobView, summary="A job.")
     api.route_to("POST", "/v1/jobs/{job}/cancel", cancel, answers=JobView, summary="Want a job ended.")

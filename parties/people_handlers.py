@@ -23,6 +23,8 @@ from parties.people_messages import (
     Submit,
 )
 from parties.progress_board import ProgressBoard
+from parties.quote_messages import PlanCard
+from parties.quoting import Quoting
 from parties.session import State
 
 __all__ = ["PeopleHandlers"]
@@ -35,6 +37,7 @@ class PeopleHandlers:
         board, jobs, members: of the node.
         progress: how far jobs are.
         catalogue: of what members publish.
+        quoting: what jobs would cost.
         lanes: gives how many lanes are connected.
         release: of Accord.
     """
@@ -46,6 +49,7 @@ class PeopleHandlers:
         members: Members,
         progress: ProgressBoard,
         catalogue: Catalogue,
+        quoting: Quoting,
         lanes: Callable[[], int],
         release: str,
     ) -> None:
@@ -54,6 +58,7 @@ class PeopleHandlers:
         self._members = members
         self._progress = progress
         self._catalogue = catalogue
+        self._quoting = quoting
         self._lanes = lanes
         self._release = release
         self._started = board.clock()
@@ -62,6 +67,10 @@ class PeopleHandlers:
         """Make it a job."""
         job, texts = await asked_job(self._board, self._catalogue, person, asked)
         return await self._view(await self._jobs.submit(job, texts))
+
+    async def quote(self, person: str, asked: Submit) -> PlanCard:
+        """Quoting.quote."""
+        return await self._quoting.quote(person, asked)
 
     async def jobs(self, person: str, most: int, before: int | None) -> JobList:
         """The latest first."""

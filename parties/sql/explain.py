@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parties.expression_ranges import day_of
-from parties.kind import Plan
+from parties.kind import Expected, Plan
 from parties.row_expression import Call, Column, Expr, Literal, columns_in
 from parties.row_query import RowQuery
 from parties.sql.figures import Counted, Figure, People, Ranked, Summed
 from parties.sql.plan import Details
 from parties.sql.sharing import Part
 
-__all__ = ["explain", "written"]
+__all__ = ["expected", "explain", "written"]
 
 _SIGNS = frozenset({"+", "-", "*", "/", "//", "%", "=", "<>", "<", "<=", ">", ">="})
 _NAMES = {"to_real": "DOUBLE", "to_integer": "INTEGER"}
@@ -23,6 +23,17 @@ def explain(plan: Plan) -> str:
     """Of a query's plan, for people, line by line. Says nothing but what is public."""
     details: Details = plan.details
     return "\n".join([*_owners(details), *_shares(details), *_released(plan, details), *_leaks(plan)])
+
+
+def expected(plan: Plan) -> list[Expected]:
+    """The figures with noise that the receiver makes its answer of. A quantile's error is that of its place. Pure."""
+    details: Details = plan.details
+    return [
+        Expected(_figure(details, figure), None)
+        if isinstance(figure, Ranked)
+        else Expected.of(_figure(details, figure), events[0])
+        for figure, events in zip(details.bound.figures, details.priced.events, strict=True)
+    ]
 
 
 def written(expr: Expr) -> str:

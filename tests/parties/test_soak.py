@@ -41,6 +41,7 @@ MORE_MEMORY = 64 << 20  # bytes, over the life of a process: what DuckDB and all
 FEW = 6  # waves; of lives of twice as many, the least of the last ones is compared with the most of the first ones
 LEAST_DESCRIPTORS = 4
 A_WAVE = 1 << 20  # bytes of memory that ten jobs may add: the records of the last thousand are remembered
+SWINGS = 16 << 20  # bytes by which DuckDB's memory goes up and down, calm or not, at a member that only brings in rows
 
 
 @dataclass(frozen=True)
@@ -142,4 +143,4 @@ def test_hundreds_of_jobs_with_faults_leave_nothing_behind_and_all_nodes_agree(n
                 least = min(one.descriptors for one in last)
                 assert least <= max(one.descriptors for one in first) + LEAST_DESCRIPTORS, (name, life)
                 grown = min(one.memory for one in last) - max(one.memory for one in first)
-                assert grown <= A_WAVE * (len(life) - FEW), (name, grown, life)
+                assert grown <= A_WAVE * (len(life) - FEW) + SWINGS, (name, grown, life)
