@@ -75,6 +75,11 @@ def _arguments() -> argparse.Namespace:
     jobs.add_argument("--repeats", type=int, default=50, help="jobs timed (at least 3)")
     jobs.add_argument("--rtt", type=float, default=0.0, metavar="MS", help="round-trip time added between workers")
     jobs.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    costs = choice.add_parser("costs", help="jobs of all kinds over nodes, and the factors of what is foretold")
+    costs.add_argument("--repeats", type=int, default=3, help="timed repetitions; the median counts (at least 1)")
+    costs.add_argument("--most", type=int, default=60_000, help="rows of the largest tables")
+    costs.add_argument("--json", metavar="FILE", help="write a list of objects; - is standard output")
+    costs.add_argument("--save", action="store_true", help="keep the factors, for quotes from now on")
     marks = choice.add_parser("marks", help="the table of the README: what was asked, what was reached")
     marks.add_argument("--repeats", type=int, default=5)
     marks.add_argument(
@@ -93,7 +98,7 @@ def main() -> None:
     run = {
         "marks": commands.marks, "join": commands.joins, "noise": commands.noise, "groupby": commands.groups,
         "trees": commands.trees, "serving": commands.serving,
-        "learning": commands.models, "jobs": commands.jobs, "primitives": commands.primitives,
+        "learning": commands.models, "jobs": commands.jobs, "costs": commands.costs, "primitives": commands.primitives,
     }  # fmt: skip
     run[arguments.command](arguments, console)
 

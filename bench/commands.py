@@ -25,7 +25,7 @@ from bench.noise_plot import draw as draw_noise
 from bench.plot import draw
 from bench.primitives import OPERATIONS, measure
 
-__all__ = ["groups", "jobs", "joins", "marks", "models", "noise", "primitives", "serving", "trees"]
+__all__ = ["costs", "groups", "jobs", "joins", "marks", "models", "noise", "primitives", "serving", "trees"]
 
 
 def marks(arguments: argparse.Namespace, console: Console) -> None:
@@ -304,3 +304,37 @@ def _show(console: Console, figures: list[dict[str, Any]], rtt: float) -> None:
         table.add_row(*row)
     console.print(table)
     console.print("ns and bytes for each element; bytes sent and peak memory for each party", justify="center")
+
+
+def costs(arguments: argparse.Namespace, console: Console) -> None:
+    """What jobs take, and what is foretold of each by the others."""
+    from bench.costs import left_out, save
+    from bench.costs import measure as measure_costs
+
+    with console.status("") as status:
+        measured = measure_costs(max(1, arguments.repeats), arguments.most, status.update)
+    foretold = {what: list(left_out(measured, what)) for what in ("seconds", "bytes")}
+    if arguments.save:
+        save(measured)
+    if arguments.json:
+        told = zip(foretold["seconds"], foretold["bytes"], strict=True)
+        _write(
+            [
+                {"op": one.name, **one.took, "foretold_seconds": seconds, "foretold_bytes": size}
+                for (one, seconds), (_, size) in told
+            ],
+            arguments.json,
+        )
+        return
+    table = Table(title="jobs over three nodes", caption=describe(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("job", "s", "foretold", "ratio", "MB", "foretold", "ratio"):
+        table.add_column(name, justify="left" if name == "job" else "right", no_wrap=name != "job")
+    for (one, seconds), (_, size) in zip(foretold["seconds"], foretold["bytes"], strict=True):
+        table.add_row(
+            one.name, f"{one.took['seconds']:.3g}", f"{seconds:.3g}", f"{seconds / one.took['seconds']:.2f}",
+            f"{3 * one.took['bytes'] / 1e6:.3g}", f"{3 * size / 1e6:.3g}", f"{size / one.took['bytes']:.2f}",
+        )  # fmt: skip
+    Console().print(table)
+    for what, pairs in foretold.items():
+        near = [one for one, x in pairs if 0.5 <= x / one.took[what] <= 2]
+        Console().print(f"{what}: {len(near)} of {len(pairs)} jobs within 2x of what all others foretell")

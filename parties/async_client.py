@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from parties.client_common import MOST_ANSWER, Progress, check_id, made, open_calls, parted, watched
+from parties.client_common import MOST_ANSWER, Progress, check_id, made, open_calls, parted, quoted, watched
 from parties.client_questions import Questions
 from parties.client_wire import AsyncWire
 from parties.fitted import FittedLogistic
 from parties.identity import Identity
 from parties.node_calls import NodeCalls
 from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
+from parties.plan_card import Card
 from parties.questions import DEADLINE, Question, submission
 from parties.results import frame_of_jobs, frame_of_tables
 
@@ -102,15 +103,50 @@ class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[FittedLogistic]])
         """As Client.submit."""
         asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose)
         if results is None:
-            self._member = self._member or (await self.status()).member
-            asked = asked.model_copy(update={"results": [self._member]})
+            asked = asked.model_copy(update={"results": [await self._own_name()]})
         return AsyncJobHandle(self._calls, (await self._calls.submit(asked)).job, kind)
+
+    async def quote(
+        self,
+        kind: str,
+        parameters: Mapping[str, Any],
+        tables: Sequence[str] = (),
+        results: Sequence[str] | None = None,
+        *,
+        deadline: int = DEADLINE,
+        on_loss: str = "abort",
+        purpose: str = "",
+    ) -> Card:
+        """As Client.quote."""
+        results = results or [await self._own_name()]
+        asked = submission(kind, parameters, tables, results, deadline, on_loss, None, purpose)
+        return Card(await self._calls.quote(asked))
+
+    @property
+    def cards(self) -> AsyncCards:
+        """As Client.cards; each is awaited."""
+        return AsyncCards(self)
+
+    async def _own_name(self) -> str:
+        self._member = self._member or (await self.status()).member
+        return self._member
 
     async def _ask(self, question: Question, how: Mapping[str, Any]) -> Any:
         waiting, submitting = parted(how)
         submitting.setdefault("results", question.results)
         handle = await self.submit(question.kind, question.parameters, question.tables, **submitting)
         return await handle.result(**waiting)
+
+
+class AsyncCards(Questions[Awaitable[Card], Awaitable[Card]]):
+    """AsyncClient.cards."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def _ask(self, question: Question, how: Mapping[str, Any]) -> Card:
+        asking = quoted(question, how)
+        return await self._client.quote(question.kind, question.parameters, question.tables, **asking)
 
 
 class AsyncJobHandle:

@@ -20,17 +20,18 @@ from typing import Any
 import pandas as pd
 
 from parties.async_client import AsyncClient, AsyncJobHandle
-from parties.client_common import MOST_ANSWER, Progress, check_id, goes_on, made, open_calls, parted, watched
+from parties.client_common import MOST_ANSWER, Progress, check_id, goes_on, made, open_calls, parted, quoted, watched
 from parties.client_questions import Questions
 from parties.client_wire import BlockingWire, at_once
 from parties.fitted import FittedLogistic
 from parties.identity import Identity
 from parties.node_calls import NodeCalls
 from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
+from parties.plan_card import Card
 from parties.questions import DEADLINE, Question, submission
 from parties.results import frame_of_jobs, frame_of_tables
 
-__all__ = ["AsyncClient", "AsyncJobHandle", "Client", "JobHandle"]
+__all__ = ["AsyncClient", "AsyncJobHandle", "Card", "Cards", "Client", "JobHandle"]
 
 
 class Client(Questions[pd.DataFrame, FittedLogistic]):
@@ -146,6 +147,29 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
             asked = asked.model_copy(update={"results": [self._own_name()]})
         return JobHandle(self._calls, at_once(self._calls.submit(asked)).job, kind)
 
+    def quote(
+        self,
+        kind: str,
+        parameters: Mapping[str, Any],
+        tables: Sequence[str] = (),
+        results: Sequence[str] | None = None,
+        *,
+        deadline: int = DEADLINE,
+        on_loss: str = "abort",
+        purpose: str = "",
+    ) -> Card:
+        """What ``submit`` of the same would do, cost and take, and what every owner would say. Nothing runs.
+
+        Raises what submitting it does, but for what policies deny: that is on the card.
+        """
+        asked = submission(kind, parameters, tables, results or [self._own_name()], deadline, on_loss, None, purpose)
+        return Card(at_once(self._calls.quote(asked)))
+
+    @property
+    def cards(self) -> Cards:
+        """The same questions, for their plan cards: ``client.cards.query("SELECT ...", epsilon=1.0)``. Nothing runs."""
+        return Cards(self)
+
     def _own_name(self) -> str:
         self._member = self._member or self.status().member
         return self._member
@@ -154,6 +178,17 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
         waiting, submitting = parted(how)
         submitting.setdefault("results", question.results)
         return self.submit(question.kind, question.parameters, question.tables, **submitting).result(**waiting)
+
+
+class Cards(Questions[Card, Card]):
+    """Client.cards."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def _ask(self, question: Question, how: Mapping[str, Any]) -> Card:
+        asking = quoted(question, how)
+        return self._client.quote(question.kind, question.parameters, question.tables, **asking)
 
 
 class JobHandle:

@@ -5,9 +5,10 @@ What is typed is in commands/node.py, commands/ask.py and commands/remember.py. 
 
 from __future__ import annotations
 
+import enum
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,34 @@ from parties.private_files import read_public
 from parties.questions import DEADLINE
 
 if TYPE_CHECKING:  # pandas and the engine are not waited for by other commands
-    from parties.client import JobHandle
+    from parties.client import Client, JobHandle
 
-__all__ = ["Asking", "ask", "cancel", "catalogue", "jobs", "read_parameters", "remember_node", "result", "status"]
+__all__ = [
+    "Asking",
+    "CardFirst",
+    "ask",
+    "cancel",
+    "catalogue",
+    "jobs",
+    "read_parameters",
+    "remember_node",
+    "result",
+    "status",
+]
+
+
+class CardFirst(enum.Enum):
+    """Whether a job's plan card is shown before it is asked for.
+
+    Attributes:
+        IF_PEOPLE: where somebody sits at a terminal, who then says whether to go on.
+        ONLY: and nothing is asked for.
+        NO: it is not.
+    """
+
+    IF_PEOPLE = "if people"
+    ONLY = "only"
+    NO = "no"
 
 
 @dataclass(frozen=True)
@@ -35,13 +61,14 @@ class Asking:
     """A job somebody asks for: as Client.submit takes it, and how to wait.
 
     Attributes:
-        parameters: see :func:`read_parameters`.
+        card: see CardFirst.
+        explain: whether the card says how it runs, too.
         timeout: seconds to wait for the answer; None: as long as it takes.
         wait: False to leave as soon as the job has an id.
     """
 
     kind: str
-    parameters: str
+    parameters: Mapping[str, Any]
     tables: Sequence[str] = ()
     results: Sequence[str] | None = None
     deadline: int | None = None
@@ -50,6 +77,8 @@ class Asking:
     purpose: str = ""
     timeout: float | None = None
     wait: bool = True
+    card: CardFirst = CardFirst.NO
+    explain: bool = False
 
 
 def status(which: WhichNode, output: Output) -> None:
@@ -97,12 +126,15 @@ def jobs(which: WhichNode, most: int, output: Output) -> None:
 
 
 def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
-    """Ask for a job, and wait for its answer."""
-    parameters = read_parameters(asking.parameters)
+    """Ask for a job, and wait for its answer. First its plan card, as it says."""
     with open_client(which) as client:
+        if asking.card is CardFirst.ONLY or (asking.card is CardFirst.IF_PEOPLE and _people_there(output)):
+            status = _shown(client, asking, output)
+            if status is not None:
+                return status
         handle = client.submit(
             asking.kind,
-            parameters,
+            asking.parameters,
             asking.tables,
             asking.results,
             deadline=DEADLINE if asking.deadline is None else asking.deadline,
@@ -166,6 +198,37 @@ def read_parameters(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise JobInvalid('--parameters: a JSON object, such as {"figures": ["count"], "epsilon": 1.0}')
     return found
+
+
+def _people_there(output: Output) -> bool:
+    return not output.json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _shown(client: Client, asking: Asking, output: Output) -> ExitStatus | None:
+    """Show the plan card. None: go on; else how the command ends."""
+    from parties.card_text import show_card
+
+    deadline = DEADLINE if asking.deadline is None else asking.deadline
+    card = client.quote(
+        asking.kind, asking.parameters, asking.tables, asking.results,
+        deadline=deadline, on_loss=asking.on_loss, purpose=asking.purpose,
+    )  # fmt: skip
+    if not output.json:
+        show_card(output.console(), card.said, explain=asking.explain)
+    denied = ExitStatus.REFUSED if card.verdict == "denied" else None
+    if asking.card is CardFirst.ONLY:
+        output.result(card.json())
+        return denied or ExitStatus.GOOD
+    if denied is not None:
+        return denied
+    try:
+        typed = output.asked("ask for it? [Y/n] ").strip().lower()
+    except EOFError:
+        typed = "n"
+    if typed in ("", "y", "yes"):
+        return None
+    output.say("nothing was asked for")
+    return ExitStatus.GOOD
 
 
 def _waited(handle: JobHandle, timeout: float | None, output: Output) -> ExitStatus:

@@ -16,9 +16,10 @@ from parties.known_nodes import FILE, find_key, load_known, read_url
 from parties.node_calls import NodeCalls
 from parties.people_messages import JobProgress
 from parties.progress_bar import ProgressBar
+from parties.questions import Question
 from parties.results import read_answer
 
-__all__ = ["MOST_ANSWER", "Progress", "check_id", "goes_on", "made", "open_calls", "parted", "watched"]
+__all__ = ["MOST_ANSWER", "Progress", "check_id", "goes_on", "made", "open_calls", "parted", "quoted", "watched"]
 
 MOST_ANSWER = 256 << 20
 """Bytes of a job's answer, if nothing else is said."""
@@ -82,3 +83,11 @@ def parted(how: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is about waiting, and what is about submitting."""
     waiting = {name: how[name] for name in ("timeout", "progress") if name in how}
     return waiting, {name: value for name, value in how.items() if name not in waiting and value is not None}
+
+
+def quoted(question: Question, how: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a question beside it, as ``quote`` takes it: not what is about waiting, or the key."""
+    _, submitting = parted(how)
+    submitting.pop("key", None)
+    submitting.setdefault("results", question.results)
+    return submitting

@@ -24,8 +24,8 @@ from parties.charter import Charter, Member
 from parties.charter_follower import CharterFollower
 from parties.charter_store import CharterStore
 from parties.checkpoint_files import CheckpointFiles
-from parties.envelope import ReplayGuard
 from parties.costs import load_costs
+from parties.envelope import ReplayGuard
 from parties.errors import AddressTaken, NotAMember
 from parties.home import Home
 from parties.https_server import HttpsServer, listening
@@ -210,8 +210,10 @@ class Daemon:
         self._jobs = JobNode(board, work, rebuild, keeper, tasks)
         self._tasks = tasks
         catalogue = Catalogue(board, members, self._tables)
-        quoting = Quoting(board, catalogue, plans, rules, load_costs().cost)
-        handlers = MemberHandlers(board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting)
+        quoting = Quoting(board, catalogue, plans, rules, load_costs(self.settings.rtt / 1000).cost)
+        handlers = MemberHandlers(
+            board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting
+        )
         people = People(self._people)
         asked = PeopleHandlers(
             board,

@@ -31,8 +31,8 @@ from protocols.released import charge
 from protocols.sealed import Sealed
 
 __all__ = [
-    "PRESENT", "Expected", "Kind", "ModelAsk", "Outcome", "Owned", "Plan", "Rows", "TableAsk", "TableInput", "TableShape",
-    "Talk", "Work", "outcome_of",
+    "PRESENT", "Expected", "Kind", "ModelAsk", "Outcome", "Owned", "Plan", "Rows", "TableAsk", "TableInput",
+    "TableShape", "Talk", "Work", "outcome_of",
 ]  # fmt: skip
 
 Rows = Mapping[str, npt.NDArray[Any]]

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from parties.quote_messages import Quote
 from parties.message_form import (
     Acceptance,
     Acceptances,
@@ -27,6 +26,7 @@ from parties.message_form import (
     Vote,
     Votes,
 )
+from parties.quote_messages import Quote
 
 __all__ = [
     "MESSAGES", "Abort", "Accept", "Accepted", "Accepting", "Ballot", "Connected", "Decided", "LaneConnect",
@@ -324,6 +324,7 @@ class Piece(Strict):
 
 
 MESSAGES: tuple[type[Message[Any]], ...] = (
-    LanePrepare, LaneConnect, Quote, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort, ProgressReport,
+    LanePrepare, LaneConnect, Quote, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort,
+    ProgressReport,
 )  # fmt: skip
 """All bodies that travel in an envelope; pieces of shares apart."""

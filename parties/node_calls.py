@@ -16,6 +16,7 @@ from parties.client_wire import Wire
 from parties.errors import MessageInvalid, NodeAnswerInvalid, NodeTimedOut, NodeUnreachable, StillRunning
 from parties.message_form import Problem, Strict, read_json
 from parties.people_messages import Approvals, Approve, Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
+from parties.quote_messages import MOST_CARD, PlanCard
 from parties.told_errors import told_error
 
 __all__ = ["NodeCalls"]
@@ -84,6 +85,11 @@ class NodeCalls:
     async def approvals(self) -> Approvals:
         """Jobs that wait for a person at the node."""
         return await self._model(Approvals, "GET", "/v1/approvals", _MOST_LIST)
+
+    async def quote(self, asked: Submit) -> PlanCard:
+        """A job's plan card. Nothing is asked for."""
+        content = asked.model_dump_json().encode()
+        return await self._model(PlanCard, "POST", "/v1/quotes", MOST_CARD, content=content)
 
     async def approve(self, job: str, approved: bool) -> JobView:
         """Let one go on, or not."""

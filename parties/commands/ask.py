@@ -42,10 +42,12 @@ _ASK = Page(
          "    -p '{\"figures\": [\"count\"], \"epsilon\": 1.0}'"),
         ("leave at once, and come back for the answer",
          "job=$(accord ask aggregate -t alfa.patients -p question.json --no-wait)\naccord result $job"),
+        ("what it would cost, and whether all owners would allow it",
+         "accord ask aggregate -t alfa.patients -p question.json --card"),
         ("a script that may be run again: the same key is the same job",
          "accord ask aggregate -t alfa.patients -p question.json --key 2026-03 --json"),
     ),
-    json=_ANSWER + "\nwith --no-wait only job",
+    json=_ANSWER + "\nwith --no-wait only job\nwith --card the plan card: verdict, owners, figures, epsilon, cost",
     failed="the job ended without an answer",
     statuses=(*_STATUSES, ExitStatus.NOT_OVER),
 )  # fmt: skip
@@ -76,7 +78,9 @@ def add_ask_commands(app: typer.Typer) -> None:
 
 
 def _ask(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="aggregate, join, train, score", autocompletion=kinds)],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="aggregate, join, query, train, score", autocompletion=kinds)
+    ],
     parameters: Annotated[
         str,
         typer.Option(
@@ -110,6 +114,7 @@ def _ask(
     purpose: Annotated[
         str, typer.Option("--purpose", metavar="TEXT", help="what for; some policies allow some purposes only")
     ] = "",
+    card: Annotated[bool, typer.Option("--card", help="show its plan card, and ask for nothing")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
     timeout: _TimeoutOption = None,
     url: UrlOption = None,
@@ -126,11 +131,11 @@ def _ask(
     compute; the answer, with noise, comes to the members in --result. Ctrl-C ends the waiting and
     not the job: `accord result` asks for it again, `accord cancel` ends it.
     """
-    from parties.client_commands import Asking, ask
+    from parties.client_commands import Asking, CardFirst, ask, read_parameters
 
     asking = Asking(
         kind=kind,
-        parameters=parameters,
+        parameters=read_parameters(parameters),
         tables=table or [],
         results=result,
         deadline=deadline,
@@ -139,6 +144,8 @@ def _ask(
         purpose=purpose,
         timeout=timeout,
         wait=not no_wait,
+        card=CardFirst.ONLY if card else CardFirst.NO,
+        explain=card,
     )
     return ask(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), asking, Output(json))
 

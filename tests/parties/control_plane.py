@@ -41,6 +41,7 @@ from parties.messages import (
     StateQuery,
 )
 from parties.peers import Peers
+from parties.quote_messages import Quote, Quoted
 from tests.parties.consortium import charter, identity, member
 
 JOB = "ab" * 16
@@ -90,6 +91,10 @@ class Noting:
     async def lane_connect(self, peer: Member, job: str, body: LaneConnect) -> Connected:
         await self._note("lane_connect", peer, job, body)
         return Connected(session="1" * 64)
+
+    async def quote(self, peer: Member, job: str, body: Quote) -> Quoted:
+        await self._note("quote", peer, job, body)
+        return Quoted(tables=[])
 
     async def propose(self, peer: Member, job: str, body: Propose) -> Accepting:
         await self._note("propose", peer, job, body)

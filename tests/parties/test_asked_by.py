@@ -22,7 +22,9 @@ def handlers_of(world: World, name: str) -> PeopleHandlers:
     members: Any = None
     quoting: Any = None
     catalogue = Catalogue(node.board, members, dict)
-    return PeopleHandlers(node.board, node.jobs, members, ProgressBoard(node.board.wake), catalogue, quoting, lambda: 0, "1")
+    return PeopleHandlers(
+        node.board, node.jobs, members, ProgressBoard(node.board.wake), catalogue, quoting, lambda: 0, "1"
+    )
 
 
 def test_who_asked_is_part_of_the_job_and_in_every_members_log(tmp_path: Path) -> None:

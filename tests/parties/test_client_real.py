@@ -90,6 +90,28 @@ def test_a_query(client: Client) -> None:
         client.query("SELECT COUNT(*) FROM patient", epsilon=1.0, timeout=100)
 
 
+def test_a_card_before_a_query(client: Client, consortium: RealConsortium) -> None:
+    """Every owner's verdict, what is left, what it takes: and nothing of it is asked for, kept or charged."""
+    text = "SELECT ward, COUNT(*) AS n, AVG(age) AS mean FROM patients GROUP BY ward"
+    jobs = len(client.jobs())
+    card = client.cards.query(text, epsilon=6.0, minimum=20)
+    assert card.allowed and card.epsilon == 6.0 and card.said.groups == 3 and card.said.minimum == 20
+    assert card.said.tables == TABLES and [owner.member for owner in card.said.owners] == list(NAMES)
+    (table,) = card.said.owners[0].tables
+    assert table.columns["ward"] == ["group", "release"] and table.counts and table.left is not None
+    again = client.cards.query(text, epsilon=6.0, minimum=20)
+    assert again.said.owners[0].tables[0].left == table.left and len(client.jobs()) == jobs
+    assert card.said.figures[0].name == "COUNT(*)" and 0.5 < (card.said.figures[0].error or 0) < 3
+    assert 0.02 < card.seconds < 20 and 0 < card.megabytes < 100
+    assert "alfa runs, on its own patients" in card.said.explained and "alfa.patients" in repr(card)
+    denied = client.cards.count(["alfa.patients", "bravo.patients"], epsilon=1.0, by="died")
+    assert denied.verdict == "denied"
+    findings = [clause for owner in denied.said.owners for table in owner.tables for clause in table.clauses]
+    assert {(one.clause, one.column) for one in findings if one.verdict == "denied"} >= {("rule", "died")}
+    with pytest.raises(SqlUnbound):
+        client.cards.query("SELECT COUNT(nobody) FROM patients", epsilon=1.0)
+
+
 def test_figures(client: Client) -> None:
     lines: list[JobProgress] = []
     frame = client.aggregate(TABLES, ["count", {"mean": "age"}], by="ward", epsilon=8.0, progress=lines.append)
