@@ -97,7 +97,7 @@ def _table(source: Path) -> PublishedTable:
 def _count(client: Client) -> None:
     """One job."""
     asked = {"figures": ["count"], "epsilon": 1.0}
-    client.submit("aggregate", asked, ["alfa.people", "bravo.people"], ["alfa"]).result(progress=False)
+    client.submit("aggregate", asked, ["alfa.people", "bravo.people"], ["alfa"], fresh=True).result(progress=False)
 
 
 def _rounds(home: Home) -> int:

@@ -99,12 +99,14 @@ class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[FittedLogistic]])
         on_loss: str = "abort",
         key: str | None = None,
         purpose: str = "",
+        fresh: bool = False,
     ) -> AsyncJobHandle:
         """As Client.submit."""
-        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose)
+        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose, fresh)
         if results is None:
             asked = asked.model_copy(update={"results": [await self._own_name()]})
-        return AsyncJobHandle(self._calls, (await self._calls.submit(asked)).job, kind)
+        view = await self._calls.submit(asked)
+        return AsyncJobHandle(self._calls, view.job, kind, view.replayed)
 
     async def quote(
         self,
@@ -152,10 +154,11 @@ class AsyncCards(Questions[Awaitable[Card], Awaitable[Card]]):
 class AsyncJobHandle:
     """As JobHandle."""
 
-    def __init__(self, calls: NodeCalls, id: str, kind: str = "") -> None:
+    def __init__(self, calls: NodeCalls, id: str, kind: str = "", replayed: bool = False) -> None:
         self.id = check_id(id)
         self._calls = calls
         self._kind = kind
+        self.replayed = replayed
 
     def __repr__(self) -> str:
         return f"<AsyncJobHandle {self.id}>"

@@ -25,6 +25,8 @@ def html_of(card: PlanCard) -> str:
         f"<div>spends &epsilon; {words.amount(card.epsilon)}, &delta; {card.delta:.3g}</div>",
         f"<div>{_safe(words.cost(card))}</div>",
     ]
+    if card.replays:
+        parts.append(f"<div>answered before, by job {card.replays}: given again, and nothing is spent</div>")
     if card.figures:
         rows = ((one.name, words.figure(one)) for one in card.figures)
         parts.append(_table(("figure", words.errors(card)), rows))

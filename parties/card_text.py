@@ -29,7 +29,10 @@ def show_card(console: Console, card: PlanCard, *, explain: bool = False) -> Non
     console.print(Text(printable(words.asks(card))))
     for owner in card.owners:
         _show_owner(console, owner)
-    console.print(Text(f"spends epsilon {words.amount(card.epsilon)}, delta {card.delta:.3g}"))
+    if card.replays:
+        console.print(Text(f"answered before, by job {card.replays}: given again, and nothing is spent"))
+    afresh = "asked afresh it " if card.replays else ""
+    console.print(Text(f"{afresh}spends epsilon {words.amount(card.epsilon)}, delta {card.delta:.3g}"))
     if card.figures:
         _show_figures(console, card)
     for leak in card.leaks:

@@ -127,6 +127,7 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
         on_loss: str = "abort",
         key: str | None = None,
         purpose: str = "",
+        fresh: bool = False,
     ) -> JobHandle:
         """Ask for a job.
 
@@ -140,12 +141,16 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
                 tries; a connection that breaks makes no second job.
             purpose: what for, as the owners' policies have it; "" says nothing.
 
+            fresh: False: an identical question that was answered before gives that answer again, which costs nothing;
+                JobHandle.replayed says so. True: it is asked anew, of the rows as they are now, and paid for.
+
         Raises JobInvalid before anything is sent.
         """
-        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose)
+        asked = submission(kind, parameters, tables, results or ["x"], deadline, on_loss, key, purpose, fresh)
         if results is None:
             asked = asked.model_copy(update={"results": [self._own_name()]})
-        return JobHandle(self._calls, at_once(self._calls.submit(asked)).job, kind)
+        view = at_once(self._calls.submit(asked))
+        return JobHandle(self._calls, view.job, kind, view.replayed)
 
     def quote(
         self,
@@ -196,12 +201,14 @@ class JobHandle:
 
     Attributes:
         id: 32 hex digits.
+        replayed: whether it was asked for before, by an identical question.
     """
 
-    def __init__(self, calls: NodeCalls, id: str, kind: str = "") -> None:
+    def __init__(self, calls: NodeCalls, id: str, kind: str = "", replayed: bool = False) -> None:
         self.id = check_id(id)
         self._calls = calls
         self._kind = kind
+        self.replayed = replayed
 
     def __repr__(self) -> str:
         return f"<JobHandle {self.id}>"

@@ -63,6 +63,7 @@ class Asking:
     Attributes:
         card: see CardFirst.
         explain: whether the card says how it runs, too.
+        fresh: whether an identical question is asked anew.
         timeout: seconds to wait for the answer; None: as long as it takes.
         wait: False to leave as soon as the job has an id.
     """
@@ -79,6 +80,7 @@ class Asking:
     wait: bool = True
     card: CardFirst = CardFirst.NO
     explain: bool = False
+    fresh: bool = False
 
 
 def status(which: WhichNode, output: Output) -> None:
@@ -141,7 +143,10 @@ def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
             on_loss=asking.on_loss,
             key=asking.key,
             purpose=asking.purpose,
+            fresh=asking.fresh,
         )
+        if handle.replayed:
+            output.warn(f"asked before, and not paid for again: the answer of job {handle.id}; --fresh asks anew")
         keep_for_completion(Home(which.home).directory, jobs=[handle.id])
         if asking.wait:
             return _waited(handle, asking.timeout, output)

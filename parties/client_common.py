@@ -86,8 +86,9 @@ def parted(how: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def quoted(question: Question, how: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a question beside it, as ``quote`` takes it: not what is about waiting, or the key."""
+    """What is said of a question beside it, as ``quote`` takes it: not what is about waiting or submitting."""
     _, submitting = parted(how)
-    submitting.pop("key", None)
+    for name in ("key", "fresh"):
+        submitting.pop(name, None)
     submitting.setdefault("results", question.results)
     return submitting

@@ -18,14 +18,15 @@ Tables = str | Sequence[str]
 
 
 class How(TypedDict, total=False):
-    """What every method also takes: results, deadline, on_loss, key, purpose as ``submit``; timeout and progress as
-    ``result``."""
+    """What every method also takes: results, deadline, on_loss, key, purpose, fresh as ``submit``; timeout and progress
+    as ``result``."""
 
     results: Sequence[str]
     deadline: int
     on_loss: str
     key: str
     purpose: str
+    fresh: bool
     timeout: float | None
     progress: bool | Callable[[JobProgress], None]
 

@@ -25,6 +25,7 @@ from parties.job import Job
 from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
 from parties.job_work import Consent
 from parties.ledger import Ledger
+from parties.replays import Replays
 from parties.rule_errors import LedgerMoved
 from parties.session import Event, Standing, State, step
 from parties.sqlite_file import SqliteFile
@@ -54,6 +55,7 @@ class JobStore:
         audit: the log; every change of a job's state is an entry of it, in the same transaction.
         ledger: what they were charged.
         approvals: those that wait for a person.
+        replays: which of them asked the same.
         forgotten: called with the id of each job that was let go of to make room for another.
 
     Every method raises StoreFailed where the disk fails (sqlite_file.py: whether the store can still be used), and
@@ -77,6 +79,7 @@ class JobStore:
         try:
             self.audit, self.ledger = AuditLog(self._file, member), Ledger(self._file, member)
             self.approvals = Approvals(self._file, self.audit)
+            self.replays = Replays(self._file)
             self.answers = AnswerStore(self._file, key, self.audit)
         except BaseException:
             self._file.close()

@@ -65,7 +65,7 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     asks = tuple(TableAsk(table.member, table.facts.name, uses, counts, where) for table in tables)
     shapes = tuple(shape_of(table, names) for table in tables)
     details = _Details(figures, tuple(tables))
-    return Plan(_NAME, asks, shapes, figures.described(), details, minimum=figures.minimum or 1)
+    return Plan(_NAME, asks, shapes, figures.described(), details, minimum=figures.minimum or 1, text=repr(figures))
 
 
 def groups_of(table: Owned, name: str) -> tuple[Any, ...]:

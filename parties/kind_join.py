@@ -85,7 +85,7 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     details = _Details(figures, tuple(tables), tuple(sources), pad)
     return Plan(
         _NAME, tuple(asks), (), figures.described(), details, spent, leaks, anew=pad is None,
-        minimum=figures.minimum or 1,
+        minimum=figures.minimum or 1, text=repr((figures, [source.public() for source in sources], pad)),
     )  # fmt: skip
 
 

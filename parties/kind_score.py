@@ -88,7 +88,15 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     details = _Details(table, features, answer, owner, size)
     model = ModelAsk(parameters["model"]["owner"], parameters["model"]["name"], size)
     return Plan(
-        _NAME, (ask,), (shape,), (description,), details, receivers=(table.member,), model=model, family="trees"
+        _NAME,
+        (ask,),
+        (shape,),
+        (description,),
+        details,
+        receivers=(table.member,),
+        model=model,
+        family="trees",
+        text=repr((features, answer, owner, sorted(size.items()))),
     )
 
 

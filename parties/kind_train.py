@@ -133,7 +133,8 @@ def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Chart
     shapes = tuple(TableShape(table.facts.capacity, columns) for table in tables)
     description = Description("derived", (Slot((len(features) + 1,), FRAC_COEF),), (event,))
     opens = frozenset({"coefficients"})
-    return Plan(_NAME, asks, shapes, (description,), details, family="logistic", opens=opens)
+    text = repr((features, label, details.spread, sorted(options.items()), rows))
+    return Plan(_NAME, asks, shapes, (description,), details, family="logistic", opens=opens, text=text)
 
 
 def _features(table: Owned, name: str) -> list[Feature]:

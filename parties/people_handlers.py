@@ -64,9 +64,17 @@ class PeopleHandlers:
         self._started = board.clock()
 
     async def submit(self, person: str, asked: Submit) -> JobView:
-        """Make it a job."""
-        job, texts = await asked_job(self._board, self._catalogue, person, asked)
-        return await self._view(await self._jobs.submit(job, texts))
+        """Make it a job; or give the one by which an identical question was answered."""
+        board = self._board
+        job, texts = await asked_job(board, self._catalogue, person, asked)
+        if not asked.fresh and await board.find(job.id) is None:
+            same = await board.disk(board.store.replays.find, job)
+            if same is not None:
+                view = await self._view(await board.get(same))
+                return view.model_copy(update={"replayed": True})
+        view = await self._view(await self._jobs.submit(job, texts))
+        await board.disk(board.store.replays.note, job)
+        return view
 
     async def quote(self, person: str, asked: Submit) -> PlanCard:
         """Quoting.quote."""

@@ -68,6 +68,7 @@ class Submit(Strict):
         on_loss: what becomes of it when a member is lost.
         purpose: what for, as the owners' policies have it.
         key: of the client's choice, drawn at random say. The same key again is the same job, not another one.
+        fresh: False: an identical question that was answered before gives that job, and costs nothing (replays.py).
     """
 
     kind: Kind
@@ -78,6 +79,7 @@ class Submit(Strict):
     on_loss: Literal["abort", "wait"] = "abort"
     purpose: Purpose | Literal[""] = ""
     key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    fresh: bool = False
 
 
 class JobView(Strict):
@@ -90,6 +92,7 @@ class JobView(Strict):
         proposed, changed: Unix seconds.
         error, cause: of ABORTED: the class of the error, and its text; else ''.
         answer: whether its answer is here.
+        replayed: in the answer to a Submit: whether it was asked for before, and is given for an identical question.
     """
 
     job: JobId
@@ -104,6 +107,7 @@ class JobView(Strict):
     error: Word | Literal[""] = ""
     cause: Text = ""
     answer: bool = False
+    replayed: bool = False
 
 
 class Approval(Strict):

@@ -75,6 +75,7 @@ def submission(
     on_loss: str,
     key: str | None,
     purpose: str = "",
+    fresh: bool = False,
 ) -> Submit:
     """The message. Without a key one is drawn from the system's randomness. Raises JobInvalid, with the field."""
     asked = {
@@ -86,6 +87,7 @@ def submission(
         "on_loss": on_loss,
         "key": secrets.token_hex(16) if key is None else key,
         "purpose": purpose,
+        "fresh": fresh,
     }
     try:
         content = json.dumps(asked, allow_nan=False, default=_plain).encode()

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from parties.message_form import Digest, MemberName, Message, Object, Purpose, Strict, Text, Word
+from parties.message_form import Digest, JobId, MemberName, Message, Object, Purpose, Strict, Text, Word
 from parties.people_messages import Kind, TableName
 
 __all__ = ["MOST_CARD", "Clause", "Cost", "Figure", "Left", "OwnerView", "PlanCard", "Quote", "Quoted", "TableView"]
@@ -135,6 +135,7 @@ class PlanCard(Strict):
         groups: figures are told of so many.
         minimum: of rows in a group that is shown, by its noised count; None: no figures.
         leaks: what compute members learn on the way.
+        replays: id of a job that answered the same before, which would be given, free; '' if there is none.
         explained: what each owner runs and what runs on shares, line by line; '' where the kind does not say.
     """
 
@@ -155,3 +156,4 @@ class PlanCard(Strict):
     explained: Annotated[str, StringConstraints(max_length=1 << 20)]
     owners: Annotated[list[OwnerView], Field(max_length=1000)]
     cost: Cost
+    replays: JobId | Literal[""] = ""

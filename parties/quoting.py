@@ -78,6 +78,7 @@ class Quoting:
             for member in board.charter.members:
                 if member.name in names:
                     nursery.start_soon(ask, member)
+        same: str | None = await board.disk(board.store.replays.find, job)
         found = [owners[name] for name in sorted(owners)]
         return PlanCard(
             verdict=_verdict(found),
@@ -96,6 +97,7 @@ class Quoting:
             leaks=list(plan.leaks),
             explained="" if kind.explain is None else kind.explain(plan),
             owners=found,
+            replays=same or "",
             cost=self._cost(plan, len(board.charter.compute)),
         )
 

@@ -24,7 +24,7 @@ MOST_UNBEGUN = 64 << 20
 """Bytes of them that are kept of one proposer."""
 
 _ROW = 4096  # bytes counted for what is kept of a job beside its form and facts
-_TABLES = ("change", "signature", "acceptor", "sealed", "delivery", "fact", "unbegun")
+_TABLES = ("question", "change", "signature", "acceptor", "sealed", "delivery", "fact", "unbegun")
 
 
 class UnbegunJobs:

@@ -115,6 +115,7 @@ def _ask(
         str, typer.Option("--purpose", metavar="TEXT", help="what for; some policies allow some purposes only")
     ] = "",
     card: Annotated[bool, typer.Option("--card", help="show its plan card, and ask for nothing")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="ask anew, and pay, what was answered before")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
     timeout: _TimeoutOption = None,
     url: UrlOption = None,
@@ -142,6 +143,7 @@ def _ask(
         on_loss=on_loss,
         key=key,
         purpose=purpose,
+        fresh=fresh,
         timeout=timeout,
         wait=not no_wait,
         card=CardFirst.ONLY if card else CardFirst.NO,

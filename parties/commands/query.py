@@ -83,6 +83,7 @@ def _query(
     key: Annotated[
         str | None, typer.Option("--key", metavar="TEXT", help="the same key again is the same job, not another one")
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="ask anew, and pay, what was answered before")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="S", help="seconds to wait; the job goes on all the same")
@@ -117,6 +118,7 @@ def _query(
         deadline=deadline,
         key=key,
         purpose=purpose,
+        fresh=fresh,
         timeout=timeout,
         wait=not no_wait,
         card=CardFirst.ONLY if explain else CardFirst.NO if yes else CardFirst.IF_PEOPLE,

@@ -128,6 +128,7 @@ class People:
             "results": list(results),
             "deadline": deadline,
             "key": key,
+            "fresh": True,
             **more,
         }
         answer: dict[str, Any] = self._http.post("/v1/jobs", json=body).json()

@@ -35,7 +35,7 @@ def said(**other: Any) -> dict[str, Any]:
         "figures": [{"name": "COUNT(*)", "error": 2.25, "by_rows": False}, {"name": "m", "error": 7.0, "by_rows": True},
                     {"name": "MEDIAN(age)", "error": None, "by_rows": False}],
         "owners": [{"member": "alfa", "tables": [table], "error": ""}], "cost": {"seconds": 0.25, "megabytes": 12.0},
-        **other,
+        "replays": "", **other,
     }  # fmt: skip
 
 
@@ -92,6 +92,12 @@ def test_a_card_that_is_denied_says_by_what_and_the_way_out() -> None:
         assert shown.index("ask the owner") < shown.index("somebody approves it")
         assert "bravo does not say: PeerUnreachable: bravo is away" in shown
     assert "denied by rule of ward: looked at rule; ask the owner" in repr(made)
+
+
+def test_a_question_that_was_answered_costs_nothing() -> None:
+    made = card(replays="2" * 32)
+    for shown in (repr(made), made._repr_html_()):
+        assert f"answered before, by job {'2' * 32}" in shown and "nothing is spent" in shown
 
 
 def test_a_job_without_figures_or_limits_has_a_card_too() -> None:

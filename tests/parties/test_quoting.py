@@ -19,6 +19,7 @@ from parties.costs import load_costs
 from parties.errors import JobInvalid, JobRefused, PeerUnreachable, TableUnfit
 from parties.job import Job, job_id, read_job
 from parties.job_plans import Plans
+from parties.job_work import PUBLISHED
 from parties.ledger import Ledger
 from parties.meeting import Tables
 from parties.people_messages import Submit, TableChoice
@@ -47,6 +48,7 @@ class Nodes:
         self.limits = {name: Limits(query=2.0, ever=5.0) for name in NAMES}
         self.rules: dict[str, tuple[Rule, ...]] = {}
         self.silent: set[str] = set()
+        self.same: str | None = None
         self.ledgers: dict[str, Ledger] = {}
         self.said: list[Quote] = []
         self.parts = {name: self._node(directory, i, name) for i, name in enumerate(NAMES)}
@@ -60,6 +62,7 @@ class Nodes:
 
         board: Any = SimpleNamespace(
             me=CHARTER.members[i], charter=CHARTER, identity=identity(i), disk=inline, aside=inline, find=found,
+            store=SimpleNamespace(replays=SimpleNamespace(find=lambda job: self.same)),
             clock=lambda: NOW, network=SimpleNamespace(call=self._calls_of(CHARTER.members[i])),
         )  # fmt: skip
         members: Any = SimpleNamespace(client=lambda other: SimpleNamespace(tables=self._tables_of(other)))
@@ -131,14 +134,21 @@ def test_each_owner_says_what_its_own_rules_do(nodes: Nodes) -> None:
     assert card.epsilon == 1.0 and card.groups == len(stays().columns["ward"].categories)
     assert [(one.name, one.by_rows) for one in card.figures] == [("count", False), ("mean(age)", True)]
     assert all(ledger.chain.head.number == 0 for ledger in nodes.ledgers.values())
+    assert card.replays == ""
+    nodes.same = "2" * 32
+    assert nodes.quote().replays == nodes.same
     nodes.limits["bravo"] = Limits(query=2.0, ask=0.5)
     assert nodes.quote().verdict == "ask"
 
 
 def test_who_does_not_say_counts_as_no(nodes: Nodes) -> None:
-    assert nodes.quote().verdict == "allowed"
-    nodes.silent.add("bravo")
-    card = nodes.quote()  # what bravo publishes is still known
+    async def twice() -> tuple[PlanCard, PlanCard]:
+        before = await nodes.parts["delta"].quote("ann", asked())
+        nodes.silent.add("bravo")  # what it publishes is still known
+        return before, await nodes.parts["delta"].quote("ann", asked())
+
+    before, card = trio.run(twice)
+    assert before.verdict == "allowed"
     assert card.verdict == "denied" and card.owners[1].error.startswith("PeerUnreachable") and not card.owners[1].tables
 
 
@@ -207,7 +217,7 @@ def test_a_job_that_is_kept_has_a_quote_by_what_was_published_then(nodes: Nodes)
         return SimpleNamespace(job=job)
 
     part._board.find = found
-    part._board.store = SimpleNamespace(facts=lambda id_: {"published": texts})
+    part._board.store.facts = lambda id_: {PUBLISHED: texts}
     assert nodes.quote(tables=[]).tables == ["alfa.stays", "bravo.stays"]
     assert job.id == job_id(identity(3).fingerprint, "one")
 
