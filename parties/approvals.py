@@ -89,6 +89,11 @@ class Approvals:
         )
         return [_read(row) for row in rows]
 
+    def approved(self, most: int = 100) -> list[Waiting]:
+        """Those that somebody approved, the latest first."""
+        rows = self._file.read(f"SELECT {_COLUMNS} FROM approval WHERE approved = 1 ORDER BY at DESC LIMIT ?", most)
+        return [_read(row) for row in rows]
+
     def decide(self, job_id: str, approved: bool, person: str, now: float) -> None:
         """A person's word. ApprovalUnknown for a job that does not wait here (any more)."""
         found = self.find(job_id)

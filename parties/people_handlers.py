@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 
+from parties.approval_view import waiting_jobs
 from parties.asked_job import asked_job
 from parties.board import Board
 from parties.catalogue import Catalogue
@@ -12,7 +13,6 @@ from parties.job_node import JobNode
 from parties.job_records import JobRecord
 from parties.members import Members
 from parties.people_messages import (
-    Approval,
     Approvals,
     Consortium,
     JobList,
@@ -97,8 +97,7 @@ class PeopleHandlers:
 
     async def approvals(self, person: str) -> Approvals:
         """Those that wait, the oldest first."""
-        waiting = await self._board.disk(self._board.store.approvals.waiting)
-        return Approvals(waiting=[Approval(job=w.job, since=w.since, why=w.why, asks=w.told) for w in waiting])
+        return await self._board.disk(waiting_jobs, self._board.store)
 
     async def approve(self, person: str, job: str, approved: bool) -> JobView:
         """Let it go on, or deny it."""

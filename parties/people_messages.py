@@ -117,12 +117,18 @@ class Approval(Strict):
         since: Unix seconds.
         why: the clauses that ask for one.
         asks: what the job asks of this member, as the log tells it.
+        parameters: of the job.
+        before: id of the job most like it that was approved here; '' if none was.
+        differences: what it asks otherwise than that one, line by line.
     """
 
     job: JobId
     since: UnixTime
     why: Text
     asks: Object
+    parameters: Object = Field(default_factory=dict)
+    before: JobId | Literal[""] = ""
+    differences: Annotated[list[Text], Field(max_length=10_000)] = Field(default_factory=list)
 
 
 class Approvals(Strict):

@@ -86,8 +86,10 @@ def approve(which: WhichNode, job: str | None, approved: bool, output: Output) -
         return
     if not waiting.waiting:
         output.say("no job waits for a person here")
+    from parties.show_waiting import show_waiting
+
     for one in waiting.waiting:
-        output.say(f"job {one.job}\n  {one.why}\n  asks: {json.dumps(one.asks, sort_keys=True)}")
+        show_waiting(output.console(), one)
 
 
 def _tables(home: Home, table: str | None) -> dict[str, PublishedTable]:

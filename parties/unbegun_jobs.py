@@ -24,14 +24,14 @@ MOST_UNBEGUN = 64 << 20
 """Bytes of them that are kept of one proposer."""
 
 _ROW = 4096  # bytes counted for what is kept of a job beside its form and facts
-_TABLES = ("question", "change", "signature", "acceptor", "sealed", "delivery", "fact", "unbegun")
+_TABLES = ("approval", "question", "change", "signature", "acceptor", "sealed", "delivery", "fact", "unbegun")
 
 
 class UnbegunJobs:
     """The part of a job_store.JobStore that forgets. Same file, same manners, same errors. Times in Unix seconds.
 
     Args:
-        file: with job_records.SCHEMA.
+        file: with job_records.SCHEMA and approvals.APPROVAL_SCHEMA.
         most: bytes kept of one proposer.
     """
 

@@ -43,7 +43,8 @@ _APPROVE = Page(
         ("let one go on", "accord approve 0123456789abcdef0123456789abcdef"),
         ("or not", "accord approve 0123456789abcdef0123456789abcdef --deny"),
     ),
-    json="without a job: {waiting: [{job, since, why, asks}]}; with one the job, as `accord jobs --json` has it",
+    json="without a job: {waiting: [{job, since, why, asks, parameters, before, differences}]}\n"
+    "with one the job, as `accord jobs --json` has it",
     statuses=(ExitStatus.REFUSED, ExitStatus.UNREACHABLE, ExitStatus.FILE_FAULT),
 )
 
@@ -101,7 +102,8 @@ def _approve(
     """Let a job go on that waits for a person here, or show which.
 
     A policy may want a person to look at a job: for a rule with `ask`, or above an epsilon. Nobody
-    can approve what a policy denies. The log keeps who approved.
+    can approve what a policy denies. Beside each stands what it asks otherwise than the job most
+    like it that was approved before. The log keeps who approved.
     """
     from parties.policy_commands import approve
 
