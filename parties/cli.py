@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from parties.command_app import make_app
 from parties.commands.ask import add_ask_commands
+from parties.commands.audit import add_audit_commands
 from parties.commands.charter import add_charter_commands
 from parties.commands.check import add_check_command
 from parties.commands.doctor import add_doctor_command
@@ -34,7 +35,7 @@ _ABOUT = "Private analytics for consortia: answers over rows that nobody hands o
 _COMMANDS = (
     add_check_command, add_identity_commands, add_founding_commands, add_join_command, add_charter_commands,
     add_remember_command,
-    add_publish_commands, add_policy_commands,
+    add_publish_commands, add_policy_commands, add_audit_commands,
     add_serve_command, add_doctor_command, add_status_command,
     add_catalogue_command, add_query_command, add_ask_commands, add_jobs_command,
 )  # fmt: skip

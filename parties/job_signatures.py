@@ -21,7 +21,7 @@ from parties.statement import MOST_STATEMENT, Statement, check_statement, read_s
 
 __all__ = [
     "MOST_ACCEPTANCE", "VOTE", "check_acceptance", "check_acceptances", "check_proposal", "check_share", "check_vote",
-    "check_votes", "sign_acceptance", "sign_proposal", "sign_vote",
+    "check_votes", "sign_acceptance", "sign_proposal", "sign_vote", "stated_in",
 ]  # fmt: skip
 
 _SIGNATURE = 64
@@ -79,6 +79,11 @@ def check_acceptance(job: Job, member: Member, acceptance: bytes) -> Statement:
     statement = read_statement(content)
     check_statement(statement, job.digest, member.fingerprint)
     return statement
+
+
+def stated_in(acceptance: bytes) -> Statement:
+    """What an acceptance states, whose signature was checked when it came. JobInvalid for what is none."""
+    return read_statement(acceptance[_SIGNATURE:])
 
 
 def check_acceptances(job: Job, charter: Charter, acceptances: Mapping[str, bytes]) -> dict[str, Statement]:

@@ -208,10 +208,18 @@ def told_of(job: Job, plan: Plan, opinions: Sequence[Opinion]) -> dict[str, obje
                 "columns": {name: sorted(uses) for name, uses in sorted(o.asked.uses.items())},
                 "counts": o.asked.counts,
                 "spent": asdict(o.asked.spent),
+                "left": _left(o),
             }
             for o in opinions
         },
     }
+
+
+def _left(opinion: Opinion) -> dict[str, float | None]:
+    """What each limit leaves after the job; None where there is no limit, or nothing is charged."""
+    spent = asdict(opinion.asked.spent)
+    most = {name: getattr(opinion.limits, name, None) for name in _IN_ALL}
+    return {name: None if spent[name] is None or most[name] is None else most[name] - spent[name] for name in _IN_ALL}
 
 
 def _of(opinion: Opinion, verdict: Verdict) -> list[Finding]:

@@ -14,7 +14,7 @@ from parties.exit_status import STATUSES, ExitStatus, status_of
 def test_numbers_that_scripts_know_stay() -> None:
     assert {status.name: int(status) for status in ExitStatus} == {
         "GOOD": 0, "FAILED": 1, "WRONG_USAGE": 2, "REFUSED": 3, "UNREACHABLE": 4, "FILE_FAULT": 5, "NOT_OVER": 6,
-        "INTERRUPTED": 130, "PIPE_CLOSED": 141,
+        "LOG_BROKEN": 7, "INTERRUPTED": 130, "PIPE_CLOSED": 141,
     }  # fmt: skip
     assert len({status.meaning for status in ExitStatus}) == len(ExitStatus)
 
@@ -32,6 +32,7 @@ def test_numbers_that_scripts_know_stay() -> None:
         (ours.PassphraseNeeded(), ExitStatus.WRONG_USAGE),
         (ours.JobUnknown(), ExitStatus.WRONG_USAGE),
         (rules.PolicyDenied("x"), ExitStatus.REFUSED),
+        (rules.LogBroken("x"), ExitStatus.LOG_BROKEN),
         (ours.NotAMember(), ExitStatus.REFUSED),
         (ours.PeerRefusedUs("alfa", "CharterOutdated", ""), ExitStatus.REFUSED),
         (engine.PeerSilent(1, ""), ExitStatus.UNREACHABLE),
