@@ -167,6 +167,12 @@ def _note(content: Mapping[str, Any]) -> str:
         return str(content["cause"])
     if content.get("why"):
         return str(content["why"])
-    if "digest" in content and "job" not in content:
-        return f"{content.get('table', '')} {str(content['digest'])[:16]}".strip()
+    digest = str(content.get("digest", ""))[:16] or "gone"
+    match content["what"]:
+        case "policy":
+            return f"{content['table']}: {digest}"
+        case "charter":
+            return f"version {content['version']}: {digest}"
+        case "software":
+            return digest
     return ""

@@ -12,7 +12,7 @@ import functools
 import logging
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -48,11 +48,11 @@ from parties.part_files import PartFiles
 from parties.peers import Peers, People
 from parties.people_api import people_api
 from parties.people_handlers import PeopleHandlers
-from parties.policy_store import SignedPolicy, load_policies
 from parties.progress_board import ProgressBoard
 from parties.progress_teller import ProgressTeller
 from parties.published import PublishedTable
 from parties.quoting import Quoting
+from parties.rulebook import Rulebook
 from parties.rules import Rules
 from parties.settings import NodeSettings
 from parties.software import software_digest
@@ -175,6 +175,8 @@ class Daemon:
             chain=lambda: self.charters.chain,
             software=self._software,
         )
+        rulebook = Rulebook(self.home, self.identity.public, lambda: self.charters.chain, store.in_force, time.time)
+        await board.disk(rulebook.note, self._software)
         parts = await board.aside(
             PartFiles, self.home.parts, store_key(self.identity, "parts"), self.settings.most_dealt_bytes
         )
@@ -191,7 +193,7 @@ class Daemon:
             )
         tasks, progress = Tasks(nursery), ProgressBoard(board.wake)
         teller = ProgressTeller(board, progress, tasks)
-        rules = Rules(lambda: board.me, plans, self._tables, self._policies, store.ledger, time.time)
+        rules = Rules(lambda: board.me, plans, self._tables, rulebook.policies, store.ledger, time.time)
         work = KindWork(
             board,
             plans,
@@ -312,7 +314,12 @@ class Daemon:
         self._members.renew()
         if self._lanes is not None:
             self._lanes.drop_all("another charter is in force")
+        self._tasks.start_soon(self._note_charter)
         self._tasks.start_soon(self._jobs.end_those_of_another_charter)
+
+    async def _note_charter(self) -> None:
+        board = self._board
+        await board.disk(board.store.in_force.charters, self.charters.chain, board.clock())
 
     async def _renew(self) -> None:
         """A new certificate in time, for connections that are made from then on."""
@@ -344,10 +351,6 @@ class Daemon:
     def _tables(self) -> dict[str, PublishedTable]:
         """As they are published now: `accord publish` changes the file while the node runs."""
         return load_tables(self.home.directory)
-
-    def _policies(self, tables: Iterable[str]) -> dict[str, SignedPolicy]:
-        """As they are signed now."""
-        return load_policies(self.home.directory, tables, self.identity.public)
 
     def _people(self) -> dict[str, bytes]:
         """Who may talk to this node: whom the settings name, and whoever has its own key."""

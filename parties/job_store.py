@@ -21,6 +21,7 @@ from parties.chain import Head
 from parties.chained_table import CHAIN_SCHEMA
 from parties.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
 from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
+from parties.in_force import IN_FORCE_SCHEMA, InForce
 from parties.job import Job
 from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
 from parties.job_work import Consent
@@ -56,6 +57,7 @@ class JobStore:
         ledger: what they were charged.
         approvals: those that wait for a person.
         replays: which of them asked the same.
+        in_force: what its node goes by, as the log has it.
         forgotten: called with the id of each job that was let go of to make room for another.
 
     Every method raises StoreFailed where the disk fails (sqlite_file.py: whether the store can still be used), and
@@ -73,13 +75,14 @@ class JobStore:
     ) -> None:
         _check_key(key)
         self._most_open = most_open
-        self._file = SqliteFile(path, SCHEMA + APPROVAL_SCHEMA + CHAIN_SCHEMA)
+        self._file = SqliteFile(path, SCHEMA + APPROVAL_SCHEMA + CHAIN_SCHEMA + IN_FORCE_SCHEMA)
         self.unbegun = UnbegunJobs(self._file, most_unbegun)
         self.forgotten: Callable[[str], object] = str
         try:
             self.audit, self.ledger = AuditLog(self._file, member), Ledger(self._file, member)
             self.approvals = Approvals(self._file, self.audit)
             self.replays = Replays(self._file)
+            self.in_force = InForce(self._file, self.audit)
             self.answers = AnswerStore(self._file, key, self.audit)
         except BaseException:
             self._file.close()

@@ -32,10 +32,12 @@ class SignedPolicy:
         policy: it.
         content: its canonical bytes, as text.
         signature: 64 bytes.
+        signed: when it was put into its file, Unix seconds, as the file's date says; None: it was not read from one.
     """
 
-    def __init__(self, policy: Policy, signature: bytes) -> None:
+    def __init__(self, policy: Policy, signature: bytes, signed: float | None = None) -> None:
         self.policy = policy
+        self.signed = signed
         self.content = policy_bytes(policy).decode("ascii")
         self.signature = signature
 
@@ -87,14 +89,15 @@ def save_policy(home: Path, signed: SignedPolicy) -> Path:
 
 def load_policy(home: Path, table: str, key: bytes) -> SignedPolicy | None:
     """This table's, or None. Raises FileUnusable, PolicyInvalid."""
+    path = home / POLICIES / f"{table}.json"
     try:
-        content = read_public(home / POLICIES / f"{table}.json")
-    except FileMissing:
+        content, signed_at = read_public(path), path.stat().st_mtime
+    except (FileMissing, FileNotFoundError):
         return None
     signed = check_signed(content, key, f"policy of table {table}")
     if signed.policy.table != table:
         raise PolicyInvalid(f"policy of table {table}: it is for table {signed.policy.table}")
-    return signed
+    return SignedPolicy(signed.policy, signed.signature, signed_at)
 
 
 def load_policies(home: Path, tables: Iterable[str], key: bytes) -> dict[str, SignedPolicy]:
