@@ -175,4 +175,7 @@ def _note(content: Mapping[str, Any]) -> str:
             return f"version {content['version']}: {digest}"
         case "software":
             return digest
+        case "forked":
+            one, other = content["heads"]
+            return f"entries {one['number']} and {other['number']} that it showed are not of one log"
     return ""

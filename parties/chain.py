@@ -20,8 +20,8 @@ from typing import Any
 from parties.rule_errors import LogBroken
 
 __all__ = [
-    "Entry", "Head", "audit_log", "canonical", "content_digest", "first_head", "follow", "goes_on", "next_entry",
-    "read_content", "read_head",
+    "Entry", "Head", "audit_log", "canonical", "content_digest", "first_head", "follow", "goes_on", "led_on",
+    "next_entry", "read_content", "read_head",
 ]  # fmt: skip
 
 MOST_CONTENT = 1 << 20  # bytes
@@ -96,12 +96,14 @@ def goes_on(earlier: Head, later: Head, digests: Sequence[str]) -> bool:
     """Whether the later head follows from the earlier one by entries whose contents have these digests. Pure."""
     if earlier.log != later.log or earlier.number + len(digests) != later.number:
         return False
-    head = earlier
+    return all(map(_DIGEST.fullmatch, digests)) and led_on(earlier, digests) == later
+
+
+def led_on(head: Head, digests: Iterable[str]) -> Head:
+    """The head after entries whose contents have these digests, 64 hex digits each. Pure."""
     for digest in digests:
-        if not _DIGEST.fullmatch(digest):
-            return False
         head = Head(head.log, head.number + 1, _link(head, digest))
-    return head == later
+    return head
 
 
 def content_digest(content: bytes) -> str:

@@ -27,6 +27,7 @@ from parties.checkpoint_files import CheckpointFiles
 from parties.costs import load_costs
 from parties.envelope import ReplayGuard
 from parties.errors import AddressTaken, NotAMember
+from parties.head_watch import HeadWatch
 from parties.home import Home
 from parties.https_server import HttpsServer, listening
 from parties.identity import Identity
@@ -246,6 +247,7 @@ class Daemon:
         nursery.start_soon(self._renew)
         nursery.start_soon(self._tidy, parts, board)
         tasks.start_soon(self._forget, board)
+        tasks.start_soon(HeadWatch(board).attend)
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         settings = self.settings

@@ -21,6 +21,7 @@ from parties.chain import Head
 from parties.chained_table import CHAIN_SCHEMA
 from parties.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
 from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
+from parties.head_store import HEAD_SCHEMA, Heads
 from parties.in_force import IN_FORCE_SCHEMA, InForce
 from parties.job import Job
 from parties.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
@@ -58,6 +59,7 @@ class JobStore:
         approvals: those that wait for a person.
         replays: which of them asked the same.
         in_force: what its node goes by, as the log has it.
+        heads: of other members' logs.
         forgotten: called with the id of each job that was let go of to make room for another.
 
     Every method raises StoreFailed where the disk fails (sqlite_file.py: whether the store can still be used), and
@@ -75,14 +77,14 @@ class JobStore:
     ) -> None:
         _check_key(key)
         self._most_open = most_open
-        self._file = SqliteFile(path, SCHEMA + APPROVAL_SCHEMA + CHAIN_SCHEMA + IN_FORCE_SCHEMA)
+        self._file = SqliteFile(path, SCHEMA + APPROVAL_SCHEMA + CHAIN_SCHEMA + IN_FORCE_SCHEMA + HEAD_SCHEMA)
         self.unbegun = UnbegunJobs(self._file, most_unbegun)
         self.forgotten: Callable[[str], object] = str
         try:
             self.audit, self.ledger = AuditLog(self._file, member), Ledger(self._file, member)
             self.approvals = Approvals(self._file, self.audit)
             self.replays = Replays(self._file)
-            self.in_force = InForce(self._file, self.audit)
+            self.in_force, self.heads = InForce(self._file, self.audit), Heads(self._file, self.audit)
             self.answers = AnswerStore(self._file, key, self.audit)
         except BaseException:
             self._file.close()
@@ -195,6 +197,7 @@ class JobStore:
         share: bytes | None = None,
         facts: Mapping[str, Any] | None = None,
         told: Mapping[str, Any] | None = None,
+        heads: Mapping[str, Head] | None = None,
     ) -> Standing:
         """An event happens to a job: session.step, and what comes with it, in one transaction.
 
@@ -205,6 +208,7 @@ class JobStore:
             share: this node's share of the sealed answer; it belongs to READY, which needs it.
             facts: as :meth:`keep_facts` has them.
             told: what the log tells of the step beside the job and the cause.
+            heads: that the acceptances show, by member.
 
         Raises session's IllegalStep, and nothing is changed. The share of a job that is aborted is deleted; what it was
         charged is settled when it ends.
@@ -219,6 +223,7 @@ class JobStore:
             self._sign(job_id, _ACCEPTANCE, acceptances)
             self._sign(job_id, _VOTE, votes)
             self._note(job_id, facts or {})
+            self.heads.keep(job_id, heads or {})
             if share is not None:
                 self.answers.put_share(job_id, share)
             if after.state is State.ABORTED:

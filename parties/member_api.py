@@ -34,10 +34,14 @@ from parties.message_form import Done, Envelope, Message, Strict, read_json
 from parties.messages import (
     Abort,
     Accept,
+    AcceptancesQuery,
     Accepted,
     Accepting,
     Connected,
     Decided,
+    Entries,
+    EntriesQuery,
+    KeptAcceptances,
     LaneConnect,
     LanePrepare,
     Piece,
@@ -108,6 +112,8 @@ class Handlers(Protocol):
     async def state(self, peer: Member, job: str, body: StateQuery) -> StateAnswer: ...
     async def abort(self, peer: Member, job: str, body: Abort) -> Done: ...
     async def progress(self, peer: Member, job: str, body: ProgressReport) -> Done: ...
+    async def entries(self, peer: Member, job: str, body: EntriesQuery) -> Entries: ...
+    async def acceptances(self, peer: Member, job: str, body: AcceptancesQuery) -> KeptAcceptances: ...
 
     async def piece(self, peer: Member, job: str, piece: Piece, content: AsyncIterator[bytes]) -> Done:
         """Keep a piece of shares. It is whole, and as its digest says, when ``content`` has ended without an error."""
@@ -214,6 +220,8 @@ def member_api(
     add(StateQuery, handlers.state)
     add(Abort, handlers.abort)
     add(ProgressReport, handlers.progress)
+    add(EntriesQuery, handlers.entries)
+    add(AcceptancesQuery, handlers.acceptances)
     api.route_to("POST", "/v1/job/piece", piece, answers=Done, summary="A piece of shares.", openapi_extra=_BYTES)
     return api
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import trio
 
+from parties.acceptance_watch import kept_acceptances
 from parties.board import Board
 from parties.charter import Member
 from parties.charter_file import write_charter
@@ -14,6 +15,7 @@ from parties.charter_store import CharterStore
 from parties.delivery import ANSWER
 from parties.description import describe
 from parties.errors import CharterUnknown, JobRefused, LaneInvalid
+from parties.head_watch import entries_of
 from parties.job_node import JobNode
 from parties.kind_work import part_name
 from parties.lane_keeper import entry_of, offers_of
@@ -23,10 +25,14 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
+    AcceptancesQuery,
     Accepted,
     Accepting,
     Connected,
     Decided,
+    Entries,
+    EntriesQuery,
+    KeptAcceptances,
     LaneConnect,
     LanePrepare,
     Piece,
@@ -172,6 +178,14 @@ class MemberHandlers:
         if peer.fingerprint == self._board.coordinator().fingerprint:
             self._progressed(job, body)
         return Done()
+
+    async def entries(self, peer: Member, job: str, body: EntriesQuery) -> Entries:
+        """head_watch.entries_of: digests of this node's log, for any member."""
+        return await entries_of(self._board, body)
+
+    async def acceptances(self, peer: Member, job: str, body: AcceptancesQuery) -> KeptAcceptances:
+        """acceptance_watch.kept_acceptances."""
+        return await kept_acceptances(self._board, peer, job, body)
 
     # -- shares ------------------------------------------------------------------------------------
 

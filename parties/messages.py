@@ -17,6 +17,7 @@ from parties.message_form import (
     Digest,
     Done,
     Fingerprint,
+    MemberName,
     Message,
     Name,
     Signature,
@@ -29,15 +30,19 @@ from parties.message_form import (
 from parties.quote_messages import Quote
 
 __all__ = [
-    "MESSAGES", "Abort", "Accept", "Accepted", "Accepting", "Ballot", "Connected", "Decided", "LaneConnect",
-    "LaneEntry", "LanePrepare", "Piece", "Prepare", "Prepared", "ProgressReport", "Promise", "Propose", "Ready",
-    "Reserve", "Run", "StateAnswer", "StateQuery",
+    "MESSAGES", "MOST_DIGESTS", "Abort", "Accept", "AcceptancesQuery", "Accepted", "Accepting", "Ballot",
+    "Connected", "Decided", "Entries", "EntriesQuery", "KeptAcceptances", "LaneConnect", "LaneEntry", "LanePrepare",
+    "Piece", "Prepare", "Prepared", "ProgressReport", "Promise", "Propose", "Ready", "Reserve", "Run",
+    "StateAnswer", "StateQuery",
 ]  # fmt: skip
 
 Lane = Annotated[int, Field(ge=0, le=255)]
 Value = Literal["release", "abort"]
 
 _MOST_JOB = 1 << 19
+
+MOST_DIGESTS = 500
+"""Of entries, in one answer."""
 
 # -- lanes -------------------------------------------------------------------------------------
 
@@ -301,6 +306,55 @@ class Decided(Message[Done]):
     votes: Votes = Field(default_factory=dict)
 
 
+# -- logs --------------------------------------------------------------------------------------
+
+
+class Entries(Strict):
+    """SHA-256 of the contents of entries of the answering member's log, in their order: all that were asked for."""
+
+    digests: Annotated[list[Digest], Field(max_length=MOST_DIGESTS)]
+
+
+class KeptAcceptances(Strict):
+    """Acceptances of a job that the answering member keeps.
+
+    Attributes:
+        digests: SHA-256 of each, by its signer; none if it knows no such job, or none that the sender has a part in.
+        acceptance: of the member that was asked for; None: it keeps none, or none was asked for.
+    """
+
+    digests: Annotated[dict[MemberName, Digest], Field(max_length=1000)] = Field(default_factory=dict)
+    acceptance: Acceptance | None = None
+
+
+class AcceptancesQuery(Message[KeptAcceptances]):
+    """What were you shown?
+
+    Attributes:
+        member: whose acceptance is wanted; '': the digests of all.
+    """
+
+    path = "/v1/job/acceptances"
+    answers = KeptAcceptances
+    member: MemberName | Literal[""] = ""
+
+
+class EntriesQuery(Message[Entries]):
+    """Show that your log goes on from one entry to another. To be refused: what it has not.
+
+    Attributes:
+        log: its name, see chain.Head.
+        after, up_to: numbers of entries; those from the one after the first to the second, at most MOST_DIGESTS.
+    """
+
+    path = "/v1/log/entries"
+    answers = Entries
+    about_job = False
+    log: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}:[0-9a-f]{64}$", max_length=81)]
+    after: Count
+    up_to: Count
+
+
 # -- shares ------------------------------------------------------------------------------------
 
 
@@ -325,6 +379,6 @@ class Piece(Strict):
 
 MESSAGES: tuple[type[Message[Any]], ...] = (
     LanePrepare, LaneConnect, Quote, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort,
-    ProgressReport,
+    ProgressReport, EntriesQuery, AcceptancesQuery,
 )  # fmt: skip
 """All bodies that travel in an envelope; pieces of shares apart."""

@@ -9,12 +9,14 @@ from parties.asked_job import asked_job
 from parties.board import Board
 from parties.catalogue import Catalogue
 from parties.errors import JobRefused, NotReleased
+from parties.head_store import Fork
 from parties.job_node import JobNode
 from parties.job_records import JobRecord
 from parties.members import Members
 from parties.people_messages import (
     Approvals,
     Consortium,
+    ForkView,
     JobList,
     JobProgress,
     JobView,
@@ -162,6 +164,7 @@ class PeopleHandlers:
             lanes=self._lanes(),
             open_jobs=len(await board.disk(board.store.open_jobs)),
             members=views,
+            forked=[_fork(fork) for fork in (await board.disk(board.store.heads.forks))[-1000:]],
         )
 
     # -- how ---------------------------------------------------------------------------------------
@@ -220,3 +223,13 @@ def error_of(record: JobRecord) -> tuple[str, str]:
     if colon and name.isidentifier() and name.isascii():
         return name[:64], text[:2000]
     return "JobAborted", record.cause[:2000]
+
+
+def _fork(fork: Fork) -> ForkView:
+    heads = (fork.one, fork.other)
+    return ForkView(
+        member=fork.member,
+        found=fork.at,
+        entries=[head.number for head in heads],
+        digests=[head.digest for head in heads],
+    )

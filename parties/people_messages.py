@@ -28,6 +28,7 @@ __all__ = [
     "Approvals",
     "Approve",
     "Consortium",
+    "ForkView",
     "JobList",
     "JobProgress",
     "JobView",
@@ -207,12 +208,28 @@ class MemberView(Strict):
     cause: Text = ""
 
 
+class ForkView(Strict):
+    """Two heads of a member's log of which none goes on from the other: it shows, or showed, two logs.
+
+    Attributes:
+        found: Unix seconds.
+        entries: numbers of the two entries.
+        digests: theirs.
+    """
+
+    member: MemberName
+    found: UnixTime
+    entries: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    digests: Annotated[list[Digest], Field(min_length=2, max_length=2)]
+
+
 class NodeStatus(Strict):
     """This node.
 
     Attributes:
         lanes: how many are connected.
         open_jobs: how many are not over.
+        forked: logs of other members that do not go on; the latest, at most 1,000.
     """
 
     member: MemberName
@@ -226,3 +243,4 @@ class NodeStatus(Strict):
     lanes: Count
     open_jobs: Count
     members: Annotated[list[MemberView], Field(max_length=1000)]
+    forked: Annotated[list[ForkView], Field(max_length=1000)] = Field(default_factory=list)

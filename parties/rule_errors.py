@@ -6,8 +6,8 @@ from mpc.errors import AccordError, UsageError
 from parties.errors import PeerRefusedUs
 
 __all__ = [
-    "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "LedgerMoved", "LogBroken", "PolicyDenied",
-    "PolicyInvalid", "PolicyMissing", "waits_for_person",
+    "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "EntriesUnknown", "LedgerMoved", "LogBroken",
+    "PolicyDenied", "PolicyInvalid", "PolicyMissing", "waits_for_person",
 ]  # fmt: skip
 
 
@@ -48,3 +48,7 @@ class ApprovalUnknown(UsageError):
 
 class LogBroken(AccordError):
     """A log is not what was written: an entry was changed, left out, moved or cut off. It names the first."""
+
+
+class EntriesUnknown(AccordError):
+    """A member asks for digests of entries that this node's log has not: beyond its end, or of another log."""

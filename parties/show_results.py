@@ -60,6 +60,13 @@ def show_status(console: Console, status: NodeStatus) -> None:
     for member in status.members:
         state = "up" if member.up else f"down: {member.cause or 'not heard yet'}"
         console.print(Text(printable(f"  {member.member}: {state}")))
+    for fork in status.forked:
+        at = datetime.datetime.fromtimestamp(fork.found, datetime.UTC)
+        one, other = fork.entries
+        console.print(
+            f"  {fork.member}: its log does not go on: entries {one} and {other} that it showed are not of one "
+            f"log (found {at:%Y-%m-%d %H:%M:%S} UTC); ask its operators, and what the other members see"
+        )
 
 
 def _cell(value: Any) -> str:

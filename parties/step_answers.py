@@ -143,8 +143,9 @@ class StepAnswers:
         acceptances = bytes_of(signatures)
         stated = check_acceptances(record.job, charter, acceptances)
         if record.state is State.ACCEPTED:
-            told = {"heads": {name: statement.head.fields for name, statement in stated.items()}}
-            await board.step(job_id, Event.RESERVE, "", acceptances=acceptances, told=told)
+            heads = {name: statement.head for name, statement in stated.items()}
+            told = {"heads": {name: head.fields for name, head in heads.items()}}
+            await board.step(job_id, Event.RESERVE, "", acceptances=acceptances, told=told, heads=heads)
             try:
                 await self._work.deal(record.job)
             except AccordError as error:

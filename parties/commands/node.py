@@ -36,6 +36,7 @@ _STATUS = Page(
     time, started     seconds since 1970
     lanes, open_jobs  how many
     members           a list of {member, up, since, cause}
+    forked            a list of {member, found, entries, digests}: logs that do not go on
     """,
     failed="the node answered with an error",
     statuses=_STATUSES,

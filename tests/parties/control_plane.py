@@ -22,10 +22,14 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
+    AcceptancesQuery,
     Accepted,
     Accepting,
     Connected,
     Decided,
+    Entries,
+    EntriesQuery,
+    KeptAcceptances,
     LaneConnect,
     LanePrepare,
     Piece,
@@ -135,6 +139,14 @@ class Noting:
     async def progress(self, peer: Member, job: str, body: ProgressReport) -> Done:
         await self._note("progress", peer, job, body)
         return Done()
+
+    async def entries(self, peer: Member, job: str, body: EntriesQuery) -> Entries:
+        await self._note("entries", peer, job, body)
+        return Entries(digests=["2" * 64])
+
+    async def acceptances(self, peer: Member, job: str, body: AcceptancesQuery) -> KeptAcceptances:
+        await self._note("acceptances", peer, job, body)
+        return KeptAcceptances()
 
     async def piece(self, peer: Member, job: str, piece: Piece, content: AsyncIterator[bytes]) -> Done:
         whole = b"".join([part async for part in content])

@@ -28,6 +28,7 @@ from parties.people_messages import (
     Approval,
     Approvals,
     Consortium,
+    ForkView,
     JobList,
     JobProgress,
     JobView,
@@ -158,6 +159,7 @@ class Memory:
         return NodeStatus(
             member="alfa", fingerprint=NODE.fingerprint, release="1", consortium="Banks", charter="0" * 64, version=1,
             time=1e9, started=1e9, lanes=2, open_jobs=0, members=[],
+            forked=[ForkView(member="bravo", found=60.0, entries=[3, 5], digests=["0" * 64, "1" * 64])],
         )  # fmt: skip
 
 

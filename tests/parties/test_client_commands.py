@@ -74,7 +74,9 @@ def test_the_other_commands(at: PeopleNode, ann: Path, capsys: pytest.CaptureFix
     assert main(["jobs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["jobs"][0]["job"] == job
     assert main(["status"]) == 0
-    assert "member alfa of 'Banks'" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "member alfa of 'Banks'" in said
+    assert "bravo: its log does not go on: entries 3 and 5" in said and "1970-01-01 00:01:00" in said
     assert main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["lanes"] == 2
     assert main(["catalogue"]) == 0

@@ -17,15 +17,30 @@ from typing import Any
 import trio
 
 from mpc.errors import AccordError, PartyFailed
+from parties.acceptance_watch import kept_acceptances
 from parties.board import Board
 from parties.charter import Charter, Member
 from parties.errors import PeerRefusedUs, PeerTimedOut, PeerUnreachable
+from parties.head_watch import entries_of
 from parties.identity import Identity
 from parties.job import Job, job_id
 from parties.job_node import JobNode
 from parties.job_store import JobStore
 from parties.job_work import Consent, Outcome
-from parties.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
+from parties.messages import (
+    Abort,
+    Accept,
+    AcceptancesQuery,
+    Decided,
+    EntriesQuery,
+    Message,
+    Prepare,
+    Propose,
+    Ready,
+    Reserve,
+    Run,
+    StateQuery,
+)
 from parties.session import State
 from parties.tasks import Tasks
 from tests.parties.consortium import charter, identity, member
@@ -371,6 +386,8 @@ class World:
             Decided: part.decided,
             StateQuery: part.state,
             Abort: part.abort,
+            EntriesQuery: lambda peer, job, query: entries_of(receiver.board, query),
+            AcceptancesQuery: lambda peer, job, query: kept_acceptances(receiver.board, peer, job, query),
         }
         return await handlers[type(message)](peer, job, message)
 
