@@ -20,6 +20,7 @@ from parties.commands.doctor import add_doctor_command
 from parties.commands.founding import add_founding_commands
 from parties.commands.identity import add_identity_commands
 from parties.commands.join import add_join_command
+from parties.commands.ledger import add_ledger_command
 from parties.commands.node import add_catalogue_command, add_jobs_command, add_status_command
 from parties.commands.policy import add_policy_commands
 from parties.commands.publish import add_publish_commands
@@ -35,7 +36,7 @@ _ABOUT = "Private analytics for consortia: answers over rows that nobody hands o
 _COMMANDS = (
     add_check_command, add_identity_commands, add_founding_commands, add_join_command, add_charter_commands,
     add_remember_command,
-    add_publish_commands, add_policy_commands, add_audit_commands,
+    add_publish_commands, add_policy_commands, add_audit_commands, add_ledger_command,
     add_serve_command, add_doctor_command, add_status_command,
     add_catalogue_command, add_query_command, add_ask_commands, add_jobs_command,
 )  # fmt: skip

@@ -1,0 +1,78 @@
+"""``accord ledger``: what was told of this member's people, from the node's own store, which is only read.
+
+What is typed is in commands/ledger.py; what the numbers mean is in ledger_view.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from parties.audit_commands import names_of, open_store
+from parties.charter_store import CharterStore
+from parties.command_output import Output
+from parties.errors import IdentityMissing, PassphraseNeeded
+from parties.home import Home
+from parties.identity import stated_public_key
+from parties.ledger import Ledger
+from parties.ledger_view import PopulationSpent, SpentOf, ledger_of
+from parties.policy_store import load_policies
+from parties.tables_file import load_tables
+from parties.told_errors import printable
+
+__all__ = ["show_ledger"]
+
+
+def show_ledger(home: Home, output: Output) -> None:
+    """All populations. Raises FileMissing, FileUnusable, StoreFailed, LogBroken, TableInvalid, PolicyInvalid."""
+    names, now = names_of(home), time.time()
+    with open_store(home) as (file, member):
+        book = Ledger(file, member).book()
+    tables = load_tables(home.directory)
+    policies = load_policies(home.directory, tables, _key(home, member))
+    found = ledger_of(book, tables, policies, now)
+    populations = [asdict(one) for one in found]
+    output.result({"member": member, "time": now, "under_way": list(book.open_jobs), "populations": populations})
+    if not output.json:
+        _print(found, names, output)
+        output.say(f"{len(book.open_jobs)} jobs are under way; they count as if they were over")
+
+
+def _key(home: Home, member: str) -> bytes:
+    """The public half of this member's: as its file states it, else as the charter has it."""
+    try:
+        return stated_public_key(home.identity_file(home.read_settings()))
+    except (IdentityMissing, PassphraseNeeded):
+        for charter in CharterStore(home).chain:
+            if member in charter.by_fingerprint:
+                return charter.by_fingerprint[member].key
+        raise
+
+
+def _print(found: Sequence[PopulationSpent], names: Mapping[str, str], output: Output) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table()
+    for heading in ("people known by", "table", "who", "spent", "of", "left", "when", "at delta", "one job"):
+        grid.add_column(heading)
+    for population in found:
+        for table in population.tables:
+            days = f"{table.days} days"
+            rows = [("everybody", table.period, days), ("everybody", table.ever, "ever")]
+            rows += [
+                (f"{one.analyst or 'somebody'}@{names.get(one.member, one.member[:16])}", one.period, days)
+                for one in table.analysts
+            ]
+            name = table.table if table.policy or not table.table else f"{table.table} (no policy)"
+            query = "" if table.query is None else f"{table.query:g}"
+            for who, of, when in rows:
+                cells = (population.population, name, who, *_cells(of), when, f"{table.delta:g}", query)
+                grid.add_row(*(Text(printable(cell)) for cell in cells))
+    output.console().print(grid)
+
+
+def _cells(of: SpentOf) -> tuple[str, str, str]:
+    limit = "no limit" if of.limit is None else f"{of.limit:g}"
+    return f"{of.spent:.4g}", limit, "" if of.left is None else f"{of.left:.4g}"
