@@ -2,8 +2,8 @@
 
 Every acceptance states the head of a log. Whoever keeps two logs, and shows each of its peers always the same one,
 would be found by nobody alone (head_watch.py); two of them that compare what they were shown find it at once, and the
-signatures prove it. So a node asks every other participant of a job that is over, once, for the digests of the
-acceptances it keeps; and for the acceptance itself where it is another one.
+signatures prove it. So a node asks every other participant of jobs that are over, once, for a digest of the acceptances
+it keeps of each; where that is another one, for the acceptances themselves.
 
 Participants have all acceptances of their jobs already: nobody learns what it had not, or should have had.
 """
@@ -21,9 +21,15 @@ from parties.charter import Member
 from parties.errors import JobInvalid, PeerCallFailed, SignatureInvalid
 from parties.job import Job
 from parties.job_signatures import check_acceptance, stated_in
-from parties.messages import AcceptancesQuery, KeptAcceptances
+from parties.messages import (
+    MOST_JOBS,
+    AcceptanceQuery,
+    AcceptancesQuery,
+    KeptAcceptance,
+    KeptAcceptances,
+)
 
-__all__ = ["AcceptanceWatch", "kept_acceptances"]
+__all__ = ["AcceptanceWatch", "digest_of", "kept_acceptance", "kept_acceptances"]
 
 _WITHIN = 10.0  # seconds for one question
 _IN_ALL = 300.0  # seconds for all of one member's
@@ -53,29 +59,33 @@ class AcceptanceWatch:
 
     async def _compare(self, member: Member, jobs: Sequence[str]) -> None:
         """All jobs of one member's, until it does not answer."""
+        board = self._board
         self._asked[member.name] = frozenset(jobs)
         with trio.move_on_after(_IN_ALL):
-            for job in jobs:
+            for at in range(0, len(jobs), MOST_JOBS):
+                page = jobs[at : at + MOST_JOBS]
                 try:
-                    await self._compare_one(member, job)
+                    query = AcceptancesQuery(jobs=list(page))
+                    answer = await board.network.call(member, query, within=_WITHIN)
+                    for job, digest in answer.digests.items():
+                        mine = await board.disk(board.store.acceptances, job) if job in page else {}
+                        if mine and digest_of(mine) != digest:
+                            await self._compare_one(member, job, mine)
                 except PeerCallFailed as error:
-                    _log.debug("job %s was not compared with %s: %s", job, member.name, type(error).__name__)
+                    _log.debug("acceptances were not compared with %s: %s", member.name, type(error).__name__)
                     return
-                await self._board.disk(self._board.store.heads.compared, job, member.name)
+                await board.disk(board.store.heads.compared, page, member.name)
 
-    async def _compare_one(self, member: Member, job_id: str) -> None:
+    async def _compare_one(self, member: Member, job_id: str, mine: Mapping[str, bytes]) -> None:
+        """It has others, more or fewer of them."""
         board = self._board
         record = await board.find(job_id)
         if record is None:
             return
-        mine = await board.disk(board.store.acceptances, job_id)
-        theirs = await board.network.call(member, AcceptancesQuery(), job_id, within=_WITHIN)
-        for name, digest in theirs.digests.items():
-            if name in mine and _digest(mine[name]) != digest:
-                query = AcceptancesQuery(member=name)
-                shown = (await board.network.call(member, query, job_id, within=_WITHIN)).acceptance
-                if shown is not None:
-                    await self._judge(record.job, name, mine[name], bytes.fromhex(shown), member)
+        for name, own in mine.items():
+            answer = await board.network.call(member, AcceptanceQuery(member=name), job_id, within=_WITHIN)
+            if answer.acceptance is not None:
+                await self._judge(record.job, name, own, bytes.fromhex(answer.acceptance), member)
 
     async def _judge(self, job: Job, name: str, mine: bytes, shown: bytes, by: Member) -> None:
         """Two acceptances of one member's for one job: a proof against it, if it signed both."""
@@ -95,16 +105,29 @@ class AcceptanceWatch:
         await board.disk(board.store.heads.forked, name, stated_in(mine).head, other.head, board.clock())
 
 
-async def kept_acceptances(board: Board, peer: Member, job_id: str, query: AcceptancesQuery) -> KeptAcceptances:
-    """The answer to a participant that compares. A member that has no part in the job hears what it would of none."""
-    record = await board.find(job_id)
+async def kept_acceptances(board: Board, peer: Member, query: AcceptancesQuery) -> KeptAcceptances:
+    """The answer to a member that compares: about jobs in which it has a part."""
+    found = {}
+    for job in query.jobs:
+        record = await board.find(job)
+        if record is not None and board.takes_part(peer, record.job):
+            found[job] = digest_of(await board.disk(board.store.acceptances, job))
+    return KeptAcceptances(digests=found)
+
+
+async def kept_acceptance(board: Board, peer: Member, job: str, query: AcceptanceQuery) -> KeptAcceptance:
+    """The answer to a participant that was shown another one, or asks."""
+    record = await board.find(job)
     if record is None or not board.takes_part(peer, record.job):
-        return KeptAcceptances()
-    kept: Mapping[str, bytes] = await board.disk(board.store.acceptances, job_id)
-    if not query.member:
-        return KeptAcceptances(digests={name: _digest(one) for name, one in kept.items()})
-    return KeptAcceptances(acceptance=kept[query.member].hex() if query.member in kept else None)
+        return KeptAcceptance()
+    kept = (await board.disk(board.store.acceptances, job)).get(query.member)
+    return KeptAcceptance(acceptance=None if kept is None else kept.hex())
 
 
-def _digest(acceptance: bytes) -> str:
-    return hashlib.sha256(acceptance).hexdigest()
+def digest_of(acceptances: Mapping[str, bytes]) -> str:
+    """SHA-256 of all of them, hex."""
+    said = hashlib.sha256(b"accord acceptances 1\0")
+    for name in sorted(acceptances):
+        for part in (name.encode(), acceptances[name]):
+            said.update(len(part).to_bytes(4, "big") + part)
+    return said.hexdigest()

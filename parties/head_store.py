@@ -122,10 +122,11 @@ class Heads:
             found.setdefault(member, []).append(job)
         return found
 
-    def compared(self, job: str, member: str) -> None:
-        """It was."""
+    def compared(self, jobs: Iterable[str], member: str) -> None:
+        """They were."""
         with self._file.transaction():
-            self._file.change("DELETE FROM to_compare WHERE job = ? AND member = ?", job, member)
+            for job in jobs:
+                self._file.change("DELETE FROM to_compare WHERE job = ? AND member = ?", job, member)
 
     def forked(self, member: str, one: Head, other: Head, now: float) -> None:
         """A member showed two heads that do not fit together. Again, nothing is noted."""

@@ -34,6 +34,7 @@ from parties.message_form import Done, Envelope, Message, Strict, read_json
 from parties.messages import (
     Abort,
     Accept,
+    AcceptanceQuery,
     AcceptancesQuery,
     Accepted,
     Accepting,
@@ -41,6 +42,7 @@ from parties.messages import (
     Decided,
     Entries,
     EntriesQuery,
+    KeptAcceptance,
     KeptAcceptances,
     LaneConnect,
     LanePrepare,
@@ -114,6 +116,7 @@ class Handlers(Protocol):
     async def progress(self, peer: Member, job: str, body: ProgressReport) -> Done: ...
     async def entries(self, peer: Member, job: str, body: EntriesQuery) -> Entries: ...
     async def acceptances(self, peer: Member, job: str, body: AcceptancesQuery) -> KeptAcceptances: ...
+    async def acceptance(self, peer: Member, job: str, body: AcceptanceQuery) -> KeptAcceptance: ...
 
     async def piece(self, peer: Member, job: str, piece: Piece, content: AsyncIterator[bytes]) -> Done:
         """Keep a piece of shares. It is whole, and as its digest says, when ``content`` has ended without an error."""
@@ -222,6 +225,7 @@ def member_api(
     add(ProgressReport, handlers.progress)
     add(EntriesQuery, handlers.entries)
     add(AcceptancesQuery, handlers.acceptances)
+    add(AcceptanceQuery, handlers.acceptance)
     api.route_to("POST", "/v1/job/piece", piece, answers=Done, summary="A piece of shares.", openapi_extra=_BYTES)
     return api
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import trio
 
-from parties.acceptance_watch import kept_acceptances
+from parties.acceptance_watch import kept_acceptance, kept_acceptances
 from parties.board import Board
 from parties.charter import Member
 from parties.charter_file import write_charter
@@ -25,6 +25,7 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
+    AcceptanceQuery,
     AcceptancesQuery,
     Accepted,
     Accepting,
@@ -32,6 +33,7 @@ from parties.messages import (
     Decided,
     Entries,
     EntriesQuery,
+    KeptAcceptance,
     KeptAcceptances,
     LaneConnect,
     LanePrepare,
@@ -185,7 +187,11 @@ class MemberHandlers:
 
     async def acceptances(self, peer: Member, job: str, body: AcceptancesQuery) -> KeptAcceptances:
         """acceptance_watch.kept_acceptances."""
-        return await kept_acceptances(self._board, peer, job, body)
+        return await kept_acceptances(self._board, peer, body)
+
+    async def acceptance(self, peer: Member, job: str, body: AcceptanceQuery) -> KeptAcceptance:
+        """acceptance_watch.kept_acceptance."""
+        return await kept_acceptance(self._board, peer, job, body)
 
     # -- shares ------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from parties.message_form import (
     Digest,
     Done,
     Fingerprint,
+    JobId,
     MemberName,
     Message,
     Name,
@@ -30,10 +31,10 @@ from parties.message_form import (
 from parties.quote_messages import Quote
 
 __all__ = [
-    "MESSAGES", "MOST_DIGESTS", "Abort", "Accept", "AcceptancesQuery", "Accepted", "Accepting", "Ballot",
-    "Connected", "Decided", "Entries", "EntriesQuery", "KeptAcceptances", "LaneConnect", "LaneEntry", "LanePrepare",
-    "Piece", "Prepare", "Prepared", "ProgressReport", "Promise", "Propose", "Ready", "Reserve", "Run",
-    "StateAnswer", "StateQuery",
+    "MESSAGES", "MOST_DIGESTS", "MOST_JOBS", "Abort", "Accept", "AcceptanceQuery", "AcceptancesQuery", "Accepted",
+    "Accepting", "Ballot", "Connected", "Decided", "Entries", "EntriesQuery", "KeptAcceptance", "KeptAcceptances",
+    "LaneConnect", "LaneEntry", "LanePrepare", "Piece", "Prepare", "Prepared", "ProgressReport", "Promise",
+    "Propose", "Ready", "Reserve", "Run", "StateAnswer", "StateQuery",
 ]  # fmt: skip
 
 Lane = Annotated[int, Field(ge=0, le=255)]
@@ -43,6 +44,9 @@ _MOST_JOB = 1 << 19
 
 MOST_DIGESTS = 500
 """Of entries, in one answer."""
+
+MOST_JOBS = 200
+"""In one question about acceptances."""
 
 # -- lanes -------------------------------------------------------------------------------------
 
@@ -316,27 +320,35 @@ class Entries(Strict):
 
 
 class KeptAcceptances(Strict):
-    """Acceptances of a job that the answering member keeps.
+    """SHA-256 of all acceptances that the answering member keeps of each of these jobs (acceptance_watch.digest_of).
 
-    Attributes:
-        digests: SHA-256 of each, by its signer; none if it knows no such job, or none that the sender has a part in.
-        acceptance: of the member that was asked for; None: it keeps none, or none was asked for.
+    Left out are jobs it does not know, and those that the sender has no part in.
     """
 
-    digests: Annotated[dict[MemberName, Digest], Field(max_length=1000)] = Field(default_factory=dict)
-    acceptance: Acceptance | None = None
+    digests: Annotated[dict[JobId, Digest], Field(max_length=MOST_JOBS)]
 
 
 class AcceptancesQuery(Message[KeptAcceptances]):
-    """What were you shown?
+    """What were you shown of these jobs?"""
 
-    Attributes:
-        member: whose acceptance is wanted; '': the digests of all.
-    """
-
-    path = "/v1/job/acceptances"
+    path = "/v1/log/acceptances"
     answers = KeptAcceptances
-    member: MemberName | Literal[""] = ""
+    about_job = False
+    jobs: Annotated[list[JobId], Field(min_length=1, max_length=MOST_JOBS)]
+
+
+class KeptAcceptance(Strict):
+    """One that the answering member keeps; None: none, or the sender has no part in the job."""
+
+    acceptance: Acceptance | None = None
+
+
+class AcceptanceQuery(Message[KeptAcceptance]):
+    """Which acceptance of this member were you shown?"""
+
+    path = "/v1/job/acceptance"
+    answers = KeptAcceptance
+    member: MemberName
 
 
 class EntriesQuery(Message[Entries]):
@@ -379,6 +391,6 @@ class Piece(Strict):
 
 MESSAGES: tuple[type[Message[Any]], ...] = (
     LanePrepare, LaneConnect, Quote, Propose, Reserve, Run, Ready, Prepare, Accept, Decided, StateQuery, Abort,
-    ProgressReport, EntriesQuery, AcceptancesQuery,
+    ProgressReport, EntriesQuery, AcceptancesQuery, AcceptanceQuery,
 )  # fmt: skip
 """All bodies that travel in an envelope; pieces of shares apart."""

@@ -22,6 +22,7 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
+    AcceptanceQuery,
     AcceptancesQuery,
     Accepted,
     Accepting,
@@ -29,6 +30,7 @@ from parties.messages import (
     Decided,
     Entries,
     EntriesQuery,
+    KeptAcceptance,
     KeptAcceptances,
     LaneConnect,
     LanePrepare,
@@ -146,7 +148,11 @@ class Noting:
 
     async def acceptances(self, peer: Member, job: str, body: AcceptancesQuery) -> KeptAcceptances:
         await self._note("acceptances", peer, job, body)
-        return KeptAcceptances()
+        return KeptAcceptances(digests={})
+
+    async def acceptance(self, peer: Member, job: str, body: AcceptanceQuery) -> KeptAcceptance:
+        await self._note("acceptance", peer, job, body)
+        return KeptAcceptance()
 
     async def piece(self, peer: Member, job: str, piece: Piece, content: AsyncIterator[bytes]) -> Done:
         whole = b"".join([part async for part in content])

@@ -14,12 +14,12 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parties.acceptance_watch import AcceptanceWatch, kept_acceptances
+from parties.acceptance_watch import AcceptanceWatch, kept_acceptance, kept_acceptances
 from parties.chain import Head, audit_log, content_digest, first_head, led_on, next_entry
 from parties.errors import MessageInvalid
 from parties.head_watch import MOST_BETWEEN, HeadWatch, entries_of
 from parties.job_signatures import sign_acceptance, stated_in
-from parties.messages import MOST_DIGESTS, AcceptancesQuery, Entries, EntriesQuery, KeptAcceptances, Reserve, Run
+from parties.messages import MOST_DIGESTS, AcceptanceQuery, AcceptancesQuery, Entries, EntriesQuery, Reserve, Run
 from parties.rule_errors import EntriesUnknown
 from tests.parties.consortium import member
 from tests.parties.test_job_node import MEMBERS, play
@@ -219,11 +219,13 @@ def test_a_member_cannot_be_blamed_by_another(tmp_path: Path) -> None:
         for shown in (forged, delta.acceptances(other)["bravo"]):
             with delta._file.transaction():
                 delta._file.change("UPDATE signature SET signature = ? WHERE id = ? AND member = 'bravo'", shown, job)
-            watch = AcceptanceWatch(world.nodes["alfa"].board)
-            await watch._compare_one(world.charter.by_fingerprint[world.nodes["delta"].identity.fingerprint], job)
+            shower = world.charter.by_fingerprint[world.nodes["delta"].identity.fingerprint]
+            await AcceptanceWatch(world.nodes["alfa"].board)._compare(shower, [other, job])
+            assert world.log[-1] == ("alfa", "delta", "AcceptanceQuery"), "it was shown"
         assert found(world) == {}
-        stranger = member(4)
-        assert await kept_acceptances(world.nodes["alfa"].board, stranger, job, AcceptancesQuery()) == KeptAcceptances()
+        board, stranger = world.nodes["alfa"].board, member(4)
+        assert (await kept_acceptances(board, stranger, AcceptancesQuery(jobs=[job]))).digests == {}
+        assert (await kept_acceptance(board, stranger, job, AcceptanceQuery(member="bravo"))).acceptance is None
 
     play(tmp_path, scenario)
 
@@ -290,8 +292,8 @@ def test_a_head_that_is_beyond_all_measure_is_not_followed(tmp_path: Path) -> No
     async def scenario(world: World) -> None:
         store, log = world.nodes["alfa"].store, audit_log(world.nodes["bravo"].identity.fingerprint)
         with store._file.transaction():
-            store.heads.keep("gone", {"bravo": Head(log, 1, "0" * 64)})
-            store.heads.keep("gone too", {"bravo": Head(log, MOST_BETWEEN + 2, "0" * 64)})
+            store.heads.keep("0" * 32, {"bravo": Head(log, 1, "0" * 64)})
+            store.heads.keep("1" * 32, {"bravo": Head(log, MOST_BETWEEN + 2, "0" * 64)})
         await looked(world, "alfa")
         assert found(world) == {"alfa": ["bravo"]} and queries(world) == 0
 
@@ -335,7 +337,7 @@ def test_heads_of_a_long_log_in_any_order(tmp_path_factory: pytest.TempPathFacto
         for i, number in enumerate(numbers):
             digest = str(bravo.audit.chain.digest_at(number)) if i != wrong else "0" * 64
             with alfa._file.transaction():
-                alfa.heads.keep(f"{i}", {"bravo": Head(bravo.audit.chain.log, number, digest)})
+                alfa.heads.keep(f"{i:032x}", {"bravo": Head(bravo.audit.chain.log, number, digest)})
             if data.draw(st.booleans()):
                 await looked(world, "alfa")
         await looked(world, "alfa")

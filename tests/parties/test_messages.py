@@ -15,13 +15,16 @@ from parties.meeting import Beat, CharterAnswer, HelloAnswer
 from parties.message_form import Envelope, Message, Strict, read_json
 from parties.messages import (
     MESSAGES,
+    MOST_JOBS,
     Abort,
     Accept,
+    AcceptanceQuery,
     AcceptancesQuery,
     Ballot,
     Entries,
     EntriesQuery,
     Kept,
+    KeptAcceptance,
     KeptAcceptances,
     LaneConnect,
     LaneEntry,
@@ -54,8 +57,10 @@ SAMPLES: list[Strict] = [
     StateQuery(),
     EntriesQuery(log=f"audit:{DIGEST}", after=3, up_to=5),
     Entries(digests=[DIGEST]),
-    AcceptancesQuery(member="alfa"),
-    KeptAcceptances(digests={"alfa": DIGEST}, acceptance=ACCEPTANCE),
+    AcceptancesQuery(jobs=["ab" * 16]),
+    KeptAcceptances(digests={"ab" * 16: DIGEST}),
+    AcceptanceQuery(member="alfa"),
+    KeptAcceptance(acceptance=ACCEPTANCE),
     ProgressReport(operation="join", rounds=3, sent=10**9, fraction=0.5),
     Promise(ballot=Ballot(round=1, member=2), accepted=Ballot(round=0, member=0), value="release"),
     Piece(purpose="answer", name="answer", part=0, parts=1, size=5, sha256=DIGEST),
@@ -219,6 +224,7 @@ def test_every_message_has_a_route_of_its_own_and_room_for_its_largest() -> None
             entries=[LaneEntry(member=DIGEST, port=7700, certificate="\n" * 4096, contribution=DIGEST)] * 32,
         ),
         Abort(text="\u00e9" * 2000, job=job, signature=SIGNATURE),
+        AcceptancesQuery(jobs=["ab" * 16] * MOST_JOBS),
         ProgressReport(operation="x" * 200, rounds=2**53 - 1, sent=2**53 - 1, fraction=0.1),
     ]
     for message in largest:

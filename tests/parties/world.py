@@ -17,7 +17,7 @@ from typing import Any
 import trio
 
 from mpc.errors import AccordError, PartyFailed
-from parties.acceptance_watch import kept_acceptances
+from parties.acceptance_watch import kept_acceptance, kept_acceptances
 from parties.board import Board
 from parties.charter import Charter, Member
 from parties.errors import PeerRefusedUs, PeerTimedOut, PeerUnreachable
@@ -30,6 +30,7 @@ from parties.job_work import Consent, Outcome
 from parties.messages import (
     Abort,
     Accept,
+    AcceptanceQuery,
     AcceptancesQuery,
     Decided,
     EntriesQuery,
@@ -387,7 +388,8 @@ class World:
             StateQuery: part.state,
             Abort: part.abort,
             EntriesQuery: lambda peer, job, query: entries_of(receiver.board, query),
-            AcceptancesQuery: lambda peer, job, query: kept_acceptances(receiver.board, peer, job, query),
+            AcceptancesQuery: lambda peer, job, query: kept_acceptances(receiver.board, peer, query),
+            AcceptanceQuery: lambda peer, job, query: kept_acceptance(receiver.board, peer, job, query),
         }
         return await handlers[type(message)](peer, job, message)
 
