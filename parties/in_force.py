@@ -69,6 +69,8 @@ class InForce:
         """Those that were in force here, the one in force last."""
         said: dict[_Key, tuple[str, dict[str, Any]]] = {}
         for charter in chain:
+            if self._known.get((_CHARTER, str(charter.version))) == charter.digest:
+                continue  # asked before every decision
             members = {member.name: member.fingerprint for member in charter.members}
             fields = {"version": charter.version, "before": charter.previous, "members": members}
             said[_CHARTER, str(charter.version)] = charter.digest, fields

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mpc.errors import AccordError
+from parties.cli import main
 from parties.client import Client
 from parties.errors import JobRefused, NodeUnreachable, SqlUnbound
 from parties.people_messages import JobProgress
 from parties.published import PublishedColumn, PublishedTable
 from parties.rule_errors import PolicyDenied
+from parties.store_snapshot import snapshot
 from tests.parties.people_node import ANN, NODE
+from tests.parties.real_jobs import eventually
 from tests.parties.real_nodes import RealConsortium, made, running
 
 pytestmark = pytest.mark.slow
@@ -150,3 +156,36 @@ def test_an_answer_for_others_only(client: Client, consortium: RealConsortium) -
         handle.result()
     with Client(consortium["bravo"].url, ANN, consortium["bravo"].identity.public) as other:
         assert other.job(handle.id).result()["count"].item() > 11_000
+
+
+def test_who_computed_what_while_the_nodes_run(
+    client: Client, consortium: RealConsortium, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Log, ledger and heads of every node, read beside it; and no honest member's log is thought to be forked."""
+    for _ in range(2):
+        client.count(TABLES, epsilon=1.0)
+
+    def said(name: str, *words: str) -> Any:
+        assert main([*words, "--json", "--home", str(consortium[name].home.directory)]) == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    for name in NAMES:
+        checked = said(name, "audit", "verify")
+        assert checked["own_heads"] > 1 and checked["others"] == [other for other in NAMES if other != name]
+        entries = said(name, "audit", "show", "--who", "ann", "--table", "patients", "--most", "1000")["entries"]
+        (told,) = [one for one in entries if one["what"] == "accepted"][-1]["tables"].values()
+        assert told["counts"] and "left" in told
+        (people,) = said(name, "ledger")["populations"]
+        (spent,) = people["tables"]
+        assert spent["ever"]["spent"] >= 2.0 and [one["analyst"] for one in spent["analysts"]] == ["ann"]
+        whats = [one["what"] for one in said(name, "audit", "show", "--most", "100000")["entries"]]
+        assert whats[:3] == ["software", "charter", "policy"] and "forked" not in whats
+        node = consortium[name]
+        eventually(functools.partial(watched, node.home.jobs), 30, "all heads were checked", node.text)
+    assert client.status().forked == []
+
+
+def watched(store: Path) -> bool:
+    """Whether this node compared all it was shown: of each other member one head is kept, and it was checked."""
+    with snapshot(store) as file:
+        return file.read("SELECT checked FROM head") == [(1,), (1,)] and not file.read("SELECT * FROM to_compare")
