@@ -12,6 +12,7 @@ answer is asked again after the next job. What was shown to others is compared o
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Sequence
 
 import trio
@@ -95,32 +96,38 @@ class HeadWatch:
 
     async def _forks(self, member: Member, heads: Sequence[Head]) -> list[tuple[Head, Head]]:
         """Pairs of heads, one after the other, of which the second does not go on from the first."""
+        shown, last, rest = heads[0], heads[-1], deque(heads[1:])
+        if last.number - shown.number > MOST_BETWEEN:
+            return [(shown, last)]
         forks: list[tuple[Head, Head]] = []
-        first, last = heads[0], heads[-1]
-        if last.number - first.number > MOST_BETWEEN:
-            return [(first, last)]
-        shown = first
+        led, page = shown, deque[str]()  # where the member says that it leads; what it says comes next
+        while rest:
+            if rest[0].number == led.number:
+                if rest[0] != led:
+                    forks.append((shown, rest[0]))
+                shown = led = rest.popleft()
+                continue
+            if not page:
+                up_to = min(last.number, led.number + MOST_DIGESTS)
+                said = await self._digests(member, led, up_to)
+                if said is None and up_to > rest[0].number:  # it may have that much, so that a later pair is at fault
+                    said = await self._digests(member, led, rest[0].number)
+                if said is None:
+                    return [*forks, (shown, rest[0])]
+                page.extend(said)
+            led = led_on(led, (page.popleft(),))
+        return forks
+
+    async def _digests(self, member: Member, after: Head, up_to: int) -> list[str] | None:
+        """Of the entries between; None if it says that it has not what it showed, or says less than it was asked."""
+        query = EntriesQuery(log=after.log, after=after.number, up_to=up_to)
         try:
-            for head in heads[1:]:
-                if await self._led_on(member, shown, head.number) != head:
-                    forks.append((shown, head))
-                shown = head
+            digests = (await self._board.network.call(member, query, within=_WITHIN)).digests
         except PeerRefusedUs as error:
             if error.error != EntriesUnknown.__name__:
                 raise
-            forks.append((shown, last))  # it says that it has not what it showed
-        return forks
-
-    async def _led_on(self, member: Member, head: Head, up_to: int) -> Head | None:
-        """Where this head's log leads, by what its member says; None if it says less than it was asked."""
-        while head.number < up_to:
-            page = min(MOST_DIGESTS, up_to - head.number)
-            question = EntriesQuery(log=head.log, after=head.number, up_to=head.number + page)
-            answer = await self._board.network.call(member, question, within=_WITHIN)
-            if len(answer.digests) != page:
-                return None
-            head = led_on(head, answer.digests)
-        return head
+            return None
+        return digests if len(digests) == up_to - after.number else None
 
 
 async def entries_of(board: Board, query: EntriesQuery) -> Entries:

@@ -261,6 +261,26 @@ def test_who_does_not_answer_is_asked_again_after_the_next_job(tmp_path: Path) -
     play(tmp_path, scenario)
 
 
+def test_the_pair_that_is_named_is_one_that_does_not_go_on(tmp_path: Path) -> None:
+    """Heads 1 and 3 of a log with 4 entries, and 9 of the one that it was: 3 and 9 are not of one log."""
+
+    async def scenario(world: World) -> None:
+        alfa, bravo = world.nodes["alfa"].store, world.nodes["bravo"].store
+        with bravo._file.transaction():
+            for _ in range(4):
+                bravo.audit.note("proposed", 1.0)
+        log = bravo.audit.chain
+        digests = {1: str(log.digest_at(1)), 3: str(log.digest_at(3)), 9: "0" * 64}
+        with alfa._file.transaction():
+            for number, digest in digests.items():
+                alfa.heads.keep(f"{number:032x}", {"bravo": Head(log.log, number, digest)})
+        await looked(world, "alfa")
+        (fork,) = alfa.heads.forks()
+        assert (fork.member, fork.one.number, fork.other.number) == ("bravo", 3, 9)
+
+    play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
