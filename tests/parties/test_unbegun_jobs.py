@@ -134,3 +134,20 @@ def test_a_member_that_was_away_until_all_had_forgotten_the_job_ends_it(tmp_path
         assert world.states(of.id) == {"delta": State.ABORTED}
 
     play(tmp_path, scenario)
+
+
+def test_a_flood_of_refused_jobs_ends_in_the_log_too(tmp_path: Path) -> None:
+    """What a member can make a node write into its log is bounded by what it can make it keep."""
+    with JobStore(tmp_path / "node.db", KEY, ME, most_unbegun=20 * 6000) as store:
+        heads = []
+        for i in range(60):
+            of = job(f"{i}")
+            try:
+                add(store, of)
+                store.step(of.id, Event.REFUSE, "alfa refuses: PolicyDenied: " + "x" * 2000, 3.0)
+            except TooManyJobs:
+                pass
+            heads.append(store.audit.head.number)
+        assert heads[-1] == heads[40] <= 2 * 30
+        size = sum(len(entry.content) for entry in store.audit.chain.entries())
+        assert size < 20 * 6000 / 2
