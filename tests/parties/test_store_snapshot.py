@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -54,6 +55,38 @@ def test_a_store_that_is_written_all_the_time_is_copied_whole(tmp_path: Path) ->
     with snapshot(path) as file:
         last = ChainedTable(file, LOG).check().number
     assert last >= numbers[-1]
+
+
+@pytest.mark.parametrize("begun_anew", [False, True])
+def test_what_is_written_between_the_two_files_is_in_the_copy_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun_anew: bool
+) -> None:
+    """After the database was copied: pages are moved into it, and its log begins anew or does not."""
+    path = tmp_path / "node.db"
+    file = SqliteFile(path, CHAIN_SCHEMA)
+    table = ChainedTable(file, LOG)
+    copyfile, copies = shutil.copyfile, 0
+
+    def write(times: int) -> None:
+        for _ in range(times):
+            with file.transaction():
+                table.append({"what": "proposed", "at": 1.0, "text": "x" * 4000})
+
+    def interrupted(source: Path, target: Path) -> None:
+        nonlocal copies
+        copyfile(source, target)
+        copies += 1
+        if copies == 1:
+            write(30)
+            file.read("PRAGMA wal_checkpoint(PASSIVE)")
+            write(3 if begun_anew else 0)
+
+    write(20)
+    monkeypatch.setattr(shutil, "copyfile", interrupted)
+    with snapshot(path) as copy:
+        assert ChainedTable(copy, LOG).check() == table.head and table.head.number == (53 if begun_anew else 50)
+    assert copies == (4 if begun_anew else 2), "once more only where it was in doubt"
+    file.close()
 
 
 def test_the_nodes_files_stay_as_they_are(tmp_path: Path) -> None:
