@@ -21,7 +21,10 @@ from parties.job_records import VERSION
 from parties.session import State
 from parties.sqlite_file import SqliteFile
 
-__all__ = ["MOST_PROOF", "MOST_SHARE", "AnswerStore"]
+__all__ = ["ANSWER_DIGEST", "MOST_PROOF", "MOST_SHARE", "AnswerStore"]
+
+ANSWER_DIGEST = "answer_digest"
+"""The fact of a job under which the SHA-256 of the answer is kept that came here, hex."""
 
 MOST_SHARE = 900 << 20
 """Bytes of a share or an answer: SQLite has no value of more than 10^9."""
@@ -132,7 +135,7 @@ class AnswerStore:
         """The answer, rebuilt from the parts. NotReleased unless the job is.
 
         The parts are kept with it, as what proves it with the votes they were voted with, where they are MOST_PROOF
-        bytes in all at most; larger ones are deleted.
+        bytes in all at most; larger ones are deleted. Its digest is kept as a fact of the job, and stays.
         """
         with self._file.transaction():
             self._check_released(job_id)
@@ -142,7 +145,9 @@ class AnswerStore:
                 proof = {member: base64.b64encode(part).decode() for member, part in parts.items()}
                 self._keep(job_id, _PROOF_OF, json.dumps(proof).encode())
             self._put(job_id, _ANSWER, answer)
-            self._audit.note("received", now, job=job_id, answer=hashlib.sha256(answer).hexdigest())
+            digest = hashlib.sha256(answer).hexdigest()
+            self._file.change("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", job_id, ANSWER_DIGEST, json.dumps(digest))
+            self._audit.note("received", now, job=job_id, answer=digest)
 
     def proof(self, job_id: str) -> dict[str, bytes]:
         """The shares that a kept answer was rebuilt from, by compute member; none if they were too large to keep."""
@@ -159,12 +164,16 @@ class AnswerStore:
         """Whether the answer is here. It is not read."""
         return self._file.one("SELECT 1 FROM sealed WHERE id = ? AND what = ?", job_id, _ANSWER) is not None
 
-    def answer(self, job_id: str) -> bytes | None:
-        """The answer; None if the job is released and it is not here yet. NotReleased if it is not, or was purged."""
+    def is_here(self, job_id: str) -> bool:
+        """Whether the answer of a released job came. It is not read. NotReleased if it is not, or was purged."""
         self._check_released(job_id)
         if self._file.read("SELECT 1 FROM job WHERE id = ? AND purged = 1", job_id):
             raise NotReleased(f"job {job_id}: its answer was purged; its history stays")
-        return self._get(job_id, _ANSWER)
+        return self.has_answer(job_id)
+
+    def answer(self, job_id: str) -> bytes | None:
+        """The answer; None if the job is released and it is not here yet. NotReleased if it is not, or was purged."""
+        return self._get(job_id, _ANSWER) if self.is_here(job_id) else None
 
     def purge(self, before: float) -> int:
         """Delete shares and answers of jobs that ended before this Unix time; gives of how many.

@@ -189,3 +189,7 @@ class AsyncJobHandle:
     async def answer(self) -> bytes:
         """As JobHandle.answer."""
         return await self._calls.answer(self.id)
+
+    async def receipt(self, without_result: bool = False) -> bytes:
+        """As JobHandle.receipt."""
+        return await self._calls.receipt(self.id, without_result)

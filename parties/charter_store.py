@@ -63,6 +63,11 @@ class CharterStore:
         return tuple(charter for charter, _ in self._kept.chain)
 
     @property
+    def signed_chain(self) -> tuple[SignedCharter, ...]:
+        """The same, each with the signatures that put it in force."""
+        return tuple(SignedCharter(*one) for one in self._kept.chain)
+
+    @property
     def current(self) -> Charter:
         """The one in force, likewise. CharterMissing if there is none yet."""
         if self._kept.before is None:
@@ -90,7 +95,7 @@ class CharterStore:
     def bundle(self) -> Bundle:
         """All another member needs to come to where this one is. What was withdrawn from is left out."""
         return Bundle(
-            tuple(SignedCharter(*one) for one in self._kept.chain),
+            self.signed_chain,
             tuple(SignedCharter(p.charter, p.signatures) for p in self.proposals if not p.withdrawn),
         )
 

@@ -25,6 +25,7 @@ from parties.commands.node import add_catalogue_command, add_jobs_command, add_s
 from parties.commands.policy import add_policy_commands
 from parties.commands.publish import add_publish_commands
 from parties.commands.query import add_query_command
+from parties.commands.receipt import add_receipt_commands
 from parties.commands.remember import add_remember_command
 from parties.commands.serve import add_serve_command
 from parties.exit_status import ExitStatus
@@ -38,7 +39,7 @@ _COMMANDS = (
     add_remember_command,
     add_publish_commands, add_policy_commands, add_audit_commands, add_ledger_command,
     add_serve_command, add_doctor_command, add_status_command,
-    add_catalogue_command, add_query_command, add_ask_commands, add_jobs_command,
+    add_catalogue_command, add_query_command, add_ask_commands, add_jobs_command, add_receipt_commands,
 )  # fmt: skip
 """In the order of the help, panel by panel."""
 

@@ -263,3 +263,14 @@ class JobHandle:
     def answer(self) -> bytes:
         """The answer as the node has it, JSON. Raises NotReleased if it is not there (yet)."""
         return at_once(self._calls.answer(self.id))
+
+    def receipt(self, without_result: bool = False) -> bytes:
+        """What proves afterwards who asked, who agreed by which rules, and what came out: a JSON document that
+        `accord verify` judges without any node. The same every time.
+
+        Args:
+            without_result: without all that tells of the answer. Else whoever has the receipt has the answer.
+
+        Raises NotReleased if the answer is not there (yet), JobRefused where it is for others, ReceiptIncomplete.
+        """
+        return at_once(self._calls.receipt(self.id, without_result))

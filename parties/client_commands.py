@@ -248,4 +248,5 @@ def _waited(handle: JobHandle, timeout: float | None, output: Output) -> ExitSta
         output.result({"job": handle.id, "answer": json.loads(handle.answer())})
     else:
         show_result(output.console(), found)
+        output.say(f"job {handle.id}; `accord receipt {handle.id}` gives what proves it")
     return ExitStatus.GOOD

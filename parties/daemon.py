@@ -53,6 +53,7 @@ from parties.progress_board import ProgressBoard
 from parties.progress_teller import ProgressTeller
 from parties.published import PublishedTable
 from parties.quoting import Quoting
+from parties.receipts import Receipts
 from parties.rulebook import Rulebook
 from parties.rules import Rules
 from parties.settings import NodeSettings
@@ -222,6 +223,7 @@ class Daemon:
             board,
             self._jobs,
             members,
+            Receipts(board, lambda: self.charters.signed_chain),
             progress,
             catalogue,
             quoting,

@@ -23,7 +23,7 @@ class ExitStatus(IntEnum):
     UNREACHABLE = 4
     FILE_FAULT = 5
     NOT_OVER = 6
-    LOG_BROKEN = 7
+    NOT_GENUINE = 7
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -42,7 +42,7 @@ _MEANINGS = MappingProxyType(
         ExitStatus.UNREACHABLE: "a node or another member cannot be reached",
         ExitStatus.FILE_FAULT: "a file, a disk or a table's source has to be put right",
         ExitStatus.NOT_OVER: "a job is not over yet, and goes on",
-        ExitStatus.LOG_BROKEN: "a log is not what was written: an entry was changed, left out, moved or cut off",
+        ExitStatus.NOT_GENUINE: "what was to be verified is not so: something was changed, left out or not signed",
         ExitStatus.INTERRUPTED: "interrupted by Ctrl-C",
         ExitStatus.PIPE_CLOSED: "whoever read the output closed it",
     }
@@ -95,7 +95,8 @@ STATUSES: Mapping[type[BaseException], ExitStatus] = MappingProxyType(
         ours.StoreFailed: ExitStatus.FILE_FAULT,
         ours.TableMissing: ExitStatus.FILE_FAULT,
         # a log or a ledger
-        rules.LogBroken: ExitStatus.LOG_BROKEN,
+        rules.LogBroken: ExitStatus.NOT_GENUINE,
+        rules.ReceiptUnreadable: ExitStatus.FILE_FAULT,
         # time
         ours.StillRunning: ExitStatus.NOT_OVER,
     }

@@ -19,7 +19,7 @@ from parties.kind import Kind, Owned, Plan
 from parties.kinds import answer_of, kind_of
 from protocols.errors import ShareInvalid
 
-__all__ = ["Plans", "pack_shares", "unpack_shares"]
+__all__ = ["Plans", "pack_shares", "unpack_shares", "write_answer"]
 
 _MOST_PLANS = 256
 _LENGTH = struct.Struct("<Q")
@@ -77,7 +77,15 @@ class Plans:
         _, plan = self.plan(job, tables)
         shares = {index[name]: unpack_shares(content) for name, content in parts.items() if name in index}
         answer = answer_of(plan, shares, len(charter.compute), charter.threshold)
-        return json.dumps(_plain(answer), allow_nan=False).encode()
+        return write_answer(_plain(answer))
+
+
+def write_answer(answer: Any) -> bytes:
+    """The one form of an answer in JSON: read from any layout of it, and written again, it has the same bytes.
+
+    ValueError for what JSON does not hold.
+    """
+    return json.dumps(answer, allow_nan=False).encode()
 
 
 def pack_shares(shares: Sequence[bytes]) -> bytes:

@@ -17,6 +17,7 @@ from parties.errors import MessageInvalid, NodeAnswerInvalid, NodeTimedOut, Node
 from parties.message_form import Problem, Strict, read_json
 from parties.people_messages import Approvals, Approve, Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
 from parties.quote_messages import MOST_CARD, PlanCard
+from parties.receipt import MOST_RECEIPT
 from parties.told_errors import told_error
 
 __all__ = ["NodeCalls"]
@@ -99,6 +100,11 @@ class NodeCalls:
     async def answer(self, job: str, within: float = math.inf) -> bytes:
         """A released job's answer, JSON; the node waits for one that is on its way, and this so long at most."""
         return await self._bytes("GET", f"/v1/jobs/{job}/answer", self._most_answer, job, within=within)
+
+    async def receipt(self, job: str, without_result: bool) -> bytes:
+        """A released job's receipt, JSON, where its answer is for this node's member."""
+        query = "?without_result=true" if without_result else ""
+        return await self._bytes("GET", f"/v1/jobs/{job}/receipt{query}", MOST_RECEIPT, job)
 
     async def progress(
         self, job: str, within: float | None = None, *, ends: bool = False

@@ -43,8 +43,12 @@ _Job = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The job's id."
 _Most = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 _Before = Annotated[int | None, Query(ge=0, le=LAST_NONCE, description="What the list before this one said.")]
 _Ends = Annotated[bool, Query(description="The first line and the last one only.")]
+_Without = Annotated[bool, Query(description="Leave out all that tells of the answer.")]
 _JSON_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"description": "The answer, as the job's kind writes it.", "content": {"application/json": {}}}
+}
+_JSON_RECEIPT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The receipt, see parties/receipt.py.", "content": {"application/json": {}}}
 }
 
 
@@ -76,6 +80,10 @@ class PeopleHandlers(Protocol):
 
     async def answer(self, person: str, job: str) -> bytes:
         """JSON."""
+        ...
+
+    async def receipt(self, person: str, job: str, without_result: bool) -> bytes:
+        """JSON: what proves a released job, at a member that receives its answer."""
         ...
 
     async def approvals(self, person: str) -> Approvals:
@@ -127,6 +135,10 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
     async def answer(request: Request, job: _Job) -> Response:
         return Response(await handlers.answer(caller(request), job), media_type="application/json")
 
+    async def receipt(request: Request, job: _Job, without_result: _Without = False) -> Response:
+        made = await handlers.receipt(caller(request), job, without_result)
+        return Response(made, media_type="application/json")
+
     async def approvals(request: Request) -> Response:
         return reply(await handlers.approvals(caller(request)))
 
@@ -154,6 +166,7 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
         summary="How far it is.",
     )
     api.route_to("GET", "/v1/jobs/{job}/answer", answer, good=_JSON_ANSWER, summary="A released job's answer.")
+    api.route_to("GET", "/v1/jobs/{job}/receipt", receipt, good=_JSON_RECEIPT, summary="What proves a released job.")
     api.route_to("GET", "/v1/approvals", approvals, answers=Approvals, summary="Jobs that wait for a person here.")
     api.route_to(
         "POST",

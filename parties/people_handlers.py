@@ -27,6 +27,7 @@ from parties.people_messages import (
 from parties.progress_board import ProgressBoard
 from parties.quote_messages import PlanCard
 from parties.quoting import Quoting
+from parties.receipts import Receipts
 from parties.session import State
 
 __all__ = ["PeopleHandlers"]
@@ -37,6 +38,7 @@ class PeopleHandlers:
 
     Args:
         board, jobs, members: of the node.
+        receipts: makes them.
         progress: how far jobs are.
         catalogue: of what members publish.
         quoting: what jobs would cost.
@@ -49,6 +51,7 @@ class PeopleHandlers:
         board: Board,
         jobs: JobNode,
         members: Members,
+        receipts: Receipts,
         progress: ProgressBoard,
         catalogue: Catalogue,
         quoting: Quoting,
@@ -58,6 +61,7 @@ class PeopleHandlers:
         self._board = board
         self._jobs = jobs
         self._members = members
+        self._receipts = receipts
         self._progress = progress
         self._catalogue = catalogue
         self._quoting = quoting
@@ -121,19 +125,16 @@ class PeopleHandlers:
 
     async def answer(self, person: str, job: str) -> bytes:
         """JSON; waits for a released one that is on its way."""
-        board = self._board
-        record = await board.get(job)
-        if board.me.name not in record.job.results:
-            raise JobRefused(f"job {job}: its answer is for {', '.join(record.job.results)}, not for {board.me.name}")
-        while True:
-            news = board.news(job)
-            answer = await board.disk(board.store.answers.answer, job)
-            if answer is not None:
-                return answer
-            fault = (await board.disk(board.store.facts, job)).get("answer")
-            if fault is not None:
-                raise NotReleased(f"job {job}: {fault}")
-            await news.wait()
+        await self._arrived(job)
+        answer = await self._board.disk(self._board.store.answers.answer, job)
+        assert answer is not None
+        return answer
+
+    async def receipt(self, person: str, job: str, without_result: bool) -> bytes:
+        """See receipts.py; waits for the answer of a released one that is on its way."""
+        if not (await self._board.disk(self._board.store.get, job)).purged:
+            await self._arrived(job)
+        return await self._receipts.receipt(job, without_result)
 
     async def tables(self, person: str) -> Consortium:
         """What all members publish."""
@@ -168,6 +169,21 @@ class PeopleHandlers:
         )
 
     # -- how ---------------------------------------------------------------------------------------
+
+    async def _arrived(self, job: str) -> None:
+        """Wait until the answer of a released job is here. JobRefused where it is for others, NotReleased."""
+        board = self._board
+        record = await board.get(job)
+        if board.me.name not in record.job.results:
+            raise JobRefused(f"job {job}: its answer is for {', '.join(record.job.results)}, not for {board.me.name}")
+        while True:
+            news = board.news(job)
+            if await board.disk(board.store.answers.is_here, job):
+                return
+            fault = (await board.disk(board.store.facts, job)).get("answer")
+            if fault is not None:
+                raise NotReleased(f"job {job}: {fault}")
+            await news.wait()
 
     async def _comes(self, job: str) -> bool:
         """Whether an answer that is not here may still come: it is for this member, and its shares fit together."""

@@ -7,7 +7,7 @@ from parties.errors import PeerRefusedUs
 
 __all__ = [
     "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "EntriesUnknown", "LedgerMoved", "LogBroken",
-    "PolicyDenied", "PolicyInvalid", "PolicyMissing", "waits_for_person",
+    "PolicyDenied", "PolicyInvalid", "PolicyMissing", "ReceiptIncomplete", "ReceiptUnreadable", "waits_for_person",
 ]  # fmt: skip
 
 
@@ -52,3 +52,11 @@ class LogBroken(AccordError):
 
 class EntriesUnknown(AccordError):
     """A member asks for digests of entries that this node's log has not: beyond its end, or of another log."""
+
+
+class ReceiptUnreadable(AccordError):
+    """A file is no receipt in the form in which receipts are written. What a receipt says may still be false."""
+
+
+class ReceiptIncomplete(AccordError):
+    """A node has not kept all that a receipt of a job is made of. It names what is missing, and whose."""

@@ -130,7 +130,8 @@ def _ask(
 
     The members whose tables it is about decide by the policies they signed; the compute members
     compute; the answer, with noise, comes to the members in --result. Ctrl-C ends the waiting and
-    not the job: `accord result` asks for it again, `accord cancel` ends it.
+    not the job: `accord result` asks for it again, `accord cancel` ends it, and `accord receipt`
+    gives what proves the answer.
     """
     from parties.client_commands import Asking, CardFirst, ask, read_parameters
 
@@ -166,6 +167,7 @@ def _result(
     """Wait for the answer of a job that was asked for before.
 
     An answer that came is kept at the node, and can be asked for again; nothing is charged twice.
+    `accord receipt` gives what proves it.
     """
     from parties.client_commands import result
 

@@ -25,7 +25,7 @@ they came in force. Each entry is chained to all before it. The commands read th
 whether the node runs or not, and change nothing.
 """
 
-_STATUSES = (ExitStatus.FILE_FAULT, ExitStatus.LOG_BROKEN)
+_STATUSES = (ExitStatus.FILE_FAULT, ExitStatus.NOT_GENUINE)
 
 _SHOW = Page(
     examples=(

@@ -24,7 +24,7 @@ _LEDGER = Page(
                   period, ever, analysts}; period and ever: {spent, limit, left} of all analysts
                   together; analysts: a list of {member, analyst, period}
     """,
-    statuses=(ExitStatus.FILE_FAULT, ExitStatus.LOG_BROKEN),
+    statuses=(ExitStatus.FILE_FAULT, ExitStatus.NOT_GENUINE),
 )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def test_log_ledger_and_heads_that_are_as_they_were_written(home: Home, capsys: 
     assert said["others"] == ["bravo", "charlie"]
     known = f"{said['number']}:{said['digest']}"
     assert known in run(home, capsys, "verify", "--head", known)[0]
-    run(home, capsys, "verify", "--head", "10:" + "0" * 64, status=ExitStatus.LOG_BROKEN)
+    run(home, capsys, "verify", "--head", "10:" + "0" * 64, status=ExitStatus.NOT_GENUINE)
     run(home, capsys, "verify", "--head", "10", status=2)
 
 
@@ -155,7 +155,7 @@ def test_what_was_changed_is_named(home: Home, capsys: pytest.CaptureFixture[str
         "replace(content, 'ann', 'bob')", "CAST(replace(CAST(content AS TEXT), 'ann', 'bob') AS BLOB)"
     )
     changed(home, statement)
-    out, err = run(home, capsys, "verify", status=ExitStatus.LOG_BROKEN)
+    out, err = run(home, capsys, "verify", status=ExitStatus.NOT_GENUINE)
     assert said in err and out == "" and err.startswith("accord audit verify: LogBroken: ")
 
 
@@ -169,7 +169,7 @@ def test_heads_of_others_that_do_not_fit_together(
     of = job("three", analyst="ann", purpose="care")
     changed(home, "UPDATE signature SET signature = ? WHERE id = ? AND member = 'bravo'",
             others(of, number)["bravo"], of.id)  # fmt: skip
-    _, err = run(home, capsys, "verify", status=ExitStatus.LOG_BROKEN)
+    _, err = run(home, capsys, "verify", status=ExitStatus.NOT_GENUINE)
     assert said in err
 
 
@@ -187,7 +187,7 @@ def test_jobs_that_were_under_way_together_may_be_accepted_in_any_order() -> Non
 def test_another_members_log_is_none(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     home.identity.unlink()
     identity(1).save(home.identity)
-    assert "another member" in run(home, capsys, "verify", status=ExitStatus.LOG_BROKEN)[1]
+    assert "another member" in run(home, capsys, "verify", status=ExitStatus.NOT_GENUINE)[1]
     home.identity.unlink()
     assert "was not checked" in run(home, capsys, "verify")[1]
 
@@ -201,9 +201,9 @@ def test_an_exported_log_is_checked_without_a_node(
     capsys.readouterr()
     assert main(["audit", "verify", str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {name: said[name] for name in ("log", "number", "digest")}
-    assert main(["audit", "verify", str(file), "--head", f"11:{'0' * 64}"]) == ExitStatus.LOG_BROKEN
+    assert main(["audit", "verify", str(file), "--head", f"11:{'0' * 64}"]) == ExitStatus.NOT_GENUINE
     file.write_bytes(file.read_bytes().replace(b"ann", b"bob", 1))
-    assert main(["audit", "verify", str(file)]) == ExitStatus.LOG_BROKEN
+    assert main(["audit", "verify", str(file)]) == ExitStatus.NOT_GENUINE
     assert "entry 1" in capsys.readouterr().err
     assert main(["audit", "verify", str(tmp_path / "none")]) == ExitStatus.FILE_FAULT
     run(home, capsys, "export", "--format", "csv", "-o", str(tmp_path / "audit.csv"))

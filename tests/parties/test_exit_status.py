@@ -32,7 +32,7 @@ def test_numbers_that_scripts_know_stay() -> None:
         (ours.PassphraseNeeded(), ExitStatus.WRONG_USAGE),
         (ours.JobUnknown(), ExitStatus.WRONG_USAGE),
         (rules.PolicyDenied("x"), ExitStatus.REFUSED),
-        (rules.LogBroken("x"), ExitStatus.LOG_BROKEN),
+        (rules.LogBroken("x"), ExitStatus.NOT_GENUINE),
         (ours.NotAMember(), ExitStatus.REFUSED),
         (ours.PeerRefusedUs("alfa", "CharterOutdated", ""), ExitStatus.REFUSED),
         (engine.PeerSilent(1, ""), ExitStatus.UNREACHABLE),

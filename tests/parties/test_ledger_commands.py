@@ -110,6 +110,6 @@ def test_a_ledger_that_is_not_what_was_written(home: Home, capsys: pytest.Captur
     from tests.parties.test_audit_commands import changed
 
     changed(home, "DELETE FROM chain WHERE log LIKE 'ledger:%' AND number = 1")
-    assert main(["ledger", "--home", str(home.directory)]) == ExitStatus.LOG_BROKEN
+    assert main(["ledger", "--home", str(home.directory)]) == ExitStatus.NOT_GENUINE
     assert "ledger:" in capsys.readouterr().err
     assert main(["ledger", "--home", str(home.directory / "none")]) == ExitStatus.FILE_FAULT
