@@ -1,7 +1,8 @@
-"""What members read of files and texts: charters, signatures, tables, settings, jobs, filters, codes; and shares."""
+"""What is read of files and texts: charters, signatures, tables, settings, jobs, filters, codes, receipts; shares."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any, cast
@@ -33,7 +34,10 @@ from parties.job import read_job
 from parties.job_plans import pack_shares, unpack_shares
 from parties.kinds import kind_of
 from parties.published import PublishedTable
+from parties.receipt import read_receipt, write_receipt
+from parties.receipt_verify import Verdict, verify_receipt
 from parties.row_filter import check_filter, columns_of, read_filter
+from parties.rule_errors import ReceiptUnreadable
 from parties.settings import default_settings, read_settings
 from parties.settings_text import write_settings
 from parties.signatures import read_signatures, write_signatures
@@ -48,6 +52,7 @@ from tests.fuzz.target import Target
 from tests.parties.consortium import charter, identity, member, signed
 from tests.parties.job_tables import owned, stays
 from tests.parties.jobs import job
+from tests.parties.receipts import SOFTWARE, made, rewritten
 from tests.parties.tabular import FILTERS, table
 
 __all__ = ["JOBS", "text_targets"]
@@ -265,6 +270,35 @@ def _codes() -> list[Target]:
     return [Target("code", codes, TEXT, read, (CodeInvalid,), 40)]
 
 
+# -- receipts --------------------------------------------------------------------------------------
+
+
+def _receipts() -> list[Target]:
+    whole = made()
+    seeds = (whole.alfa, whole.without, whole.too_large)
+
+    def judge(content: bytes) -> None:
+        receipt = read_receipt(content)
+        assert write_receipt(receipt) == content, "it is not read back as it was written"
+        genuine = verify_receipt(receipt, SOFTWARE).verdict is not Verdict.FALSE
+        assert genuine == (content in seeds), "it was changed, and passes"
+
+    def judged(data: bytes) -> None:
+        """What JSON there is in it, in the form in which receipts are written; and as it is."""
+        with contextlib.suppress(ReceiptUnreadable):
+            judge(_in_form(data))
+        judge(data)
+
+    return [Target("receipt", seeds, JSON, judged, (ReceiptUnreadable,), 5, (8 << 20, 100))]
+
+
+def _in_form(data: bytes) -> bytes:
+    try:
+        return rewritten(json.loads(data))
+    except _NO_JSON:
+        return data
+
+
 def text_targets() -> list[Target]:
     """All of them."""
-    return [*_charters(), *_tables(), *_jobs(), *_models(), *_shares(), *_codes()]
+    return [*_charters(), *_tables(), *_jobs(), *_models(), *_shares(), *_codes(), *_receipts()]

@@ -19,12 +19,9 @@ ASKED = Submit(kind="count", parameters={}, tables=[], results=["delta"], deadli
 
 def handlers_of(world: World, name: str) -> PeopleHandlers:
     node = world.nodes[name]
-    members: Any = None
-    quoting: Any = None
-    catalogue = Catalogue(node.board, members, dict)
-    return PeopleHandlers(
-        node.board, node.jobs, members, ProgressBoard(node.board.wake), catalogue, quoting, lambda: 0, "1"
-    )
+    nothing: Any = None
+    catalogue, progress = Catalogue(node.board, nothing, dict), ProgressBoard(node.board.wake)
+    return PeopleHandlers(node.board, node.jobs, nothing, nothing, progress, catalogue, nothing, lambda: 0, "1")
 
 
 def test_who_asked_is_part_of_the_job_and_in_every_members_log(tmp_path: Path) -> None:

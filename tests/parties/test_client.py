@@ -111,6 +111,10 @@ def test_a_handle_and_the_lists(flavour: str) -> None:
         assert await got(handle.state()) == "RELEASED"
         assert await each(handle.progress()) == LINES
         assert json.loads(await got(handle.answer())) == COUNTED
+        assert await got(handle.receipt()) == await got(handle.receipt(without_result=True)) == node.memory.proof
+        assert [body for what, _, body in node.memory.heard if what == "receipt"] == [
+            (handle.id, False), (handle.id, True)
+        ]  # fmt: skip
         same = await got(asker.job(handle.id).result(progress=False))
         assert same.attrs["kind"] == "aggregate"
         jobs = await got(asker.jobs())

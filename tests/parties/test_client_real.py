@@ -19,7 +19,10 @@ from parties.client import Client
 from parties.errors import JobRefused, NodeUnreachable, SqlUnbound
 from parties.people_messages import JobProgress
 from parties.published import PublishedColumn, PublishedTable
+from parties.receipt import read_receipt
+from parties.receipt_verify import Pins, Verdict, verify_receipt
 from parties.rule_errors import PolicyDenied
+from parties.software import software_digest
 from parties.store_snapshot import snapshot
 from tests.parties.people_node import ANN, NODE
 from tests.parties.real_jobs import eventually
@@ -116,6 +119,26 @@ def test_a_card_before_a_query(client: Client, consortium: RealConsortium) -> No
     assert {(one.clause, one.column) for one in findings if one.verdict == "denied"} >= {("rule", "died")}
     with pytest.raises(SqlUnbound):
         client.cards.query("SELECT COUNT(nobody) FROM patients", epsilon=1.0)
+
+
+def test_a_receipt(client: Client, consortium: RealConsortium) -> None:
+    """Of an answer of real nodes, at both who receive it."""
+    asked = {"sql": "SELECT ward, COUNT(*) AS n FROM patients GROUP BY ward ORDER BY ward", "epsilon": 1.0}
+    handle = client.submit("query", asked, TABLES, ["alfa", "charlie"])
+    handle.result(timeout=100)
+    with Client(consortium["charlie"].url, ANN, consortium["charlie"].identity.public) as other:
+        other.job(handle.id).result(timeout=100)
+        receipts = [handle.receipt(), other.job(handle.id).receipt()]
+    pins = Pins(consortium.charter.digest)
+    for content in receipts:
+        found = verify_receipt(read_receipt(content), software_digest(), pins, handle.answer())
+        assert found.verdict is Verdict.GOOD and found.answer == handle.answer(), found.checks
+        assert found.facts is not None and (found.facts.analyst, found.facts.parameters) == ("ann", asked)
+    apart = read_receipt(handle.receipt(without_result=True))
+    assert verify_receipt(apart, software_digest()).answer is None and apart.given.answer is None
+    bravo = consortium["bravo"]
+    with Client(bravo.url, ANN, bravo.identity.public) as other, pytest.raises(JobRefused, match="alfa, charlie"):
+        other.job(handle.id).receipt()
 
 
 def test_figures(client: Client) -> None:

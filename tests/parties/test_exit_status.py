@@ -14,7 +14,7 @@ from parties.exit_status import STATUSES, ExitStatus, status_of
 def test_numbers_that_scripts_know_stay() -> None:
     assert {status.name: int(status) for status in ExitStatus} == {
         "GOOD": 0, "FAILED": 1, "WRONG_USAGE": 2, "REFUSED": 3, "UNREACHABLE": 4, "FILE_FAULT": 5, "NOT_OVER": 6,
-        "LOG_BROKEN": 7, "INTERRUPTED": 130, "PIPE_CLOSED": 141,
+        "NOT_GENUINE": 7, "INTERRUPTED": 130, "PIPE_CLOSED": 141,
     }  # fmt: skip
     assert len({status.meaning for status in ExitStatus}) == len(ExitStatus)
 
@@ -42,6 +42,7 @@ def test_numbers_that_scripts_know_stay() -> None:
         (ours.FileExposed(), ExitStatus.FILE_FAULT),
         (ours.IdentityMissing(), ExitStatus.FILE_FAULT),
         (ours.SourceTooLarge(), ExitStatus.FILE_FAULT),
+        (rules.ReceiptUnreadable(), ExitStatus.FILE_FAULT),
         (PermissionError(13, ""), ExitStatus.FILE_FAULT),
         (ours.StillRunning("0" * 32, 1.0), ExitStatus.NOT_OVER),
         (RuntimeError(), ExitStatus.FAILED),

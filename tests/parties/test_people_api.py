@@ -107,6 +107,10 @@ class Noting:
         self._note("answer", person, job)
         return b'{"count":12}'
 
+    async def receipt(self, person: str, job: str, without_result: bool) -> bytes:
+        self._note("receipt", person, job, without_result)
+        return b'{"format":"accord receipt 1"}'
+
     async def tables(self, person: str) -> Consortium:
         self._note("tables", person)
         return Consortium(members=[MemberTables(member="alfa", tables=[Table(name="patients", description={})])])
@@ -152,11 +156,15 @@ def test_every_route_reaches_its_handler_with_the_persons_name(who: int, name: s
         ]
         assert answers == [VIEW] * 4
         assert (await client.get(f"/v1/jobs/{JOB}/answer")).json() == {"count": 12}
+        for more in ("", "?without_result=true"):
+            found = await client.get(f"/v1/jobs/{JOB}/receipt{more}")
+            assert found.json() == {"format": "accord receipt 1"}
         assert read_json(Consortium, (await client.get("/v1/tables")).content).members[0].member == "alfa"
         assert read_json(NodeStatus, (await client.get("/v1/status")).content).lanes == 2
         assert handlers.heard == [
             ("submit", name, ASKED), ("jobs", name, 5, 9), ("job", name, JOB), ("cancel", name, JOB),
-            ("answer", name, JOB), ("tables", name), ("status", name),
+            ("answer", name, JOB), ("receipt", name, JOB, False), ("receipt", name, JOB, True),
+            ("tables", name), ("status", name),
         ]  # fmt: skip
 
     run(test, who)
@@ -229,6 +237,6 @@ def test_progress_is_closed_when_the_caller_goes(quiet: bool) -> None:
 def test_the_document_is_complete() -> None:
     document = people_api(cast(PeopleHandlers, PeopleHandlers), People(dict), "1").openapi()
     check_document(document)
-    assert len(document["paths"]) == 10
+    assert len(document["paths"]) == 11
     assert document["paths"]["/v1/jobs"]["post"]["requestBody"]["required"]
     assert {"JobProgress", "Submit", "Problem"} <= document["components"]["schemas"].keys()
