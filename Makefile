@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all fuzz images test-compose check format bench clean
+.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all fuzz mutants schedules images test-compose check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
@@ -24,6 +24,8 @@ help:
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
 	@echo "make fuzz      all parsers under ten million mutated inputs (ARGS='--count 100000 --target job' and the like)"
+	@echo "make mutants   whether the tests of the policy's check see it changed: kills 90 of 100 mutants"
+	@echo "make schedules 100,000 schedules of jobs at a ledger, the power going anywhere (ARGS='--count 1000' and the like)"
 	@echo "make images    container images: accord, accord-demo, accord-tables"
 	@echo "make test-compose  docker-compose.yml on this machine's Docker engine, if there is one"
 	@echo "make check     lint, format, types, import contract"
@@ -74,6 +76,12 @@ test-all: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --count 10000000 $(ARGS)
+
+mutants: setup
+	@$(BIN)/python -m tests.mutation parties/policy.py tests/parties/test_policy.py $(ARGS)
+
+schedules: setup
+	@$(BIN)/python -m tests.parties.ledger_schedules --count 100000 $(ARGS)
 
 images: $(STAMP)
 	@PYTHON=$(BIN)/python docker/image.sh

@@ -48,7 +48,10 @@ class SqliteFile:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreFailed(f"{self.path} cannot be opened: {error.strerror}; {_RIGHTS}") from None
-        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.2, check_same_thread=False)
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.2, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise self._failed(error) from None
         try:
             for pragma in _PRAGMAS:
                 self._db.execute(f"PRAGMA {pragma}")

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from parties.budget import ALL, NOTHING, RUN, Book, Charge, epsilon_of, population_of, told_with
-from parties.chain import Head
 from parties.chained_table import CHAIN_SCHEMA
-from parties.errors import IllegalStep
 from parties.identity import Identity
-from parties.job import Job
 from parties.job_store import JobStore
-from parties.job_work import Consent
 from parties.ledger import Ledger
 from parties.policy_terms import Limits
-from parties.rule_errors import LedgerMoved, LogBroken
-from parties.session import Event, State
+from parties.rule_errors import LogBroken
 from parties.sqlite_file import SqliteFile
 from protocols.accounting import Event as Release
 from protocols.accounting import Promise
@@ -33,7 +23,7 @@ from protocols.composition import composed_epsilon
 from protocols.mechanisms import DiscreteGaussian, DiscreteLaplace
 from protocols.sensitivity import Change
 from tests.parties.consortium import identity
-from tests.parties.jobs import KEY, ME, SHARE, acceptances, add, job, votes
+from tests.parties.jobs import KEY, ME
 from tests.parties.tabular import table
 
 ONE = Change((1,), False)
@@ -118,119 +108,6 @@ def test_a_law_that_is_another_today_is_charged_as_it_was_promised() -> None:
     book = Book()
     book.apply(content)
     assert book.costs(["text"]) == [Promise(1.0, content["figures"][0][2])]
-
-
-class Node(RuleBasedStateMachine):
-    """A member's store, that may stop between any two changes; beside it what was told, in a few lines.
-
-    ``told`` is what left: a job's figures from its release on, what its run tells from its start on.
-    """
-
-    jobs = Bundle("jobs")
-
-    def __init__(self) -> None:
-        super().__init__()
-        import tempfile
-
-        self.directory = Path(tempfile.mkdtemp())
-        self.store = JobStore(self.directory / "node.db", KEY, ME)
-        self.number = 0
-        self.state: dict[str, str] = {}
-        self.charges: dict[str, Charge] = {}
-
-    def teardown(self) -> None:
-        self.store.close()
-        shutil.rmtree(self.directory)
-
-    def told(self) -> Fraction:
-        total = Fraction(0)
-        for name, one in self.charges.items():
-            if self.state[name] == "released":
-                total += sum((event.promise[0] for event in one.figures), Fraction(0))
-            if one.run is not None and self.state[name] in ("run", "released", "aborted in its run"):
-                total += Fraction(one.run[0])
-        return total
-
-    @rule(target=jobs, epsilon=st.sampled_from([0.25, 1.0]), run=st.booleans(), stale=st.booleans())
-    def accept(self, epsilon: float, run: bool, stale: bool) -> Job:
-        self.number += 1
-        of = job(f"k{self.number}")
-        add(self.store, of)
-        one = charge(of.id, SMALL if epsilon < 1 else COUNT, run=(0.5, 1e-6) if run else None, at=float(self.number))
-        book = self.store.ledger.chain.head
-        if stale:
-            book = Head(book.log, book.number + 1, book.digest)
-        before = self.store.ledger.chain.head, self.store.audit.head
-        try:
-            self.store.accept_job(of.id, "alfa", Consent("d" * 64, {}, one, book), 2.0, lambda h: b"x" * 64, {})
-            assert not stale
-            self.state[of.id], self.charges[of.id] = "accepted", one
-        except LedgerMoved:
-            assert stale and before == (self.store.ledger.chain.head, self.store.audit.head)
-            assert self.store.get(of.id).state is State.PROPOSED
-        return of
-
-    @rule(of=jobs)
-    def run(self, of: Job) -> None:
-        if self.state.get(of.id) == "accepted":
-            self.store.step(of.id, Event.RESERVE, "", 3.0, acceptances=acceptances(of))
-            self.store.step(of.id, Event.RUN, "", 4.0)
-            self.state[of.id] = "run"
-
-    @rule(of=jobs)
-    def release(self, of: Job) -> None:
-        if self.state.get(of.id) == "run":
-            self.store.step(of.id, Event.READY, "", 5.0, votes={"alfa": votes(of)["alfa"]}, share=SHARE)
-            self.store.step(of.id, Event.DECIDE_RELEASE, "", 6.0)
-            self.state[of.id] = "released"
-
-    @rule(of=jobs)
-    def abort(self, of: Job) -> None:
-        if self.state.get(of.id) in ("accepted", "run"):
-            ran = self.state[of.id] == "run"
-            self.store.step(of.id, Event.ABORT, "cancelled", 6.0)
-            self.state[of.id] = "aborted in its run" if ran else "aborted"
-        elif of.id in self.state:
-            with pytest.raises(IllegalStep):
-                self.store.step(of.id, Event.RUN, "", 7.0)
-
-    @rule()
-    def stop_and_start(self) -> None:
-        """As it lies on the disk: the files are taken as they are while the store has them open."""
-        image = self.directory / "image"
-        image.mkdir()
-        for file in self.directory.glob("node.db*"):
-            shutil.copy(file, image)
-        self.store.close()
-        for file in self.directory.glob("node.db*"):
-            file.unlink()
-        for file in image.iterdir():
-            shutil.move(file, self.directory)
-        image.rmdir()
-        self.store = JobStore(self.directory / "node.db", KEY, ME)
-
-    @invariant()
-    def nothing_is_told_that_is_not_charged(self) -> None:
-        recorded = sum((c.promise[0] for c in self.store.ledger.book().costs(["text"])), Fraction(0))
-        assert recorded >= self.told()
-        open_ones = {name for name, state in self.state.items() if state in ("accepted", "run")}
-        assert set(self.store.ledger.book().open_jobs) == open_ones
-        ahead = Fraction(0)  # reserved, and not told yet
-        for name in open_ones:
-            one, ran = self.charges[name], self.state[name] == "run"
-            ahead += sum((cost.promise[0] for cost in (one.figures if ran else one.costs)), Fraction(0))
-        assert recorded - ahead == self.told(), "and nothing stays charged that nobody was told"
-
-    @invariant()
-    def log_and_ledger_are_whole(self) -> None:
-        self.store.audit.chain.check()
-        whats = [entry["what"] for _, entry in self.store.audit.entries()]
-        assert whats.count("accepted") == len(self.state)
-        assert whats.count("released") == sum(state == "released" for state in self.state.values())
-
-
-TestNode = Node.TestCase
-TestNode.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
 
 def test_the_ledger_is_its_members_own(tmp_path: Path) -> None:
