@@ -124,13 +124,9 @@ def _who_may(policy: Policy, column: str, use: str) -> str:
 def _receivers(policy: Policy, asked: Asked) -> Iterator[Finding]:
     if not asked.receivers:
         yield _finding("receivers", TABLE, False, "nobody would receive the answer", "name a result member")
+    may = f"the owner gives answers to {', '.join(sorted(policy.receivers or ())) or 'nobody'}"
     for name in sorted(asked.receivers):
         good = policy.receivers is None or name in policy.receivers
-        may = (
-            ""
-            if policy.receivers is None
-            else f"the owner gives answers to {', '.join(sorted(policy.receivers)) or 'nobody'}"
-        )
         yield _finding("receivers", TABLE, good, f"{name} would receive the answer", may)
 
 
@@ -171,7 +167,7 @@ def _in_all(limits: Limits, asked: Asked) -> Iterator[Finding]:
 def _model(models: Models, asked: Asked) -> Iterator[Finding]:
     if asked.model is None:
         return
-    kinds = "any" if models.kinds is None else ", ".join(sorted(models.kinds)) or "none"
+    kinds = ", ".join(sorted(models.kinds or ())) or "none"
     good = models.kinds is None or asked.model in models.kinds
     yield _finding("model", TABLE, good, f"a model of kind {asked.model}", f"models there may be: {kinds}")
     for name in sorted(asked.opens):

@@ -68,7 +68,9 @@ def test_what_is_allowed_is_allowed_clause_by_clause() -> None:
         "published", "use", "bounds", "rule", "receivers", "minimum", "query", "analyst", "period", "ever",
     }  # fmt: skip
     at_the_limit = dataclasses.replace(GOOD, epsilon=2.0, delta=1e-5, spent=Spent(4.0, 6.0, 8.0))
-    assert verdict_of(said(OPEN, at_the_limit)) is Verdict.ALLOWED
+    assert verdict_of(said(dataclasses.replace(OPEN, minimum=20), at_the_limit)) is Verdict.ALLOWED
+    trees = dataclasses.replace(OPEN, models=Models(frozenset({"trees", "logistic"}), frozenset()))
+    assert verdict_of(said(trees, dataclasses.replace(GOOD, model="logistic"))) is Verdict.ALLOWED
 
 
 def test_an_empty_policy_denies_everything_and_so_does_no_finding() -> None:
@@ -117,6 +119,135 @@ def test_each_clause_denies_by_its_name_with_a_way_out(
     rules, job = dataclasses.replace(OPEN, **policy), dataclasses.replace(GOOD, **asked)
     assert denied(rules, job) == clauses
     assert all(f.remedy for f in said(rules, job) if f.verdict is not Verdict.ALLOWED)
+
+
+def words(policy: Policy, asked: Asked, digest: str = DIGEST) -> list[str]:
+    """What the findings say, as people read it: one line each."""
+    return [
+        f"{f.clause} [{f.column}] {f.verdict.value}: {f.text}" + (f" | {f.remedy}" if f.remedy else "")
+        for f in said(policy, asked, digest)
+    ]
+
+
+def test_every_clause_in_its_words_where_all_is_allowed() -> None:
+    assert words(OPEN, dataclasses.replace(GOOD, model="logistic", opens=frozenset({"loss"}))) == [
+        "published [] allowed: the policy is for the table as it is published",
+        "use [age] allowed: filter of a column of kind integer",
+        "use [age] allowed: release of a column of kind integer",
+        "use [age] allowed: sum of a column of kind integer",
+        "bounds [age] allowed: public bounds, by which noise is measured",
+        "use [id] allowed: join of a column of kind key",
+        "rule [] allowed: count by alfa for research",
+        "rule [age] allowed: filter by alfa for research",
+        "rule [age] allowed: release by alfa for research",
+        "rule [age] allowed: sum by alfa for research",
+        "rule [id] allowed: join by alfa for research",
+        "receivers [] allowed: alfa would receive the answer",
+        "minimum [] allowed: figures of groups of 20 rows and more",
+        "query [] allowed: epsilon 1 of 2 a job",
+        "query [] allowed: delta 1e-06 of 1e-05",
+        "analyst [] allowed: epsilon 1 with this job of 4 by ann within 30 days",
+        "period [] allowed: epsilon 2 with this job of 6 by all within 30 days",
+        "ever [] allowed: epsilon 3 with this job of 8 ever",
+        "model [] allowed: a model of kind logistic",
+        "model [] allowed: the model's loss would leave",
+    ]
+
+
+def test_every_clause_in_its_words_where_all_is_denied() -> None:
+    rules = (
+        Rule(frozenset({"sum"}), frozenset({"age"}), frozenset({"charlie", "bravo"}), frozenset({"fraud", "audit"})),
+        Rule(frozenset({"sum"}), purposes=frozenset({"billing"})),
+        Rule(frozenset({"sum"}), frozenset({"cost"}), frozenset({"delta"})),
+        Rule(frozenset({"count"}), members=frozenset({"delta"})),
+    )
+    strict = Policy(
+        "patients", "0" * 64, rules, Limits(0.5, 1.0, 2.0, 7, 3.0, 1e-9), 50, frozenset({"delta", "bravo"}),
+        Models(frozenset({"trees", "forest"}), frozenset({"metric", "loss"})),
+    )  # fmt: skip
+    asked = dataclasses.replace(
+        GOOD, purpose="", analyst="", model="logistic", opens=frozenset({"loss", "coefficients"}),
+        spent=Spent(None, 12.34567, 3.5), receivers=frozenset({"echo", "bravo", "alfa"}),
+        uses={"age": frozenset({"sum", "join"}), "weight": frozenset({"sum"}), "dead": frozenset(), "no": ALL},
+    )  # fmt: skip
+    assert [line for line in words(strict, asked) if "] denied" in line and not line.startswith("rule [no]")] == [
+        "published [] denied: the policy is for the table as it is published | its owner looks at the table as it is "
+        "published now and signs anew: `accord policy`",
+        "use [age] denied: join of a column of kind integer | it can be for sum, filter, train, predict, release",
+        "use [dead] denied: the job says no use of the column | leave it out",
+        f"use [no] denied: not published | take one of {', '.join(PATIENTS.columns)}, or ask the owner to publish it",
+        "bounds [weight] denied: public bounds, by which noise is measured | the owner publishes bounds: `accord "
+        "publish` with --column weight=integer:LOW:HIGH",
+        "rule [] denied: count by alfa without a purpose | it is allowed to delta",
+        "rule [age] denied: join by alfa without a purpose | leave it out, or ask the owner to allow it",
+        "rule [age] denied: sum by alfa without a purpose | it is allowed to bravo, charlie for audit, fraud; all "
+        "members for billing",
+        "rule [weight] denied: sum by alfa without a purpose | it is allowed to all members for billing",
+        "receivers [] denied: alfa would receive the answer | the owner gives answers to bravo, delta",
+        "receivers [] denied: echo would receive the answer | the owner gives answers to bravo, delta",
+        "minimum [] denied: figures of groups of 20 rows and more | ask with a minimum of 50",
+        "query [] denied: epsilon 1 of 0.5 a job | ask with an epsilon of 0.5 at most",
+        "query [] denied: delta 1e-06 of 1e-09 | ask with a delta of 1e-09 at most",
+        "analyst [] denied: epsilon unknown with this job of 1 by one analyst within 7 days | ask with a smaller "
+        "epsilon, or wait",
+        "period [] denied: epsilon 12.35 with this job of 2 by all within 7 days | ask with a smaller epsilon, or wait",
+        "ever [] denied: epsilon 3.5 with this job of 3 ever | ask with a smaller epsilon, or the owner alone can "
+        "raise it: `accord policy`",
+        "model [] denied: a model of kind logistic | models there may be: forest, trees",
+        "model [] denied: the model's coefficients would leave | what may leave: loss, metric",
+    ]
+    every = [line for line in words(OPEN, dataclasses.replace(GOOD, model="x", opens=ALL_OPENS)) if "leave" in line]
+    assert every == [f"model [] allowed: the model's {name} would leave" for name in ("coefficients", "loss", "metric")]
+
+
+def test_the_rarer_words_of_clauses() -> None:
+    nobody = dataclasses.replace(OPEN, receivers=frozenset(), models=Models(frozenset(), frozenset()), rules=())
+    asked = dataclasses.replace(GOOD, uses={}, model="x", opens=frozenset({"loss"}), receivers=frozenset({"b", "a"}))
+    found = words(nobody, asked)
+    assert "receivers [] denied: a would receive the answer | the owner gives answers to nobody" in found
+    assert found.index(next(line for line in found if ": a would" in line)) + 1 == found.index(
+        next(line for line in found if ": b would" in line)
+    )
+    assert "model [] denied: a model of kind x | models there may be: none" in found
+    assert "model [] denied: the model's loss would leave | what may leave: nothing" in found
+    none = words(OPEN, dataclasses.replace(GOOD, uses={}, counts=False, receivers=frozenset()))
+    assert "use [] denied: the job says no use of the table | ask with a figure or a column" in none
+    assert "receivers [] denied: nobody would receive the answer | name a result member" in none
+    asks = dataclasses.replace(
+        OPEN, rules=(Rule(ALL, ask=True),), limits=dataclasses.replace(OPEN.limits, ask=0.25)
+    )  # fmt: skip
+    found = words(asks, dataclasses.replace(GOOD, uses={}))
+    assert "rule [] ask: count by alfa for research | the owner approves the job: `accord approve`" in found
+    assert (
+        "query [] ask: epsilon 1 of 2 a job | the owner approves the job: `accord approve`; up to 0.25 none is needed"
+        in found
+    )
+
+
+def test_what_is_denied_once_is_denied_whatever_a_person_says() -> None:
+    kinds = {v: Finding("rule", TABLE, v, "") for v in Verdict}
+    for first in Verdict:
+        for second in Verdict:
+            worst = max(first, second, key=[Verdict.ALLOWED, Verdict.ASK, Verdict.DENIED].index)
+            assert verdict_of([kinds[first], kinds[second]]) is worst
+
+
+@pytest.mark.parametrize("use", ["sum", "group", "train", "predict"])
+def test_what_is_measured_needs_bounds(use: str) -> None:
+    asked = dataclasses.replace(GOOD, uses={"weight": frozenset({use})})
+    assert ("bounds", "weight") in denied(OPEN, asked)
+    for other in ("filter", "release", "count", "join"):
+        assert ("bounds", "weight") not in denied(OPEN, dataclasses.replace(GOOD, uses={"weight": frozenset({other})}))
+
+
+def test_an_epsilon_of_nothing_is_in_no_limit_and_the_least_is_in_all() -> None:
+    spent = dataclasses.replace(GOOD, spent=Spent(9, 9, 9), minimum=None)
+    assert denied(OPEN, dataclasses.replace(spent, epsilon=0.0)) == []
+    assert denied(OPEN, dataclasses.replace(spent, epsilon=5e-324)) == [
+        (c, TABLE) for c in ("analyst", "period", "ever")
+    ]
+    within = {f.clause for f in said(OPEN, dataclasses.replace(spent, epsilon=0.0))}
+    assert not within & {"analyst", "period", "ever"}
 
 
 def test_what_is_not_limited_is_not_looked_at_nor_what_tells_nothing() -> None:
