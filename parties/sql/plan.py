@@ -14,7 +14,8 @@ from parties.kind import PRESENT, Owned, Plan, TableAsk, TableShape
 from parties.kind_join import owners_of, read_hiding
 from parties.parameters import check_known, check_tables, read_noise, whole
 from parties.published import profile_of
-from parties.sql.figures import People, Summed
+from parties.sql.counting import counts_rows
+from parties.sql.figures import People
 from parties.sql.inputs import column_of, frac_of
 from parties.sql.noise import Priced
 from parties.sql.relations import Tables, table_nodes
@@ -103,7 +104,7 @@ def plan_of(
     _check_people(bound, tables, sql)
     rows, places = _rows(bound, tables, joining)
     priced = Priced(bound.figures, bound.size, rows, places, minimum, read_noise(NAME, parameters))
-    counts = _counts(bound, shared)
+    counts = counts_rows(bound)
     by_place = {part.place: part for part in shared.parts}
     asks = tuple(
         TableAsk(table.member, table.facts.name, by_place[i].uses, counts, query=by_place[i].query)
@@ -139,13 +140,6 @@ def _text(bound: Bound, shared: Shared, joining: Joining | None) -> str:
 def _shape(part: Part, table: Owned) -> TableShape:
     columns = tuple((one.name, frac_of(one)) for one in part.inputs)
     return TableShape(table.facts.capacity, ((PRESENT, 0), *columns))
-
-
-def _counts(bound: Bound, shared: Shared) -> bool:
-    """Whether rows are counted: by a figure that does, or by a sum of what is no column's value."""
-    if any(not isinstance(figure, Summed) for figure in bound.figures):
-        return True
-    return not any("sum" in uses for part in shared.parts for uses in part.uses.values())
 
 
 def _rows(bound: Bound, tables: Sequence[Owned], joining: Joining | None) -> tuple[int, int]:

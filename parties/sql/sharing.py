@@ -247,6 +247,8 @@ class _Sharing:
         for condition in (where, having):
             if condition is not None:
                 add_uses(uses, query, condition, "filter")
+        if branch.totals is not None:  # one row a person: counting rows counts people
+            uses.setdefault(facts.person, set()).add("count")
         if self._joins:
             key = outputs.read(Column(facts.person, Type("key")), Type("key"))
             uses.setdefault(facts.person, set()).add("join")

@@ -62,8 +62,31 @@ def uses(plan: Plan, place: int = 0) -> dict[str, set[str]]:
         (
             "SELECT SUM(s) FROM (SELECT person, SUM(minutes) AS s FROM alfa.visits WHERE price > 1 GROUP BY person "
             "HAVING COUNT(*) > 2) t WHERE s > 3",
-            {"minutes": {"sum", "filter"}, "price": {"filter"}},
+            {"person": {"count"}, "minutes": {"sum", "filter"}, "price": {"filter"}},
             False,
+        ),
+        ("SELECT SUM(age), SUM(1) FROM alfa.stays", {"age": {"sum"}}, True),
+        ("SELECT SUM(age), SUM(age + 1) FROM alfa.stays", {"age": {"sum"}}, True),
+        ("SELECT SUM(age), SUM(0 * age + 1) FROM alfa.stays", {"age": {"sum"}}, True),
+        (
+            "SELECT SUM(age), SUM(CASE WHEN score > 3 THEN 1 ELSE 0 END) FROM alfa.stays",
+            {"age": {"sum"}, "score": {"filter"}},
+            True,
+        ),
+        ("SELECT SUM(age) + SUM(died) FROM alfa.stays", {"age": {"sum"}, "died": {"sum"}}, False),
+        ("SELECT SUM(age), SUM(score / (score + 10)) FROM alfa.stays", {"age": {"sum"}, "score": {"sum"}}, True),
+        ("SELECT SUM(COALESCE(age / 2, 0)), SUM(ABS(score)) FROM alfa.stays", {"age": {"sum"}, "score": {"sum"}}, False),
+        (
+            "SELECT SUM(s), SUM(n) FROM (SELECT person, SUM(minutes) AS s, COUNT(*) AS n FROM alfa.visits "
+            "GROUP BY person) t",
+            {"person": {"count"}, "minutes": {"sum"}},
+            True,
+        ),
+        (
+            "SELECT SUM(s), SUM(one) FROM (SELECT person, SUM(minutes) AS s, 1 AS one FROM alfa.visits "
+            "GROUP BY person) t",
+            {"person": {"count"}, "minutes": {"sum"}},
+            True,
         ),
         ("SELECT SUM(x) FROM (SELECT age * 2 AS x, ward FROM alfa.stays) t", {"age": {"sum"}}, False),
     ],
