@@ -10,6 +10,7 @@ its classes, take the mutant's code: so most mutants cost no more than the first
 from __future__ import annotations
 
 import argparse
+import ast
 import enum
 import importlib
 import inspect
@@ -39,8 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     module = importlib.import_module(".".join(asked.module.with_suffix("").parts))
-    found = list(mutants(asked.module.read_text(), _enumerations(module)))
-    trial, begun = _Trial(module, found, asked.processes), time.monotonic()
+    source = asked.module.read_text()
+    found = list(mutants(source, _enumerations(module)))
+    same = Mutant(0, "", "", ast.parse(source))
+    trial, begun = _Trial(module, same, found, asked.processes), time.monotonic()
     status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", *asked.tests], [trial])
     if trial.survived is None:
         print(f"the tests fail without any change ({status})")
@@ -54,15 +57,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Trial:
-    """A plugin of pytest's: first the tests as they are, then with each mutant, in place of its own loop.
+    """A plugin of pytest's: first the tests with the module put in anew as it is, then with each mutant.
 
     Attributes:
         survived: mutants for which all tests pass, in order; None: they do not pass without one.
     """
 
-    def __init__(self, module: ModuleType, found: Sequence[Mutant], processes: int) -> None:
+    def __init__(self, module: ModuleType, same: Mutant, found: Sequence[Mutant], processes: int) -> None:
         self.survived: list[Mutant] | None = None
         self._module = module
+        self._same = same
         self._found = found
         self._processes = processes
 
@@ -70,7 +74,7 @@ class _Trial:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         child = os.fork()
         if not child:
-            self._run(session, None)
+            self._run(session, self._same)
         if not session.testsfailed and os.wait()[1] == 0:
             self.survived = self._all(session)
         return True
@@ -90,14 +94,13 @@ class _Trial:
             del running[child]
         return [self._found[number] for number in sorted(survived)]
 
-    def _run(self, session: pytest.Session, mutant: Mutant | None) -> None:
+    def _run(self, session: pytest.Session, mutant: Mutant) -> None:
         """In a process of its own, which ends with 0 if all tests pass."""
         status = 1
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(_SECONDS)
-            if mutant is not None:
-                _become(self._module, mutant)
+            _become(self._module, mutant)
             items = session.items
             with open(os.devnull, "w") as nowhere:
                 session.config.get_terminal_writer()._file = nowhere
@@ -131,7 +134,8 @@ def _adopted(old: Any, new: Any) -> bool:
     if inspect.isclass(old) and inspect.isclass(new):
         for name, value in vars(new).items():
             before = vars(old).get(name)
-            if not _adopted(before, value) and not name.startswith("__") and not isinstance(old, enum.EnumType):
+            plain = not (name.startswith("__") or inspect.ismemberdescriptor(value) or isinstance(old, enum.EnumType))
+            if not _adopted(before, value) and plain:
                 setattr(old, name, value)
         return True
     return False
