@@ -105,7 +105,7 @@ def _homes(directory: Path, tables: TableOf, rtt: float) -> tuple[dict[str, Home
         for table_name, (table, rows) in tables(name).items():
             rows.to_csv(table.source, index=False)
             published[table_name] = table
-            save_policy(home.directory, sign_policy(policy_of(table, _LIMITS), identities[i]))
+            save_policy(home.directory, sign_policy(policy_of(table, _LIMITS, exact_matches=True), identities[i]))
         save_tables(home.directory, published)
     return homes, [f"https://127.0.0.1:{port}" for port in ports[3:]], identities
 

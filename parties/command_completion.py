@@ -27,7 +27,7 @@ _LONGEST = 200
 
 def kinds() -> list[str]:
     """Of jobs."""
-    return ["aggregate", "join", "score", "train"]
+    return ["aggregate", "join", "query", "score", "train"]
 
 
 def table_names(context: typer.Context) -> list[str]:

@@ -167,6 +167,11 @@ class Plan:
         return tuple(event for answer in self.answers for event in answer.events)
 
     @property
+    def exact(self) -> bool:
+        """Whether what it leaks has no noise."""
+        return bool(self.leaks) and self.spent[0] == 0
+
+    @property
     def epsilon(self) -> float:
         """All the job spends, rounded up: what each owner is asked for."""
         return round_up(charge(self.events)[0] + Fraction(self.spent[0]))

@@ -29,9 +29,10 @@ def check_policy(policy: Policy, table: PublishedTable, digest: str, asked: Aske
     4. rule        some rule lets this member do that with that column, for this purpose
     5. receivers   everybody who would receive the answer may
     6. minimum     figures are of groups that are large enough
-    7. query       the job's own epsilon and delta
-    8. analyst, period, ever    what would be told in all
-    9. model       what is trained, or predicts, and what of it leaves
+    7. matches     what compute members learn on the way has noise
+    8. query       the job's own epsilon and delta
+    9. analyst, period, ever    what would be told in all
+    10. model       what is trained, or predicts, and what of it leaves
 
     Args:
         table: as it is published.
@@ -43,6 +44,7 @@ def check_policy(policy: Policy, table: PublishedTable, digest: str, asked: Aske
         *_rules(policy, asked),
         *_receivers(policy, asked),
         *_minimum(policy, asked),
+        *_matches(policy, asked),
         *_query(policy.limits, asked),
         *_in_all(policy.limits, asked),
         *_model(policy.models, asked),
@@ -135,6 +137,13 @@ def _minimum(policy: Policy, asked: Asked) -> Iterator[Finding]:
         good = asked.minimum >= policy.minimum
         text = f"figures of groups of {asked.minimum} rows and more"
         yield _finding("minimum", TABLE, good, text, f"ask with a minimum of {policy.minimum}")
+
+
+def _matches(policy: Policy, asked: Asked) -> Iterator[Finding]:
+    if asked.exact:
+        text = "compute members would learn exactly how many people match"
+        remedy = 'ask with "pad", so that they learn it with noise; or the owner allows it: exact_matches = true'
+        yield _finding("matches", TABLE, policy.exact_matches, text, remedy)
 
 
 def _query(limits: Limits, asked: Asked) -> Iterator[Finding]:

@@ -114,6 +114,7 @@ class Policy:
         minimum: figures are told of groups of so many rows at least, by their noised count; 1: of any.
         receivers: members that may receive answers; None: all of them.
         models: see Models.
+        exact_matches: whether compute members may learn, on the way, exactly how many people a join finds.
     """
 
     table: str
@@ -123,6 +124,7 @@ class Policy:
     minimum: int = 1
     receivers: frozenset[str] | None = None
     models: Models = field(default_factory=Models)
+    exact_matches: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class Asked:
         minimum: figures are told of groups of so many rows; None: no figures are told.
         model: family of a model that is trained or predicts; None: none.
         opens: what of it would leave.
+        exact: whether compute members learn something exactly on the way (kind.Plan.exact).
         spent: see Spent.
     """
 
@@ -163,6 +166,7 @@ class Asked:
     minimum: int | None = None
     model: str | None = None
     opens: frozenset[str] = frozenset()
+    exact: bool = False
 
     @property
     def needed(self) -> Iterator[tuple[str, str]]:

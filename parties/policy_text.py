@@ -3,6 +3,7 @@
 table = "patients"
 minimum = 20                   # figures are of so many rows at least
 receivers = ["alfa"]           # without it, all members
+exact_matches = false          # whether compute members may learn exactly how many people a join finds
 
 [limits]
 query = 1.0                    # epsilon of one job
@@ -83,6 +84,7 @@ class _Written(Strict):
     minimum: Annotated[int, Field(ge=1, le=1 << 40)] = 1
     receivers: _Names | None = None
     models: _Models = Field(default_factory=_Models)
+    exact_matches: bool = False
 
 
 class _Signed(_Written):
@@ -151,6 +153,8 @@ def _fields(policy: Policy) -> dict[str, Any]:
     fields: dict[str, Any] = {"table": policy.table, "minimum": policy.minimum}
     if policy.receivers is not None:
         fields["receivers"] = sorted(policy.receivers)
+    if policy.exact_matches:
+        fields["exact_matches"] = True
     numbers = {name: getattr(limits, name) for name in ("query", "analyst", "period", "days", "ever", "delta", "ask")}
     fields["limits"] = {name: value for name, value in numbers.items() if value is not None}
     fields["models"] = {} if models.kinds is None else {"kinds": sorted(models.kinds)}
@@ -176,6 +180,7 @@ def _policy(written: _Written, published: str) -> Policy:
         minimum=written.minimum,
         receivers=_set(written.receivers),
         models=Models(_set(written.models.kinds), frozenset(written.models.opens)),
+        exact_matches=written.exact_matches,
     )
 
 

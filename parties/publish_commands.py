@@ -19,11 +19,10 @@ from parties.errors import TableInvalid
 from parties.exposure import NEVER, exposures
 from parties.identity import Identity
 from parties.policy_store import save_policy, sign_policy
-from parties.policy_terms import Limits
 from parties.private_files import make_private_directory
 from parties.publish_draft import Draft, build
 from parties.publish_interview import interview
-from parties.publish_policy import policy_of
+from parties.publish_policy import Terms, policy_of
 from parties.published import PublishedTable
 from parties.table_source import open_source
 from parties.tables import Reading, open_table
@@ -38,8 +37,7 @@ def publish(
     home: Path,
     identity: Identity,
     draft: Draft,
-    limits: Limits,
-    minimum: int,
+    terms: Terms,
     *,
     replace: bool,
     yes: bool,
@@ -51,7 +49,7 @@ def publish(
         home: the node's directory.
         identity: this member's, which signs the policy.
         draft: what was said already. With ``yes`` that is all: nothing is guessed from the rows.
-        limits, minimum: of the policy that the table begins with (publish_policy.py).
+        terms: of the policy that the table begins with.
         replace: put it in place of a table of its name.
 
     Raises TableInvalid, what looking at the rows raises, and EOFError for a no. Then nothing was changed.
@@ -71,14 +69,14 @@ def publish(
     if not yes and output.asked("\nPublish this? [y/N] ").strip().lower() not in ("y", "yes"):
         raise EOFError
     make_private_directory(home)
-    policy = sign_policy(policy_of(table, limits, minimum), identity)
+    policy = sign_policy(policy_of(table, terms.limits, terms.minimum, terms.exact_matches), identity)
     save_policy(home, policy)  # first: a table without its policy could be used by nobody, the other way by anybody
     save_tables(home, {**tables, table.name: table})
     output.result(_as_json(table))
     if not output.json:
         output.say(f"\npublished in {home / TABLES_FILE}, with a signed policy that `accord policy` shows and changes")
     if not yes:
-        output.say(f"the same without questions:\n  {_as_command(draft, limits, minimum)}")
+        output.say(f"the same without questions:\n  {_as_command(draft, terms)}")
 
 
 def show_tables(home: Path, output: Output) -> None:
@@ -133,7 +131,7 @@ def _show(table: PublishedTable, output: Output) -> None:
     console.print(NEVER, markup=False)
 
 
-def _as_command(draft: Draft, limits: Limits, minimum: int) -> str:
+def _as_command(draft: Draft, terms: Terms) -> str:
     """A command line that publishes the same without questions."""
     words = ["accord", "publish", draft.name, draft.source, "--yes", "--person", draft.person]
     words += ["--rows-a-person", str(draft.rows_a_person), "--capacity", str(draft.capacity)]
@@ -141,7 +139,9 @@ def _as_command(draft: Draft, limits: Limits, minimum: int) -> str:
     lists = (draft.columns, draft.categories, draft.missing, draft.other, draft.uses)
     for option, texts in zip(_LISTS, lists, strict=True):
         words += [word for text in texts for word in (option, text)]
-    words += ["--budget", repr(limits.ever), "--delta", repr(limits.delta), "--minimum", str(minimum)]
+    limits = terms.limits
+    words += ["--budget", repr(limits.ever), "--delta", repr(limits.delta), "--minimum", str(terms.minimum)]
+    words += ["--exact-matches"] if terms.exact_matches else []
     if draft.results_to is not None:
         words += ["--results-to", ",".join(draft.results_to)]
     if draft.order is not None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from parties.description import digest_of
 from parties.policy_terms import TABLE, TELLS, Limits, Policy, Rule, capability
 from parties.published import PublishedTable
 
-__all__ = ["policy_of"]
+__all__ = ["Terms", "policy_of"]
 
 
-def policy_of(table: PublishedTable, limits: Limits | None = None, minimum: int = 1) -> Policy:
+@dataclass(frozen=True)
+class Terms:
+    """What a first policy says beside who may do what: see policy_terms.Policy."""
+
+    limits: Limits
+    minimum: int = 1
+    exact_matches: bool = False
+
+
+def policy_of(
+    table: PublishedTable, limits: Limits | None = None, minimum: int = 1, exact_matches: bool = False
+) -> Policy:
     """A rule for each set of columns that may be used alike. ``limits``: else of one job only, as published."""
     alike: dict[frozenset[str], set[str]] = {}
     for name, column in table.columns.items():
@@ -26,4 +39,5 @@ def policy_of(table: PublishedTable, limits: Limits | None = None, minimum: int 
         limits=limits or Limits(query=table.epsilon_a_job),
         minimum=minimum,
         receivers=table.results_to,
+        exact_matches=exact_matches,
     )

@@ -160,6 +160,7 @@ class Rules:
             minimum=plan.minimum,
             model=plan.family,
             opens=plan.opens,
+            exact=plan.exact,
         )
         if signed is None:
             return Opinion(ask.table, "", None, asked, ())

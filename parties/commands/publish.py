@@ -175,6 +175,10 @@ def _publish(
             "--minimum", metavar="N", min=1, help="figures are told of groups of so many rows", rich_help_panel=_MAY
         ),
     ] = 1,
+    exact_matches: Annotated[
+        bool,
+        typer.Option("--exact-matches", help="of joins, nodes may learn how many match, exactly", rich_help_panel=_MAY),
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="publish a table of this name anew")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="ask nothing: publish what the options say, and only that")
@@ -197,6 +201,7 @@ def _publish(
     from parties.policy_terms import Limits
     from parties.publish_commands import publish
     from parties.publish_draft import Draft
+    from parties.publish_policy import Terms
 
     needed = {"--person": person, "--capacity": capacity, "--allow": allow}
     lacking = [option for option, given in needed.items() if given is None]
@@ -219,10 +224,11 @@ def _publish(
         order=order,
     )
     limits = Limits(query=epsilon, ever=_EVER * epsilon if budget is None else budget, delta=delta)
+    terms = Terms(limits, minimum, exact_matches)
     place = Home(home)
     try:
         identity = place.load_identity(passphrase=Passphrase(passphrase, passphrase_file).read())
-        publish(place.directory, identity, draft, limits, minimum, replace=replace, yes=yes, output=Output(json))
+        publish(place.directory, identity, draft, terms, replace=replace, yes=yes, output=Output(json))
     except (EOFError, KeyboardInterrupt) as stop:
         print("\naccord publish: stopped; nothing was changed", file=sys.stderr)
         return ExitStatus.FAILED if isinstance(stop, EOFError) else ExitStatus.INTERRUPTED

@@ -39,6 +39,7 @@ class Asking:
         needs: of each table.
         epsilon, delta, minimum: as they are asked for; minimum None: no figures.
         model, opens: of a model, in policy's words.
+        exact: whether members learn on the way exactly how many match.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Asking:
     minimum: int | None = None
     model: str | None = None
     opens: frozenset[str] = frozenset()
+    exact: bool = False
 
 
 def random_job(draw: random.Random) -> Asking:
@@ -201,13 +203,20 @@ def _query(draw: random.Random) -> Asking:
     if minimum is not None:
         parameters["minimum"] = minimum
         sql.counted()
-    if " JOIN " in source:
-        parameters["pad"] = {"epsilon": 0.5, "delta": 1e-6}
+    exact = " JOIN " in source and _shown(draw, parameters)
+    if " JOIN " in source and not exact:
         epsilon, delta = epsilon + 0.5, 1e-6
     needs: dict[tuple[str, str], set[Place]] = {}
     for table, place in sql.needs:
         needs.setdefault(table, set()).add(place)
-    return Asking("query", parameters, tuple(sql.tables), needs, epsilon, delta, minimum or 1)
+    return Asking("query", parameters, tuple(sql.tables), needs, epsilon, delta, minimum or 1, exact=exact)
+
+
+def _shown(draw: random.Random, parameters: dict[str, Any]) -> bool:
+    """Whether a join shows how many match; else it hides them, for epsilon 0.5 and delta 1e-6 more."""
+    shown = draw.random() < 0.3
+    parameters.update({"show_matches": True} if shown else {"pad": {"epsilon": 0.5, "delta": 1e-6}})
+    return shown
 
 
 def _one_table(draw: random.Random) -> tuple[_Sql, str, list[str]]:
@@ -311,13 +320,13 @@ def _aggregate(draw: random.Random) -> Asking:
 def _join(draw: random.Random) -> Asking:
     tables, needs = (("alfa", "stays"), ("bravo", "people")), set[Place]()
     parameters = _figures(draw, needs, ("age", "income", "rate"), draw.choice(("ward", "level")))
-    parameters["pad"] = {"epsilon": 0.5, "delta": 1e-6}
+    exact = _shown(draw, parameters)
     all_needs: dict[tuple[str, str], set[Place]] = {}
     for table in tables:
         own = {(c, use) for c, use in needs if c == "" or c in CATALOGUE[table].columns}
         all_needs[table] = {*own, ("person", "join")}
-    epsilon = parameters["epsilon"] + 0.5
-    return Asking("join", parameters, tables, all_needs, epsilon, 1e-6, parameters.get("minimum", 1))
+    epsilon, delta = (parameters["epsilon"], 0.0) if exact else (parameters["epsilon"] + 0.5, 1e-6)
+    return Asking("join", parameters, tables, all_needs, epsilon, delta, parameters.get("minimum", 1), exact=exact)
 
 
 def _score(draw: random.Random) -> Asking:

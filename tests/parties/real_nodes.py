@@ -124,10 +124,8 @@ def made(
         home.settings.write_text(write_settings(own))
         save_tables(home.directory, {table.name: table for table in tables.get(one.name, ())})
         for table in tables.get(one.name, ()):
-            save_policy(
-                home.directory,
-                sign_policy(policy_of(table, Limits(query=table.epsilon_a_job, delta=0.01)), identity(i)),
-            )
+            policy = policy_of(table, Limits(query=table.epsilon_a_job, delta=0.01), exact_matches=True)
+            save_policy(home.directory, sign_policy(policy, identity(i)))
         nodes[one.name] = RealNode(one, identity(i), home, where[2 * i + 1])
     return RealConsortium(nodes, agreed)
 

@@ -102,6 +102,7 @@ def test_an_empty_policy_denies_everything_and_so_does_no_finding() -> None:
         ({"receivers": frozenset({"alfa"})}, {"receivers": frozenset({"alfa", "bravo"})}, [("receivers", TABLE)]),
         ({}, {"receivers": frozenset()}, [("receivers", TABLE)]),
         ({"minimum": 21}, {}, [("minimum", TABLE)]),
+        ({}, {"exact": True}, [("matches", TABLE)]),
         ({}, {"epsilon": 2.0000001}, [("query", TABLE)]),
         ({}, {"epsilon": float("nan")}, [("query", TABLE)]),
         ({}, {"delta": 2e-5}, [("query", TABLE)]),
@@ -119,6 +120,15 @@ def test_each_clause_denies_by_its_name_with_a_way_out(
     rules, job = dataclasses.replace(OPEN, **policy), dataclasses.replace(GOOD, **asked)
     assert denied(rules, job) == clauses
     assert all(f.remedy for f in said(rules, job) if f.verdict is not Verdict.ALLOWED)
+
+
+def test_what_members_learn_exactly_on_the_way_is_the_owners_to_allow() -> None:
+    exact = dataclasses.replace(GOOD, exact=True)
+    text = "compute members would learn exactly how many people match"
+    remedy = 'ask with "pad", so that they learn it with noise; or the owner allows it: exact_matches = true'
+    assert f"matches [] denied: {text} | {remedy}" in words(OPEN, exact)
+    assert f"matches [] allowed: {text}" in words(dataclasses.replace(OPEN, exact_matches=True), exact)
+    assert not any(line.startswith("matches") for line in words(OPEN, GOOD))
 
 
 def words(policy: Policy, asked: Asked, digest: str = DIGEST) -> list[str]:
@@ -301,6 +311,7 @@ POLICIES = st.builds(
     st.sampled_from([1, 10, 100]),
     st.none() | _NAMES,
     st.builds(Models, st.none() | st.frozensets(st.just("logistic")), st.frozensets(st.sampled_from(OPENS))),
+    st.booleans(),
 )
 ASKED = st.builds(
     Asked,
@@ -316,6 +327,7 @@ ASKED = st.builds(
     minimum=st.none() | st.sampled_from([1, 10, 100]),
     model=st.none() | st.just("logistic"),
     opens=st.frozensets(st.sampled_from(OPENS)),
+    exact=st.booleans(),
 )
 
 
@@ -338,6 +350,7 @@ def test_what_is_let_through_is_allowed_by_a_rule_of_the_owners_own_words(policy
         ), (column, use)
     assert policy.receivers is None or asked.receivers <= policy.receivers
     assert asked.minimum is None or asked.minimum >= policy.minimum
+    assert policy.exact_matches or not asked.exact
     limits = policy.limits
     assert asked.epsilon <= limits.query and asked.delta <= limits.delta
     for most, spent in ((limits.analyst, "analyst"), (limits.period, "period"), (limits.ever, "ever")):

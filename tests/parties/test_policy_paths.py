@@ -80,6 +80,7 @@ def random_policy(draw: random.Random, pair: tuple[str, str], asked: Asking) -> 
         minimum=10 if luck() else 1,
         receivers=few(NAMES[:3]) if luck() else None,
         models=Models(few(("trees", "logistic")) if luck() else None, few(OPENS, 0) if luck() else frozenset(OPENS)),
+        exact_matches=not luck(),
     )
 
 
@@ -97,6 +98,8 @@ def forbids(policy: Policy, pair: tuple[str, str], asked: Asking, job: Job, who:
             granted = granted or (here and him and why and use in rule.may)
         if not granted:
             return f"{column or 'the table'} for {use}"
+    if asked.exact and not policy.exact_matches:
+        return "exact matches"
     limits = policy.limits
     if policy.published != digest_of(CATALOGUE[pair]):
         return "signed for another table"
