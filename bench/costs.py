@@ -31,8 +31,10 @@ from parties.costs import FILE, WHAT, sizes_of
 from parties.home import Home
 from parties.kind import Owned, Plan
 from parties.kinds import kind_of
+from parties.model_assets import ModelAssets
+from parties.model_messages import BroughtIn
+from parties.model_rules import ANSWERS, ModelRules
 from parties.published import KINDS, PublishedColumn, PublishedTable
-from protocols.tree_json import to_json
 from protocols.tree_models import from_sklearn
 
 __all__ = ["Asked", "Measured", "factors_of", "left_out", "measure", "save"]
@@ -93,7 +95,8 @@ def measure(repeats: int = 3, most: int = 60_000, tell: Callable[[str], None] = 
             }
             for asked in _jobs():
                 tell(asked.name)
-                plan = kind_of(asked.kind).check(asked.parameters, [published[name] for name in asked.tables], charter)
+                parameters = _stated(asked, running.homes)
+                plan = kind_of(asked.kind).check(parameters, [published[name] for name in asked.tables], charter)
                 taken = [_run(running.client, asked) for _ in range(1 + repeats)][1:]
                 found.append((asked, plan, taken[-1][0], statistics.median(seconds for _, seconds in taken)))
     return [
@@ -209,12 +212,11 @@ def _jobs() -> Iterator[Asked]:
                 options = {"max_iter": 2, "batch_size": 8192}
             asked = {"features": features, "label": "died", "epsilon": 4.0, "delta": 1e-6, **options}
             yield Asked("train", asked, all_of(size, members))
-        for name, trees, depth in _FOREST:
+        for name, *_ in _FOREST:
             if size == "large" and name == "large":
                 continue
-            model = {"owner": "bravo", "name": name, "depth": depth, "trees": trees, "outputs": 2, "link": "average"}
             for answer in ("predict", "predict_proba"):
-                yield Asked("score", {"model": model, "features": list(_FEATURES), "answer": answer}, (f"alfa.{size}",))
+                yield Asked("score", {"model": f"bravo.{name}", "answer": answer}, (f"alfa.{size}",))
 
 
 def _table(name: str, source: Path, rows: int) -> PublishedTable:
@@ -240,11 +242,23 @@ def _rows(member: str, n: int) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def _stated(asked: Asked, homes: Mapping[str, Home]) -> Mapping[str, Any]:
+    """Its parameters, with what a node looks up of the model they name."""
+    if "model" not in asked.parameters:
+        return asked.parameters
+    owner, name = asked.parameters["model"].split(".")
+    asset = ModelAssets(homes[owner].models).find(name)
+    told = {"owner": owner, "name": name, "version": asset.version, "id": asset.id, "family": asset.facts.family}
+    return {**asked.parameters, "model": {**told, **asset.facts.fields}, "features": list(asset.facts.features)}
+
+
 def _offer(member: str, home: Home) -> None:
     if member != "bravo":
         return
     rows = _rows(member, 2000)
-    home.models.mkdir(exist_ok=True)
+    rules = ModelRules(members=None, answers=frozenset(ANSWERS))
     for name, trees, depth in _FOREST:
         forest = RandomForestClassifier(trees, max_depth=depth, random_state=0).fit(rows[list(_FEATURES)], rows["died"])
-        (home.models / f"{name}.json").write_text(to_json(from_sklearn(forest)))
+        lineage = BroughtIn(by="bench", file=name, sha256="0" * 64)
+        model = from_sklearn(forest)
+        ModelAssets(home.models).add(model, name, lineage, 0.0, features=_FEATURES, rules=rules, depth=depth)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from parties.board import Board
 from parties.catalogue import Catalogue
@@ -15,11 +17,15 @@ __all__ = ["asked_job"]
 async def asked_job(board: Board, catalogue: Catalogue, person: str, asked: Submit) -> tuple[Job, list[str]]:
     """(the job, what is published of its tables: none if it is one that the board has).
 
-    Where no table is named and the kind finds them in the parameters, those are the job's. Raises JobRefused,
-    PeerCallFailed, TableInvalid, and what the kind's reading of its parameters does.
+    Where no table is named and the kind finds them in the parameters, those are the job's; a model they name is looked
+    up (ModelOffers.completed). Raises JobRefused, PeerCallFailed, TableInvalid, ModelMissing, and what the kind's
+    reading of its parameters does.
     """
     id_ = job_id(board.identity.fingerprint, asked.key)
     kept = await board.find(id_)
+    parameters: Mapping[str, Any] = asked.parameters
+    if catalogue.offers is not None:
+        parameters = await catalogue.offers.completed(parameters, None if kept is None else kept.job)
     tables = tuple((choice.member, choice.table) for choice in asked.tables)
     if kept is not None:
         tables, published, texts = tables or kept.job.tables, kept.job.published, []
@@ -31,7 +37,7 @@ async def asked_job(board: Board, catalogue: Catalogue, person: str, asked: Subm
         charter=board.charter.digest,
         id=id_,
         kind=asked.kind,
-        parameters=asked.parameters,
+        parameters=parameters,
         tables=tables,
         published=published,
         results=tuple(asked.results),

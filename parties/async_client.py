@@ -8,16 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from parties.client_common import MOST_ANSWER, Progress, check_id, made, open_calls, parted, quoted, watched
+from parties.client_common import MOST_ANSWER, Progress, check_id, keeping, made, open_calls, parted, quoted, watched
 from parties.client_questions import Questions
 from parties.client_wire import AsyncWire
 from parties.fitted import FittedLogistic
 from parties.identity import Identity
+from parties.model_messages import ModelList, OwnModel
 from parties.node_calls import NodeCalls
 from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
 from parties.plan_card import Card
 from parties.questions import DEADLINE, Question, submission
-from parties.results import frame_of_jobs, frame_of_tables
+from parties.results import frame_of_jobs, frame_of_models, frame_of_tables, model_of
 
 __all__ = ["AsyncClient", "AsyncJobHandle"]
 
@@ -67,6 +68,22 @@ class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[FittedLogistic]])
     async def tables(self) -> pd.DataFrame:
         """As Client.tables."""
         return frame_of_tables(await self.consortium())
+
+    async def model_list(self) -> ModelList:
+        """As Client.model_list."""
+        return await self._calls.models()
+
+    async def models(self) -> pd.DataFrame:
+        """As Client.models."""
+        return frame_of_models(await self.model_list())
+
+    async def model(self, name: str) -> FittedLogistic:
+        """As Client.model."""
+        return model_of(await self.model_list(), name)
+
+    async def keep_model(self, job: str, name: str) -> OwnModel:
+        """As Client.keep_model."""
+        return await self._calls.keep_model(keeping(job, name))
 
     async def job_list(self, most: int = 100, before: int | None = None) -> JobList:
         """As Client.job_list."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from parties import card_words as words
-from parties.quote_messages import OwnerView, PlanCard, TableView
+from parties.quote_messages import ModelView, OwnerView, PlanCard, TableView
 from parties.told_errors import printable
 
 __all__ = ["html_of"]
@@ -39,16 +39,28 @@ def html_of(card: PlanCard) -> str:
 def _owner(owner: OwnerView) -> str:
     if owner.error:
         return f"<div>{_safe(owner.member)} does not say: {_safe(owner.error)}</div>"
-    return "".join(_of_table(owner.member, table) for table in owner.tables)
+    tables = [_of_table(owner.member, table) for table in owner.tables]
+    return "".join(tables + [_of_model(owner.member, model) for model in owner.models])
+
+
+def _of_model(member: str, model: ModelView) -> str:
+    head = f"<div><b>model {_safe(member)}.{_safe(model.model)}</b> {_verdict(model.verdict)}</div>"
+    return head + _clauses(model, "every clause of its rules")
 
 
 def _of_table(member: str, table: TableView) -> str:
-    objections = words.objections(table)
     parts = [
         f"<div><b>{_safe(member)}.{_safe(table.table)}</b> {_verdict(table.verdict)}</div>",
         _table(("column", "used for"), words.columns(table)),
         _table(("left after it", "epsilon"), words.lefts(table)) if table.left is not None else "",
+        _clauses(table, "every clause of its policy"),
     ]
+    return "".join(parts)
+
+
+def _clauses(asked: TableView | ModelView, what: str) -> str:
+    """Those that object; folded, all of them."""
+    objections, parts = words.objections(asked), []
     if objections:
         parts.append(
             _table(
@@ -58,9 +70,9 @@ def _of_table(member: str, table: TableView) -> str:
         )
     every = _table(
         ("clause", "column", "verdict", "looked at"),
-        ((one.clause, one.column, one.verdict, one.text) for one in table.clauses),
+        ((one.clause, one.column, one.verdict, one.text) for one in asked.clauses),
     )
-    parts.append(f"<details><summary>every clause of its policy</summary>{every}</details>")
+    parts.append(f"<details><summary>{what}</summary>{every}</details>")
     return "".join(parts)
 
 

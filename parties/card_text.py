@@ -9,7 +9,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from parties import card_words as words
-from parties.quote_messages import OwnerView, PlanCard
+from parties.quote_messages import ModelView, OwnerView, PlanCard, TableView
 from parties.told_errors import printable
 
 __all__ = ["show_card"]
@@ -64,16 +64,26 @@ def _show_owner(console: Console, owner: OwnerView) -> None:
             grid.add_row(Text(printable(name)), Text(uses))
         for name, rest in words.lefts(table):
             grid.add_row(Text(f"left, {name}"), Text(rest))
-        passed = words.passed(table)
-        if passed:
-            grid.add_row(Text("allowed by"), Text(passed))
-        console.print(grid)
-        for clause in words.objections(table):
-            of = f" of {printable(clause.column)}" if clause.column else ""
-            console.print(Text.assemble(
-                "  ", (f"{clause.verdict} by {clause.clause}{of}: ", _STYLES[clause.verdict]),
-                printable(clause.text), *([f"; {printable(clause.remedy)}"] if clause.remedy else []),
-            ))  # fmt: skip
+        _show_clauses(console, table, grid)
+    for model in owner.models:
+        console.print(Text.assemble(
+            (f"model {owner.member}.{printable(model.model)}: ", "bold"), (model.verdict, _STYLES[model.verdict])
+        ))  # fmt: skip
+        _show_clauses(console, model, Grid(box=None, padding=(0, 2, 0, 2), show_header=False))
+
+
+def _show_clauses(console: Console, asked: TableView | ModelView, grid: Grid) -> None:
+    """A grid, with a row more; below it what objects."""
+    passed = words.passed(asked)
+    if passed:
+        grid.add_row(Text("allowed by"), Text(passed))
+    console.print(grid)
+    for clause in words.objections(asked):
+        of = f" of {printable(clause.column)}" if clause.column else ""
+        console.print(Text.assemble(
+            "  ", (f"{clause.verdict} by {clause.clause}{of}: ", _STYLES[clause.verdict]),
+            printable(clause.text), *([f"; {printable(clause.remedy)}"] if clause.remedy else []),
+        ))  # fmt: skip
 
 
 def _show_figures(console: Console, card: PlanCard) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from parties.quote_messages import Clause, Figure, PlanCard, TableView
+from parties.quote_messages import Clause, Figure, ModelView, PlanCard, TableView
 
 __all__ = ["amount", "asks", "columns", "cost", "errors", "figure", "lefts", "objections", "passed", "verdict"]
 
@@ -63,13 +63,13 @@ def columns(table: TableView) -> Iterator[tuple[str, str]]:
         yield name, ", ".join(uses)
 
 
-def objections(table: TableView) -> list[Clause]:
+def objections(table: TableView | ModelView) -> list[Clause]:
     """Clauses that deny, then those that want a person."""
     rank = {"denied": 0, "ask": 1}
     return sorted((one for one in table.clauses if one.verdict in rank), key=lambda one: rank[one.verdict])
 
 
-def passed(table: TableView) -> str:
+def passed(table: TableView | ModelView) -> str:
     """Which clauses allow it, and how often each was asked."""
     counted = Counter(one.clause for one in table.clauses if one.verdict == "allowed")
     return ", ".join(name if n == 1 else f"{name} ({n})" for name, n in counted.items())

@@ -17,6 +17,7 @@ from parties.kind import Owned
 from parties.kinds import KINDS
 from parties.meeting import Table
 from parties.members import Members
+from parties.model_offers import ModelOffers
 from parties.people_messages import Consortium, MemberTables
 from parties.published import PublishedTable
 
@@ -32,9 +33,17 @@ class Catalogue:
     Args:
         board, members: of the node.
         tables: gives what this member publishes; blocks.
+        offers: models that members offer; None: nobody is asked, and jobs state all of theirs.
     """
 
-    def __init__(self, board: Board, members: Members, tables: Callable[[], Mapping[str, PublishedTable]]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        members: Members,
+        tables: Callable[[], Mapping[str, PublishedTable]],
+        offers: ModelOffers | None = None,
+    ) -> None:
+        self.offers = offers
         self._board = board
         self._members = members
         self._tables = tables

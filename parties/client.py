@@ -20,16 +20,28 @@ from typing import Any
 import pandas as pd
 
 from parties.async_client import AsyncClient, AsyncJobHandle
-from parties.client_common import MOST_ANSWER, Progress, check_id, goes_on, made, open_calls, parted, quoted, watched
+from parties.client_common import (
+    MOST_ANSWER,
+    Progress,
+    check_id,
+    goes_on,
+    keeping,
+    made,
+    open_calls,
+    parted,
+    quoted,
+    watched,
+)
 from parties.client_questions import Questions
 from parties.client_wire import BlockingWire, at_once
 from parties.fitted import FittedLogistic
 from parties.identity import Identity
+from parties.model_messages import ModelList, OwnModel
 from parties.node_calls import NodeCalls
 from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
 from parties.plan_card import Card
 from parties.questions import DEADLINE, Question, submission
-from parties.results import frame_of_jobs, frame_of_tables
+from parties.results import frame_of_jobs, frame_of_models, frame_of_tables, model_of
 
 __all__ = ["AsyncClient", "AsyncJobHandle", "Card", "Cards", "Client", "JobHandle"]
 
@@ -95,6 +107,22 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
     def tables(self) -> pd.DataFrame:
         """The same, a row a column; see results.frame_of_tables."""
         return frame_of_tables(self.consortium())
+
+    def model_list(self) -> ModelList:
+        """This member's models, and what others offer its people to score with."""
+        return at_once(self._calls.models())
+
+    def models(self) -> pd.DataFrame:
+        """The same, a row a model; see results.frame_of_models."""
+        return frame_of_models(self.model_list())
+
+    def model(self, name: str) -> FittedLogistic:
+        """One of another member's, member.name, whose owner gives its coefficients away; see results.model_of."""
+        return model_of(self.model_list(), name)
+
+    def keep_model(self, job: str, name: str) -> OwnModel:
+        """Keep what a released train job gave as a model of this member's, offered to nobody yet. JobInvalid."""
+        return at_once(self._calls.keep_model(keeping(job, name)))
 
     def job_list(self, most: int = 100, before: int | None = None) -> JobList:
         """Jobs this node knows, the latest first; ``before``: what the list before this one said."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -13,13 +14,26 @@ from parties.errors import JobInvalid, MessageInvalid, NodeAnswerInvalid
 from parties.home import Home
 from parties.identity import Identity
 from parties.known_nodes import FILE, find_key, load_known, read_url
+from parties.message_form import read_json
+from parties.model_messages import Keep
 from parties.node_calls import NodeCalls
 from parties.people_messages import JobProgress
 from parties.progress_bar import ProgressBar
 from parties.questions import Question
 from parties.results import read_answer
 
-__all__ = ["MOST_ANSWER", "Progress", "check_id", "goes_on", "made", "open_calls", "parted", "quoted", "watched"]
+__all__ = [
+    "MOST_ANSWER",
+    "Progress",
+    "check_id",
+    "goes_on",
+    "keeping",
+    "made",
+    "open_calls",
+    "parted",
+    "quoted",
+    "watched",
+]
 
 MOST_ANSWER = 256 << 20
 """Bytes of a job's answer, if nothing else is said."""
@@ -73,6 +87,14 @@ def made(url: str, kind: str, content: bytes, job: str) -> Any:
         return read_answer(kind, content, job)
     except MessageInvalid as error:
         raise NodeAnswerInvalid(url, f"the answer of job {job} is none of kind {kind}: {error}") from None
+
+
+def keeping(job: str, name: str) -> Keep:
+    """The message, or JobInvalid."""
+    try:
+        return read_json(Keep, json.dumps({"job": check_id(job), "name": name}))
+    except MessageInvalid as error:
+        raise JobInvalid(f"a model's name is 1 to 64 of a-z, 0-9, and within _ and -: {error}") from None
 
 
 def goes_on(job: str) -> str:

@@ -186,31 +186,46 @@ class Questions(Generic[F, M]):
 
     def predict(
         self,
-        model: Mapping[str, Any],
+        model: str | Mapping[str, Any],
         table: str,
-        features: Sequence[str],
+        features: Sequence[str] | None = None,
         *,
         where: Mapping[str, Any] | None = None,
         **how: Unpack[How],
     ) -> F:
-        """Predictions of a member's trees for the rows of a table, which its owner alone receives.
+        """Predictions of a member's model for the rows of a table; ``models`` lists those that are offered.
 
-        ``model``: {"owner": member, "name": ..., "depth": ..., "trees": ..., "outputs": ..., "link": ...}; see
-        kind_score.py. A row for each place up to the table's capacity, in the order its owner read it; of a classifier,
-        places of classes.
+        ``model``: "member.name", of which the latest version is taken, or "member.name@2"; its size and the columns it
+        takes are looked up. Or all of it, as kind_score.py has it, with ``features``. The rows' owner receives the
+        answer, or the ``results`` that both owners allow. A row for each place up to the table's capacity, in the order
+        its owner read it; of a classifier, places of classes.
         """
-        found: F = self._ask(questions.score(model, table, features, "predict", {"where": where}), how)
-        return found
+        return self._score(model, table, "predict", features, where, how)
 
     def predict_proba(
         self,
-        model: Mapping[str, Any],
+        model: str | Mapping[str, Any],
         table: str,
-        features: Sequence[str],
+        features: Sequence[str] | None = None,
         *,
         where: Mapping[str, Any] | None = None,
         **how: Unpack[How],
     ) -> F:
         """As predict: the probability of each class."""
-        found: F = self._ask(questions.score(model, table, features, "predict_proba", {"where": where}), how)
+        return self._score(model, table, "predict_proba", features, where, how)
+
+    def decision_function(
+        self,
+        model: str | Mapping[str, Any],
+        table: str,
+        features: Sequence[str] | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        **how: Unpack[How],
+    ) -> F:
+        """As predict: the score, by which classes are told apart."""
+        return self._score(model, table, "decision_function", features, where, how)
+
+    def _score(self, model: Any, table: str, answer: str, features: Any, where: Any, how: Mapping[str, Any]) -> F:
+        found: F = self._ask(questions.score(model, table, answer, {"features": features, "where": where}), how)
         return found

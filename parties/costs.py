@@ -132,15 +132,17 @@ def _query(plan: Plan) -> dict[str, float]:
 
 
 def _score(plan: Plan) -> dict[str, float]:
-    size = plan.details.size
-    rows, nodes = _table_rows(plan), float(size["trees"] * 2 ** size["depth"])
+    facts = plan.details.facts
+    if facts.family != "trees":  # a product and a sigmoid: one comparison or two a row
+        return {"words": _words(plan), "rows by outputs": _table_rows(plan)}
+    rows, nodes = _table_rows(plan), float(facts.trees * 2**facts.depth)
     return {
         "words": _words(plan),
-        "rows by trees": rows * size["trees"],
+        "rows by trees": rows * facts.trees,
         "rows by nodes": rows * nodes,
-        "rows by leaves by outputs": rows * nodes * size["outputs"],
-        "depth": float(size["depth"]),
-        "rows by outputs": rows * size["outputs"],
+        "rows by leaves by outputs": rows * nodes * facts.outputs,
+        "depth": float(facts.depth),
+        "rows by outputs": rows * facts.outputs,
     }
 
 

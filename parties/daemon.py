@@ -44,7 +44,8 @@ from parties.listening import Listening
 from parties.member_api import member_api
 from parties.member_handlers import MemberHandlers
 from parties.members import Members
-from parties.own_models import OwnModels
+from parties.model_assets import ModelAssets
+from parties.model_offers import ModelOffers
 from parties.part_files import PartFiles
 from parties.peers import Peers, People
 from parties.people_api import people_api
@@ -195,7 +196,8 @@ class Daemon:
             )
         tasks, progress = Tasks(nursery), ProgressBoard(board.wake)
         teller = ProgressTeller(board, progress, tasks)
-        rules = Rules(lambda: board.me, plans, self._tables, rulebook.policies, store.ledger, time.time)
+        models = ModelAssets(self.home.models)
+        rules = Rules(lambda: board.me, plans, self._tables, rulebook.policies, store.ledger, time.time, models)
         work = KindWork(
             board,
             plans,
@@ -203,7 +205,7 @@ class Daemon:
             self._tables,
             parts,
             CheckpointFiles(self.home.parts),
-            OwnModels(self.home.models),
+            models,
             lanes,
             teller.worker,
         )
@@ -213,10 +215,11 @@ class Daemon:
 
         self._jobs = JobNode(board, work, rebuild, keeper, tasks)
         self._tasks = tasks
-        catalogue = Catalogue(board, members, self._tables)
+        offers = ModelOffers(board, members, plans, models)
+        catalogue = Catalogue(board, members, self._tables, offers)
         quoting = Quoting(board, catalogue, plans, rules, load_costs(self.settings.rtt / 1000).cost)
         handlers = MemberHandlers(
-            board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting
+            board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting, offers
         )
         people = People(self._people)
         asked = PeopleHandlers(
@@ -227,6 +230,7 @@ class Daemon:
             progress,
             catalogue,
             quoting,
+            offers,
             lambda: 0 if lanes is None else lanes.ready,
             self._release,
         )

@@ -58,6 +58,7 @@ __all__ = [
     "MemberLost",
     "MessageInvalid",
     "MessageReplayed",
+    "ModelChanged",
     "ModelMissing",
     "ModelUnfit",
     "NodeAnswerInvalid",
@@ -191,12 +192,16 @@ class NodeFault(AccordError):
     """A fault of a node's own program, which ended a job and nothing else. Its log says the same."""
 
 
+class ModelChanged(AccordError):
+    """The file of a model is not the one that was added under its name and version, or is gone. Nobody scores by it."""
+
+
 class ModelMissing(UsageError):
-    """This member offers no model of this name."""
+    """There is no model of this name, or no such version of it."""
 
 
 class ModelUnfit(UsageError):
-    """A model this member offers is of another public size than the job states."""
+    """What is to be a model of this member's is none that can be shared, or an entry of one was changed by hand."""
 
 
 class MemberLost(AccordError):

@@ -6,6 +6,7 @@ Nothing is asked of anybody any more: predict works offline, on rows of the rece
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,13 +41,15 @@ class FittedLogistic:
     """Logistic regression with differential privacy. Named as scikit-learn's, and used so.
 
     Attributes:
-        coef_: (1, d), intercept_: (1,), float64; of rows as ``prepare`` makes them.
+        coefficients: of each number of a row. coef_: (1, d), intercept_: (1,), float64; of rows as ``prepare`` makes
+            them.
         feature_names_in_: columns a row has, in order. n_features_in_: how many.
         terms_: the d numbers made of them: "age", "ward=surgery".
         classes_: [False, True]: whether the label is true, or is the category ``positive_``.
         label_, positive_: what is predicted; None for a label that is true or false.
         epsilon_, delta_: what the fit cost.
         job: the job's id; '' if not known.
+        bound, spread: how rows are prepared, see row_bound.bounded_rows.
     """
 
     def __init__(
@@ -62,9 +65,9 @@ class FittedLogistic:
         delta: float,
         job: str = "",
     ) -> None:
-        self._coefficients = tuple(coefficients)
-        self._bound = bound
-        self._spread = spread
+        self.coefficients = tuple(coefficients)
+        self.bound = bound
+        self.spread = spread
         self.coef_: npt.NDArray[np.float64] = np.array([[c.coefficient for c in coefficients]])
         self.intercept_: npt.NDArray[np.float64] = np.array([intercept])
         self.feature_names_in_ = tuple(dict.fromkeys(c.column for c in coefficients))
@@ -80,6 +83,13 @@ class FittedLogistic:
     def __repr__(self) -> str:
         return f"<FittedLogistic of {self.label_} on {len(self.terms_)} terms, epsilon {self.epsilon_:g}>"
 
+    def to_json(self) -> str:
+        """As logistic_file.py reads it."""
+        terms = [{name: getattr(c, name) for name in Coefficient.__slots__} for c in self.coefficients]
+        said = {"coefficients": terms, "intercept": float(self.intercept_[0]), "bound": self.bound}
+        about = {"label": self.label_, "positive": self.positive_, "epsilon": self.epsilon_, "delta": self.delta_}
+        return json.dumps({**said, "spread": self.spread, **about}, allow_nan=False)
+
     def prepare(self, X: Any) -> npt.NDArray[np.float64]:
         """Rows as training had them: (n, d).
 
@@ -91,13 +101,13 @@ class FittedLogistic:
         Raises ColumnMissing, ValueUnfit, and OutOfRange for what is no number.
         """
         columns = self._columns(X)
-        made = [self._term(term, columns[term.column]) for term in self._coefficients]
+        made = [self._term(term, columns[term.column]) for term in self.coefficients]
         return bounded_rows(
             np.stack(made, axis=1),
-            [c.low for c in self._coefficients],
-            [c.high for c in self._coefficients],
-            bound=self._bound,
-            spread=self._spread,
+            [c.low for c in self.coefficients],
+            [c.high for c in self.coefficients],
+            bound=self.bound,
+            spread=self.spread,
         )
 
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
@@ -136,7 +146,7 @@ class FittedLogistic:
     def _term(self, term: Coefficient, column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         if term.category is None:
             return _numbers(term.column, column)
-        known = [c.category for c in self._coefficients if c.column == term.column]
+        known = [c.category for c in self.coefficients if c.column == term.column]
         if not np.isin(column, np.array(known, column.dtype if column.dtype == object else None)).all():
             raise ValueUnfit(
                 f"column {term.column}: a value that is none of the categories {', '.join(map(str, known))}"

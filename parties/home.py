@@ -5,7 +5,7 @@ node.toml       this node's own settings                                        
 founding.json   who founds a consortium, and whom it invited                     (founding.py)
 charter/        charters in force, proposed, signed and withdrawn                (charter_store.py)
 tables.toml     published tables
-models/         models offered for scoring                                       (own_models.py)
+models/         models, and who may score with them                              (model_assets.py)
 node.db         jobs
 parts/          dealt shares and checkpoints, encrypted
 """

@@ -91,11 +91,20 @@ class TableShape:
 
 @dataclass(frozen=True)
 class ModelAsk:
-    """A model that its owner offers by a name; ``size`` is what the job says of it, public."""
+    """A model that its owner offers, as the job states it; the owner's node compares that with its own, and decides.
+
+    Attributes:
+        version, id: which content, see model_assets.py.
+        answer: what of it is asked for: "predict", "predict_proba", "decision_function".
+        facts: what is public of it, a model_facts.ModelFacts.
+    """
 
     owner: str
     name: str
-    size: Mapping[str, Any]
+    version: int
+    id: str
+    answer: str
+    facts: Any
 
 
 @dataclass(frozen=True)

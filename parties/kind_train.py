@@ -7,6 +7,10 @@ Each owner brings its rows to one scale by the public bounds of their columns, a
 the coefficients may leave; they are for rows prepared in this way, which the answer says how to do.
 
 Neighbouring data: all rows of one person, in all the tables, as for aggregate; their places stay, as rows of zeros.
+
+The coefficients always leave, with that noise, to the result members: no model is trained that stays shared. A table
+whose policy does not let them leave (policy_terms.Models.opens without "coefficients") is trained on by nobody. What is
+kept of the answer, and offered for scoring, is an asset of the member that received it (model_assets.py).
 """
 
 from __future__ import annotations
@@ -104,6 +108,13 @@ class _Details:
     def bound(self) -> float:
         """Greatest length of a row."""
         return float(self.options.get("bound", 1.0))
+
+    @property
+    def positive(self) -> str | int | None:
+        """The category that is the second class; None of a label that is true or false."""
+        name, place = self.label
+        column = self.tables[0].facts.columns[name]
+        return column.categories[place] if column.kind == "category" else None
 
 
 def check(parameters: Mapping[str, Any], tables: Sequence[Owned], charter: Charter) -> Plan:
@@ -246,6 +257,7 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
         "bound": details.bound,
         "spread": details.spread,
         "label": details.label[0],
+        "positive": details.positive,
         "epsilon": plan.epsilon,
         "delta": plan.delta,
     }

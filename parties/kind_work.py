@@ -18,11 +18,12 @@ from parties.errors import JobRefused, LaneInvalid
 from parties.job import Job
 from parties.job_plans import Plans, pack_shares
 from parties.job_work import PUBLISHED, Consent, Outcome
-from parties.kind import Kind, Plan, Rows, TableInput, Work
+from parties.kind import Kind, ModelAsk, Plan, Rows, TableInput, Work
 from parties.kinds import deal_rows, table_context
 from parties.lanes import Lanes
 from parties.messages import Run
-from parties.own_models import OwnModels
+from parties.model_assets import ModelAssets
+from parties.model_entry import Model
 from parties.own_rows_kept import OwnRows
 from parties.part_files import PartFiles
 from parties.published import PublishedTable
@@ -52,7 +53,7 @@ class KindWork:
         tables: gives this member's published tables; blocks.
         parts: what was dealt to this node.
         kept: checkpoints of its long jobs.
-        models: those this member offers.
+        models: this member's.
         lanes: this node's; None where it does not compute.
         progress: see Progress.
     """
@@ -65,7 +66,7 @@ class KindWork:
         tables: Callable[[], Mapping[str, PublishedTable]],
         parts: PartFiles,
         kept: CheckpointFiles,
-        models: OwnModels,
+        models: ModelAssets,
         lanes: Lanes | None,
         progress: Progress,
     ) -> None:
@@ -81,15 +82,8 @@ class KindWork:
         self._progress = progress
 
     async def consent(self, job: Job, tables: Sequence[str]) -> Consent:
-        """What this node's rules say (rules.py); a model of this member's that the job scores by is there."""
-        return await self._board.aside(self._consent, job, tables)
-
-    def _consent(self, job: Job, tables: Sequence[str]) -> Consent:
-        consent = self._rules.consent(job, tables)
-        _, plan = self._plans.plan(job, tables)
-        if plan.model is not None and plan.model.owner == self._board.me.name:
-            self._models.load(plan.model.name, plan.model.size)
-        return consent
+        """What this node's rules say (rules.py)."""
+        return await self._board.aside(self._rules.consent, job, tables)
 
     # -- a member that does not compute ------------------------------------------------------------
 
@@ -149,7 +143,7 @@ class KindWork:
             if kind.keeps and job.on_loss == "wait":
                 extra = await self._board.aside(self._checkpointing, job, order, lane.session)
             elif plan.model is not None and plan.model.owner == self._board.me.name:
-                extra = await self._board.aside(self._models.load, plan.model.name, plan.model.size)
+                extra = await self._board.aside(self._model, job, plan, plan.model)
             work = Work(plan, inputs, extra)
             found, traffic, seconds = await lane.worker.run(order.number, kind.program, work, heard, reported)
         facts = {"rounds": traffic.rounds, "bytes": traffic.bytes_sent, "seconds": seconds, **found.facts}
@@ -163,6 +157,13 @@ class KindWork:
         """See kind.Plan.anew."""
         _, plan = await self._planned(job)
         return plan.anew
+
+    def _model(self, job: Job, plan: Plan, ask: ModelAsk) -> Model:
+        """This member's, if its rules still allow what was consented to, and its content is the one of its id."""
+        opinion = self._rules.model_opinion(job, plan)
+        if opinion is not None:
+            opinion.check()
+        return self._models.load(self._models.find(ask.name, ask.version))
 
     def _checkpointing(self, job: Job, order: Run, session: str) -> Checkpointing:
         """A run's name follows from the lane's session, so it is the same at all members, and nobody has it twice."""

@@ -6,8 +6,8 @@
 4. The message is new.                                                     (envelope.ReplayGuard)
 5. The node's handler is called with the member, the job and the body.
 
-``hello``, ``charter``, ``tables`` and ``watch`` change nothing, so they come without an envelope; ``charter`` is how a
-member that is behind gets the newer versions, so 3 is not asked there.
+``hello``, ``charter``, ``tables``, ``models`` and ``watch`` change nothing, so they come without an envelope;
+``charter`` is how a member that is behind gets the newer versions, so 3 is not asked there.
 
 ``python -m parties.member_api`` prints the OpenAPI document.
 """
@@ -58,6 +58,7 @@ from parties.messages import (
     StateAnswer,
     StateQuery,
 )
+from parties.model_messages import Offers
 from parties.peers import Peers
 from parties.quote_messages import Quote, Quoted
 from parties.replies import Api, Lines, read_body, reply
@@ -99,6 +100,10 @@ class Handlers(Protocol):
 
     async def tables(self, peer: Member) -> Tables:
         """What this member publishes to that one."""
+        ...
+
+    async def models(self, peer: Member) -> Offers:
+        """What that one's people may score with."""
         ...
 
     async def lane_prepare(self, peer: Member, job: str, body: LanePrepare) -> Prepared: ...
@@ -194,6 +199,9 @@ def member_api(
     async def tables(request: Request) -> Response:
         return reply(await handlers.tables(caller(request)))
 
+    async def models(request: Request) -> Response:
+        return reply(await handlers.models(caller(request)))
+
     async def piece(request: Request, accord_envelope: _Header) -> Response:
         peer = caller(request)
         envelope = read_json(Envelope[Piece], accord_envelope)
@@ -210,6 +218,7 @@ def member_api(
     api.route_to("GET", "/v1/charter", charter, answers=CharterAnswer, summary="A version of the charter.")
     api.route_to("GET", "/v1/watch", watch, answers=Beat, media=Lines.media_type, summary="That it lives.")
     api.route_to("GET", "/v1/tables", tables, answers=Tables, summary="The tables this member publishes.")
+    api.route_to("GET", "/v1/models", models, answers=Offers, summary="The models this member offers.")
     add(LanePrepare, handlers.lane_prepare)
     add(LaneConnect, handlers.lane_connect)
     add(Quote, handlers.quote)

@@ -22,6 +22,7 @@ from parties.meeting import Beat, CharterAnswer, HelloAnswer, Tables
 from parties.member_transport import MemberTransport
 from parties.message_form import Done, Envelope, Message, Problem, Strict, read_json
 from parties.messages import Piece
+from parties.model_messages import Offers
 from parties.peers import Peers
 
 __all__ = ["SILENCE", "MemberClient"]
@@ -115,6 +116,11 @@ class MemberClient:
         """What the member publishes."""
         with self._limited(within):
             return await self._ask("GET", "/v1/tables", Tables, most=_MOST_LARGE)
+
+    async def models(self, *, within: float | None = None) -> Offers:
+        """What the member offers this one to score with."""
+        with self._limited(within):
+            return await self._ask("GET", "/v1/models", Offers, most=_MOST_LARGE)
 
     async def send_piece(
         self,

@@ -49,6 +49,8 @@ from parties.messages import (
     StateAnswer,
     StateQuery,
 )
+from parties.model_messages import Offers
+from parties.model_offers import ModelOffers
 from parties.part_files import PartFiles
 from parties.published import PublishedTable
 from parties.quote_messages import Quote, Quoted
@@ -73,6 +75,7 @@ class MemberHandlers:
         parts: what is dealt to this node.
         progressed: called with what another member says of a job's progress.
         quoting: what its rules say to a job beforehand.
+        offers: models that this member offers.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class MemberHandlers:
         parts: PartFiles,
         progressed: Callable[[str, ProgressReport], None],
         quoting: Quoting,
+        offers: ModelOffers,
     ) -> None:
         self._board = board
         self._jobs = jobs
@@ -94,6 +98,7 @@ class MemberHandlers:
         self._parts = parts
         self._progressed = progressed
         self._quoting = quoting
+        self._offers = offers
         self._reading: dict[str, trio.Semaphore] = {}  # by sender
 
     async def charter(self, peer: Member, version: int) -> CharterAnswer:
@@ -114,6 +119,10 @@ class MemberHandlers:
             return [Table(name=name, description=json.loads(describe(t))) for name, t in self._tables().items()]
 
         return Tables(tables=await self._board.aside(described))
+
+    async def models(self, peer: Member) -> Offers:
+        """ModelOffers.to."""
+        return await self._offers.to(peer)
 
     # -- lanes -------------------------------------------------------------------------------------
 

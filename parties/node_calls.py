@@ -15,6 +15,7 @@ from typing import TypeVar
 from parties.client_wire import Wire
 from parties.errors import MessageInvalid, NodeAnswerInvalid, NodeTimedOut, NodeUnreachable, StillRunning
 from parties.message_form import Problem, Strict, read_json
+from parties.model_messages import Keep, ModelList, OwnModel
 from parties.people_messages import Approvals, Approve, Consortium, JobList, JobProgress, JobView, NodeStatus, Submit
 from parties.quote_messages import MOST_CARD, PlanCard
 from parties.receipt import MOST_RECEIPT
@@ -86,6 +87,14 @@ class NodeCalls:
     async def approvals(self) -> Approvals:
         """Jobs that wait for a person at the node."""
         return await self._model(Approvals, "GET", "/v1/approvals", _MOST_LIST)
+
+    async def models(self) -> ModelList:
+        """The member's own, and what others offer it."""
+        return await self._model(ModelList, "GET", "/v1/models", _MOST_LIST)
+
+    async def keep_model(self, asked: Keep) -> OwnModel:
+        """The answer of a train job as a model."""
+        return await self._model(OwnModel, "POST", "/v1/models", _MOST_LIST, content=asked.model_dump_json().encode())
 
     async def quote(self, asked: Submit) -> PlanCard:
         """A job's plan card. Nothing is asked for."""

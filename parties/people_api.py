@@ -21,6 +21,7 @@ from starlette.responses import Response
 
 from parties.envelope import LAST_NONCE
 from parties.message_form import read_json
+from parties.model_messages import MOST_KEEP, Keep, ModelList, OwnModel
 from parties.peers import People
 from parties.people_messages import (
     MOST_APPROVE,
@@ -95,6 +96,15 @@ class PeopleHandlers(Protocol):
         ...
 
     async def tables(self, person: str) -> Consortium: ...
+
+    async def models(self, person: str) -> ModelList:
+        """This member's own, and what others offer it."""
+        ...
+
+    async def keep_model(self, person: str, asked: Keep) -> OwnModel:
+        """The answer of a train job as a model of this member's; the one that is kept, where it was under this name."""
+        ...
+
     async def status(self, person: str) -> NodeStatus: ...
 
 
@@ -149,6 +159,13 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
     async def tables(request: Request) -> Response:
         return reply(await handlers.tables(caller(request)))
 
+    async def models(request: Request) -> Response:
+        return reply(await handlers.models(caller(request)))
+
+    async def keep_model(request: Request) -> Response:
+        person = caller(request)
+        return reply(await handlers.keep_model(person, read_json(Keep, await read_body(request, MOST_KEEP))))
+
     async def status(request: Request) -> Response:
         return reply(await handlers.status(caller(request)))
 
@@ -177,6 +194,8 @@ def people_api(handlers: PeopleHandlers, people: People, release: str, *, log: l
         summary="Let a job go on, or not.",
     )
     api.route_to("GET", "/v1/tables", tables, answers=Consortium, summary="What all members publish.")
+    api.route_to("GET", "/v1/models", models, answers=ModelList, summary="Models, own and offered.")
+    api.route_to("POST", "/v1/models", keep_model, answers=OwnModel, takes=Keep, summary="Keep a trained model.")
     api.route_to("GET", "/v1/status", status, answers=NodeStatus, summary="This node.")
     return api
 

@@ -13,6 +13,8 @@ from parties.head_store import Fork
 from parties.job_node import JobNode
 from parties.job_records import JobRecord
 from parties.members import Members
+from parties.model_messages import Keep, ModelList, OwnModel
+from parties.model_offers import ModelOffers
 from parties.people_messages import (
     Approvals,
     Consortium,
@@ -42,6 +44,7 @@ class PeopleHandlers:
         progress: how far jobs are.
         catalogue: of what members publish.
         quoting: what jobs would cost.
+        offers: models, its own and others'.
         lanes: gives how many lanes are connected.
         release: of Accord.
     """
@@ -55,6 +58,7 @@ class PeopleHandlers:
         progress: ProgressBoard,
         catalogue: Catalogue,
         quoting: Quoting,
+        offers: ModelOffers,
         lanes: Callable[[], int],
         release: str,
     ) -> None:
@@ -65,6 +69,7 @@ class PeopleHandlers:
         self._progress = progress
         self._catalogue = catalogue
         self._quoting = quoting
+        self._offers = offers
         self._lanes = lanes
         self._release = release
         self._started = board.clock()
@@ -139,6 +144,14 @@ class PeopleHandlers:
     async def tables(self, person: str) -> Consortium:
         """What all members publish."""
         return await self._catalogue.all()
+
+    async def models(self, person: str) -> ModelList:
+        """ModelOffers.all."""
+        return await self._offers.all()
+
+    async def keep_model(self, person: str, asked: Keep) -> OwnModel:
+        """ModelOffers.keep."""
+        return await self._offers.keep(asked.job, asked.name)
 
     async def status(self, person: str) -> NodeStatus:
         """This node."""

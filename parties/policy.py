@@ -126,10 +126,13 @@ def _who_may(policy: Policy, column: str, use: str) -> str:
 def _receivers(policy: Policy, asked: Asked) -> Iterator[Finding]:
     if not asked.receivers:
         yield _finding("receivers", TABLE, False, "nobody would receive the answer", "name a result member")
-    may = f"the owner gives answers to {', '.join(sorted(policy.receivers or ())) or 'nobody'}"
+    may = policy.receivers
+    if may is None and asked.of_rows:  # without noise: only to whom the owner names
+        may = frozenset({asked.owner})
+    what = "predictions for single rows" if asked.of_rows else "the answer"
+    remedy = f"the owner gives {what} to {', '.join(sorted(may or ())) or 'nobody'}"
     for name in sorted(asked.receivers):
-        good = policy.receivers is None or name in policy.receivers
-        yield _finding("receivers", TABLE, good, f"{name} would receive the answer", may)
+        yield _finding("receivers", TABLE, may is None or name in may, f"{name} would receive {what}", remedy)
 
 
 def _minimum(policy: Policy, asked: Asked) -> Iterator[Finding]:
@@ -180,10 +183,10 @@ def _model(models: Models, asked: Asked) -> Iterator[Finding]:
     good = models.kinds is None or asked.model in models.kinds
     yield _finding("model", TABLE, good, f"a model of kind {asked.model}", f"models there may be: {kinds}")
     for name in sorted(asked.opens):
-        opens = ", ".join(sorted(models.opens)) or "nothing"
-        yield _finding(
-            "model", TABLE, name in models.opens, f"the model's {name} would leave", f"what may leave: {opens}"
-        )
+        remedy = f"what may leave: {', '.join(sorted(models.opens)) or 'nothing'}"
+        if name == "coefficients":
+            remedy += "; a train job opens them, with noise, so until the owner allows that nothing is trained on it"
+        yield _finding("model", TABLE, name in models.opens, f"the model's {name} would leave", remedy)
 
 
 def _finding(clause: str, column: str, good: bool, text: str, remedy: str) -> Finding:

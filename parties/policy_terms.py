@@ -94,7 +94,8 @@ class Models:
 
     Attributes:
         kinds: families, such as "logistic", "trees"; None: any.
-        opens: of OPENS: what of a model that was trained on the rows may leave.
+        opens: of OPENS: what of a model that was trained on the rows may leave. A train job opens the coefficients, so
+            without these nothing is trained on the rows.
     """
 
     kinds: frozenset[str] | None = None
@@ -112,7 +113,8 @@ class Policy:
         rules: what is allowed; what no rule allows is denied.
         limits: see Limits.
         minimum: figures are told of groups of so many rows at least, by their noised count; 1: of any.
-        receivers: members that may receive answers; None: all of them.
+        receivers: members that may receive answers; None: all of them, but of what is told of single rows (predictions)
+            only this table's owner.
         models: see Models.
         exact_matches: whether compute members may learn, on the way, exactly how many people a join finds.
     """
@@ -151,6 +153,8 @@ class Asked:
         model: family of a model that is trained or predicts; None: none.
         opens: what of it would leave.
         exact: whether compute members learn something exactly on the way (kind.Plan.exact).
+        owner: whose table it is.
+        of_rows: whether answers are of single rows, without noise: predictions.
         spent: see Spent.
     """
 
@@ -167,6 +171,8 @@ class Asked:
     model: str | None = None
     opens: frozenset[str] = frozenset()
     exact: bool = False
+    owner: str = ""
+    of_rows: bool = False
 
     @property
     def needed(self) -> Iterator[tuple[str, str]]:

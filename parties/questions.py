@@ -29,7 +29,7 @@ class Question:
     """A job, but for who receives its answer and until when it may take.
 
     Attributes:
-        results: the only member that may receive the answer; None: whoever is wished.
+        results: who receives the answer, if nobody else is wished; None: the asking member.
     """
 
     kind: str
@@ -58,12 +58,13 @@ def fit(tables: str | Sequence[str], features: Sequence[str], label: str, more: 
     return Question("train", {"features": _listed(features), "label": label, **_given(more)}, _names(tables))
 
 
-def score(
-    model: Mapping[str, Any], table: str, features: Sequence[str], answer: str, more: Mapping[str, Any]
-) -> Question:
-    """See kind_score.py. The rows' owner alone receives the answer."""
-    parameters = {"model": dict(model), "features": _listed(features), "answer": answer, **_given(more)}
-    return Question("score", parameters, (table,), (table.partition(".")[0],))
+def score(model: str | Mapping[str, Any], table: str, answer: str, more: Mapping[str, Any]) -> Question:
+    """See kind_score.py. The rows' owner receives the answer, where nobody else is wished."""
+    given = _given(more)
+    if "features" in given:
+        given["features"] = _listed(given["features"])
+    parameters = {"model": model if isinstance(model, str) else dict(model), "answer": answer, **given}
+    return Question("score", parameters, (table,), (str(table).partition(".")[0],))
 
 
 def submission(

@@ -13,7 +13,19 @@ from pydantic import Field, StringConstraints
 from parties.message_form import Digest, JobId, MemberName, Message, Object, Purpose, Strict, Text, Word
 from parties.people_messages import Kind, TableName
 
-__all__ = ["MOST_CARD", "Clause", "Cost", "Figure", "Left", "OwnerView", "PlanCard", "Quote", "Quoted", "TableView"]
+__all__ = [
+    "MOST_CARD",
+    "Clause",
+    "Cost",
+    "Figure",
+    "Left",
+    "ModelView",
+    "OwnerView",
+    "PlanCard",
+    "Quote",
+    "Quoted",
+    "TableView",
+]
 
 MOST_CARD = 4 << 20
 """Bytes of a plan card."""
@@ -71,10 +83,19 @@ class TableView(Strict):
     left: Left | None = None
 
 
+class ModelView(Strict):
+    """What the rules of a model say to a job that would score with it. ``model``: its name and version."""
+
+    model: Annotated[str, StringConstraints(max_length=80)]
+    verdict: _Verdict
+    clauses: Annotated[list[Clause], Field(max_length=1000)]
+
+
 class Quoted(Strict):
-    """What the policies of the answering member's tables say to a job."""
+    """What the policies of the answering member's tables, and the rules of its model, say to a job."""
 
     tables: Annotated[list[TableView], Field(max_length=1000)]
+    models: list[ModelView] = Field(default_factory=list, max_length=1)
 
 
 class Quote(Message[Quoted]):
@@ -94,10 +115,11 @@ class Quote(Message[Quoted]):
 
 
 class OwnerView(Strict):
-    """One owner: its tables, or why its node could not say."""
+    """One owner: its tables and its model, or why its node could not say."""
 
     member: MemberName
     tables: Annotated[list[TableView], Field(max_length=1000)]
+    models: list[ModelView] = Field(default_factory=list, max_length=1)
     error: Text = ""
 
 

@@ -24,8 +24,8 @@ from parties.job_plans import Plans
 from parties.job_work import PUBLISHED, check_described
 from parties.kind import Plan
 from parties.people_messages import Submit
-from parties.policy_terms import Limits, Spent
-from parties.quote_messages import Clause, Cost, Figure, Left, OwnerView, PlanCard, Quote, Quoted, TableView
+from parties.policy_terms import Finding, Limits, Spent
+from parties.quote_messages import Clause, Cost, Figure, Left, ModelView, OwnerView, PlanCard, Quote, Quoted, TableView
 from parties.rules import Opinion, Rules
 
 __all__ = ["Quoting"]
@@ -67,13 +67,14 @@ class Quoting:
 
         async def ask(member: Member) -> None:
             try:
-                owners[member.name] = OwnerView(member=member.name, tables=await self._asked(member, job, texts))
+                said = await self._asked(member, job, texts)
+                owners[member.name] = OwnerView(member=member.name, tables=said.tables, models=said.models)
             except AccordError as error:
                 owners[member.name] = OwnerView(
                     member=member.name, tables=[], error=f"{type(error).__name__}: {error}"[:_MOST_TEXT]
                 )
 
-        names = {name for name, _ in job.tables}
+        names = {name for name, _ in job.tables} | ({plan.model.owner} if plan.model is not None else set())
         async with trio.open_nursery() as nursery:
             for member in board.charter.members:
                 if member.name in names:
@@ -110,31 +111,39 @@ class Quoting:
         if job.proposer != peer.fingerprint:
             raise JobRefused(f"job {job.id}: a quote is for who would propose it, and {peer.name} would not")
         check_described(job, body.tables)
-        return Quoted(tables=await self._views(peer, job, body.tables))
+        return await self._views(peer, job, body.tables)
 
-    async def _asked(self, member: Member, job: Job, texts: Sequence[str]) -> list[TableView]:
+    async def _asked(self, member: Member, job: Job, texts: Sequence[str]) -> Quoted:
         board = self._board
         if member == board.me:
             return await self._views(member, job, texts)
         message = Quote(job=job.canonical.decode("ascii"), tables=list(texts))
-        return list((await board.network.call(member, message, job.id, within=_WITHIN)).tables)
+        return await board.network.call(member, message, job.id, within=_WITHIN)
 
-    async def _views(self, asking: Member, job: Job, texts: Sequence[str]) -> list[TableView]:
+    async def _views(self, asking: Member, job: Job, texts: Sequence[str]) -> Quoted:
+        def said() -> Quoted:
+            plan, _, opinions = self._rules.opinions(job, texts)
+            model = self._rules.model_opinion(job, plan)
+            models = [] if model is None else [ModelView(
+                model=model.model, verdict=model.verdict.value, clauses=_clauses(model.findings)
+            )]  # fmt: skip
+            return Quoted(tables=[_view(opinion) for opinion in opinions], models=models)
+
         async with self._turns.setdefault(asking.fingerprint, trio.Semaphore(1)):
-            _, _, opinions = await self._board.aside(self._rules.opinions, job, texts)
-        return [_view(opinion) for opinion in opinions]
+            return await self._board.aside(said)
 
 
 def _verdict(owners: Sequence[OwnerView]) -> Literal["allowed", "ask", "denied"]:
     """Of all; who could not say, denies."""
     said = [table.verdict for one in owners for table in one.tables]
+    said += [model.verdict for one in owners for model in one.models]
     if any(one.error for one in owners) or "denied" in said:
         return "denied"
     return "ask" if "ask" in said else "allowed"
 
 
-def _view(opinion: Opinion) -> TableView:
-    clauses = [
+def _clauses(findings: Sequence[Finding]) -> list[Clause]:
+    return [
         Clause(
             clause=one.clause,
             column=one.column,
@@ -142,8 +151,12 @@ def _view(opinion: Opinion) -> TableView:
             text=one.text[:_MOST_TEXT],
             remedy=one.remedy[:_MOST_TEXT],
         )
-        for one in opinion.findings
+        for one in findings
     ]
+
+
+def _view(opinion: Opinion) -> TableView:
+    clauses = _clauses(opinion.findings)
     if not opinion.digest:
         remedy = "its owner signs one: `accord policy`"
         clauses = [Clause(clause="policy", column="", verdict="denied", text="the table has no policy", remedy=remedy)]

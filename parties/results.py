@@ -14,13 +14,16 @@ import pandas as pd
 from pydantic import Field, StringConstraints
 
 from parties.description import read_description
-from parties.errors import MessageInvalid, TableInvalid
-from parties.fitted import Coefficient, FittedLogistic
+from parties.errors import MessageInvalid, ModelMissing, TableInvalid
+from parties.fitted import FittedLogistic
+from parties.logistic_file import read_logistic
 from parties.message_form import Strict, read_json
+from parties.model_messages import ModelList, Offer
 from parties.people_messages import Consortium, JobList
 from parties.published import PublishedTable
+from parties.rule_errors import PolicyDenied
 
-__all__ = ["frame_of_jobs", "frame_of_tables", "read_answer"]
+__all__ = ["frame_of_jobs", "frame_of_models", "frame_of_tables", "model_of", "read_answer"]
 
 _Name = Annotated[str, StringConstraints(max_length=256)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -50,27 +53,6 @@ class _Figures(Strict):
 
     by: _Name | None
     rows: Annotated[list[_Figure], Field(max_length=_MOST)]
-    epsilon: _Cost
-    delta: _Cost
-
-
-class _Coefficient(Strict):
-    column: _Name
-    category: str | int | None
-    low: _Finite
-    high: _Finite
-    coefficient: _Finite
-
-
-class _Trained(Strict):
-    """The answer of train."""
-
-    coefficients: Annotated[list[_Coefficient], Field(min_length=1, max_length=_MOST)]
-    intercept: _Finite
-    bound: _Finite
-    spread: _Finite
-    label: _Name
-    positive: str | int | None = None
     epsilon: _Cost
     delta: _Cost
 
@@ -166,18 +148,7 @@ def _index(groups: list[Any], by: str | None) -> pd.Index[Any]:
 
 
 def _trained(content: bytes, kind: str, job: str) -> FittedLogistic:
-    said = read_json(_Trained, content)
-    return FittedLogistic(
-        [Coefficient(c.column, c.category, c.low, c.high, c.coefficient) for c in said.coefficients],
-        said.intercept,
-        bound=said.bound,
-        spread=said.spread,
-        label=said.label,
-        positive=said.positive,
-        epsilon=said.epsilon,
-        delta=said.delta,
-        job=job,
-    )
+    return read_logistic(content, job)
 
 
 def _scored(content: bytes, kind: str, job: str) -> pd.DataFrame:
@@ -209,6 +180,68 @@ def frame_of_jobs(jobs: JobList) -> pd.DataFrame:
     for name in ("proposed", "changed"):
         frame[name] = pd.to_datetime(frame[name].astype(float), unit="s", utc=True)
     return frame.set_index("job")
+
+
+_MODEL = ("model", "version", "own", "family", "size", "features", "predicts", "answers", "purposes", "lineage", "id")
+
+
+def frame_of_models(models: ModelList) -> pd.DataFrame:
+    """A row a version of a model that this member's people may score with; ``model`` is member.name, the index.
+
+    ``lineage``: of this member's own; withdrawn ones are left out. attrs: ``errors`` by member, of nodes that could not
+    be asked; ``strays``: files in this member's directory of models that are offered to nobody.
+    """
+    rows = [
+        _model_row(models.member, one.offer, own=True, lineage=str(one.lineage))
+        for one in models.own
+        if one.withdrawn is None
+    ]
+    rows += [_model_row(member.member, one) for member in models.members for one in member.models]
+    frame = pd.DataFrame(rows, columns=list(_MODEL)).set_index("model")
+    frame.attrs["errors"] = {member.member: member.error for member in models.members if member.error}
+    frame.attrs["strays"] = list(models.strays)
+    return frame
+
+
+def _model_row(member: str, offer: Offer, *, own: bool = False, lineage: str = "") -> dict[str, Any]:
+    facts = offer.facts
+    size = [f"{name} {facts[name]}" for name in ("trees", "depth", "outputs", "link") if name in facts]
+    terms = facts.get("terms")
+    if isinstance(terms, list):
+        size.append(f"{len(terms)} terms")
+    return {
+        "model": f"{member}.{offer.name}",
+        "version": offer.version,
+        "own": own,
+        "family": offer.family,
+        "size": ", ".join(size),
+        "features": tuple(offer.features),
+        "predicts": offer.predicts,
+        "answers": tuple(offer.answers),
+        "purposes": None if offer.purposes is None else tuple(offer.purposes),
+        "lineage": lineage,
+        "id": offer.id,
+    }
+
+
+def model_of(models: ModelList, name: str) -> FittedLogistic:
+    """The coefficients of member.name or member.name@version, which its owner gives away.
+
+    Raises ModelMissing if it is not offered; PolicyDenied if its coefficients stay at its owner's.
+    """
+    wanted, _, version = name.partition("@")
+    found = [
+        one
+        for member in models.members
+        for one in member.models
+        if f"{member.member}.{one.name}" == wanted and version in ("", str(one.version))
+    ]
+    if not found:
+        raise ModelMissing(f"no member offers a model {name}; models() shows all that are offered")
+    latest = max(found, key=lambda one: one.version)
+    if latest.coefficients is None:
+        raise PolicyDenied(f"model {name}: its owner keeps its coefficients: predictions can be asked for")
+    return read_logistic(json.dumps(latest.coefficients))
 
 
 _TABLE = ("table", "column", "kind", "uses", "low", "high", "categories", "capacity", "rows_a_person", "epsilon_a_job")

@@ -3,6 +3,7 @@
 1. The job's plan is made anew from the job and what is published, as every participant makes it.
 2. Each table of this member's is as the job says it is published, and has a policy that this member signed.
 3. The ledger says what would be told in all, every clause of every policy is asked (policy.py).
+   Where a model of this member's would score, every clause of its rules is (model_rules.py).
 4. What is denied is an error; else what a person has to approve, what is charged, and what the log is to tell.
 
 Blocks. Nothing is kept here: see JobStore.accept_job.
@@ -22,6 +23,8 @@ from parties.job_plans import Plans
 from parties.job_work import Consent
 from parties.kind import Plan, TableAsk
 from parties.ledger import Ledger
+from parties.model_assets import ModelAssets
+from parties.model_opinion import ModelOpinion, model_opinion
 from parties.policy import check_policy, verdict_of
 from parties.policy_store import SignedPolicy
 from parties.policy_terms import TABLE, TELLS, Asked, Finding, Limits, Spent, Verdict, capability
@@ -69,6 +72,7 @@ class Rules:
         policies: gives those of the tables named that have one, signed by this member.
         ledger: its.
         clock: Unix time in seconds.
+        models: this member's; None: it offers none.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Rules:
         policies: Callable[[Iterable[str]], Mapping[str, SignedPolicy]],
         ledger: Ledger,
         clock: Callable[[], float],
+        models: ModelAssets | None = None,
     ) -> None:
         self._me = me
         self._plans = plans
@@ -86,12 +91,13 @@ class Rules:
         self._policies = policies
         self._ledger = ledger
         self._clock = clock
+        self._models = models
 
     def consent(self, job: Job, tables: Sequence[str]) -> Consent:
         """What they say to a job they allow.
 
         Raises what the kind's check raises, NotPublished, TableChanged, FilterInvalid, PolicyInvalid, PolicyMissing,
-        PolicyDenied, BudgetExhausted: each with the table, the column and the way out.
+        PolicyDenied, BudgetExhausted, ModelChanged: each with the table or model, the column and the way out.
         """
         book = self._ledger.chain.head
         plan, charge, opinions = self.opinions(job, tables)
@@ -103,13 +109,16 @@ class Rules:
                 )
             if opinion.verdict is Verdict.DENIED:
                 raise _denied(opinion)
+        model = self.model_opinion(job, plan)
+        if model is not None:
+            model.check()
         waits = [_told(opinion, finding) for opinion in opinions for finding in _of(opinion, Verdict.ASK)]
         return Consent(
             plan=plan.digest,
             policies={opinion.table: opinion.digest for opinion in opinions},
             charge=charge,
             book=book,
-            told=told_of(job, plan, opinions),
+            told={**told_of(job, plan, opinions), **({} if model is None else {"model": model.told})},
             waits="; ".join(waits)[:2000],
         )
 
@@ -125,6 +134,17 @@ class Rules:
         policies = self._policies(ask.table for ask in asks)
         charge = self._charge(job, plan, [published[ask.table] for ask in asks])
         return plan, charge, [self._opinion(job, plan, ask, published, policies, charge) for ask in asks]
+
+    def model_opinion(self, job: Job, plan: Plan) -> ModelOpinion | None:
+        """What the rules of this member's model say to a job that would score with it; None where it would not."""
+        if plan.model is None or plan.model.owner != self._me().name:
+            return None
+        if self._models is None:
+            raise PolicyDenied(f"model {plan.model.name}: {plan.model.owner} offers none")
+        return model_opinion(self._models, job, plan, self._proposer(job))
+
+    def _proposer(self, job: Job) -> str:
+        return self._plans.charter_of(job).by_fingerprint[job.proposer].name
 
     def _charge(self, job: Job, plan: Plan, tables: Sequence[PublishedTable]) -> Charge | None:
         if not tables or plan.epsilon == 0:
@@ -146,9 +166,8 @@ class Rules:
         spent = Spent(None, None, None)
         if charge is not None and signed is not None:
             spent = told_with(self._ledger.book(), charge, signed.policy.limits)
-        proposer = self._plans.charter_of(job).by_fingerprint[job.proposer]
         asked = Asked(
-            member=proposer.name,
+            member=self._proposer(job),
             analyst=job.analyst,
             purpose=job.purpose,
             uses=uses_of(plan, ask, table),
@@ -161,6 +180,8 @@ class Rules:
             model=plan.family,
             opens=plan.opens,
             exact=plan.exact,
+            owner=ask.member,
+            of_rows=any(answer.kind == "delivery" for answer in plan.answers),
         )
         if signed is None:
             return Opinion(ask.table, "", None, asked, ())

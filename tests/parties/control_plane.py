@@ -46,6 +46,7 @@ from parties.messages import (
     StateAnswer,
     StateQuery,
 )
+from parties.model_messages import Offers
 from parties.peers import Peers
 from parties.quote_messages import Quote, Quoted
 from tests.parties.consortium import charter, identity, member
@@ -89,6 +90,10 @@ class Noting:
     async def tables(self, peer: Member) -> Tables:
         await self._note("tables", peer, "", None)
         return Tables(tables=[Table(name="patients", description={"columns": []})])
+
+    async def models(self, peer: Member) -> Offers:
+        await self._note("models", peer, "", None)
+        return Offers(models=[])
 
     async def lane_prepare(self, peer: Member, job: str, body: LanePrepare) -> Prepared:
         await self._note("lane_prepare", peer, job, body)

@@ -22,6 +22,7 @@ from parties.https_server import HttpsServer, listening
 from parties.identity import Identity
 from parties.leaf import contexts, issue
 from parties.meeting import Table
+from parties.model_messages import FromJob, Keep, MemberModels, ModelList, Offer, OwnModel, RulesForm
 from parties.peers import People
 from parties.people_api import people_api
 from parties.people_messages import (
@@ -62,6 +63,37 @@ DESCRIBED = {
         {"name": "age", "kind": "integer", "uses": ["sum"], "low": 0, "high": 120},
     ],
 }  # fmt: skip
+
+OFFER = Offer(
+    name="risk", version=2, id="a" * 64, family="trees", features=["age", "cost"],
+    facts={"depth": 3, "trees": 10, "outputs": 1, "link": "sigmoid"}, answers=["predict"], purposes=None,
+)  # fmt: skip
+LINEAR = OFFER.model_copy(
+    update={
+        "name": "stay", "version": 1, "family": "logistic", "features": ["age"], "predicts": "died",
+        "facts": {"terms": [{"column": "age", "category": None, "low": 0.0, "high": 1.0}], "bound": 1.0, "spread": 2.0},
+        "coefficients": {
+            "coefficients": [{"column": "age", "category": None, "low": 0.0, "high": 1.0, "coefficient": 0.5}],
+            "intercept": 0.25, "bound": 1.0, "spread": 2.0, "label": "died", "epsilon": 1.0, "delta": 1e-6,
+        },
+    }
+)  # fmt: skip
+OWN = OwnModel(
+    offer=OFFER.model_copy(update={"name": "mine", "version": 1}),
+    lineage=FromJob(job="1" * 32, plan="b" * 64, tables=["alfa.patients"], policies={"alfa": {"patients": "c" * 64}}),
+    rules=RulesForm(members=[], purposes=None, answers=["predict"], receivers=[], coefficients=False),
+    kept=1e9,
+    withdrawn=None,
+)
+MODELS = ModelList(
+    member="alfa",
+    own=[OWN],
+    strays=["loose.json"],
+    members=[
+        MemberModels(member="bravo", models=[OFFER, LINEAR]),
+        MemberModels(member="charlie", models=[], error="is down"),
+    ],
+)  # fmt: skip
 
 
 @dataclass
@@ -160,6 +192,15 @@ class Memory:
                 MemberTables(member="bravo", tables=[], error="not reached"),
             ]
         )
+
+    async def models(self, person: str) -> ModelList:
+        await self._hear("models", person)
+        return MODELS
+
+    async def keep_model(self, person: str, asked: Keep) -> OwnModel:
+        await self._hear("keep_model", person, asked)
+        self._view(asked.job)
+        return OWN.model_copy(update={"offer": OWN.offer.model_copy(update={"name": asked.name})})
 
     async def status(self, person: str) -> NodeStatus:
         await self._hear("status", person)

@@ -24,8 +24,10 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from parties.job import job_id
 from parties.leaf import Leaf, contexts
+from parties.model_assets import ModelAssets
+from parties.model_messages import BroughtIn
+from parties.model_rules import ANSWERS, ModelRules
 from parties.published import PublishedTable
-from protocols.tree_json import to_json
 from protocols.tree_models import from_sklearn
 from tests.parties.job_tables import WARDS, stay_rows, stays
 from tests.parties.real_nodes import ALL, RealConsortium, RealNode, made, running
@@ -55,8 +57,7 @@ KINDS: Mapping[str, tuple[str, dict[str, Any], tuple[str, ...], tuple[str, ...]]
     "score": (
         "score",
         {
-            "model": {"owner": "charlie", "name": "risk", "depth": 2, "trees": 3, "outputs": 1, "link": "sigmoid"},
-            "features": FEATURES,
+            "model": "charlie.risk",
             "answer": "predict_proba",
         },
         ("delta",),
@@ -82,9 +83,10 @@ def consortium_of_four(directory: Path, **settings: Any) -> RealConsortium:
     rows = stay_rows(30, 8)
     X = np.stack([rows[name].astype(np.float64) for name in FEATURES], axis=1)
     fitted = GradientBoostingClassifier(n_estimators=3, max_depth=2, random_state=0).fit(X, rows["died"])
-    models = made_of["charlie"].home.models
-    models.mkdir(mode=0o700)
-    (models / "risk.json").write_text(to_json(from_sklearn(fitted)))
+    rules = ModelRules(members=None, answers=frozenset(ANSWERS))
+    brought = BroughtIn(by="somebody", file="risk.json", sha256="0" * 64)
+    models = ModelAssets(made_of["charlie"].home.models)
+    models.add(from_sklearn(fitted), "risk", brought, 0.0, features=FEATURES, rules=rules)
     return made_of
 
 

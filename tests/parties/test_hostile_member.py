@@ -98,7 +98,7 @@ def test_a_share_of_an_answer_that_is_not_awaited_is_refused_before_a_byte_of_it
         await world.at_their_end(job.id, 5)
         for name, id_ in (("bravo", job.id), ("alfa", "0" * 32)):  # bravo receives no answer
             node = world.nodes[name]
-            handlers: Any = MemberHandlers(node.board, node.jobs, *[None] * 5)  # type: ignore[arg-type]
+            handlers: Any = MemberHandlers(node.board, node.jobs, *[None] * 7)  # type: ignore[arg-type]
             piece = Piece(purpose="answer", name="answer", part=0, parts=2, size=1 << 26, sha256="0" * 64)
             with pytest.raises(JobRefused, match="awaited"):
                 await handlers.piece(world._member(world.nodes[HOSTILE]), id_, piece, never())

@@ -19,7 +19,7 @@ from parties.job_plans import Plans
 from parties.job_work import PUBLISHED
 from parties.kind_work import KindWork
 from parties.ledger import Ledger
-from parties.own_models import OwnModels
+from parties.model_assets import ModelAssets
 from parties.policy_store import SignedPolicy, sign_policy
 from parties.publish_policy import policy_of
 from parties.published import PublishedTable
@@ -55,7 +55,7 @@ def node(tmp_path: Path, tables: dict[str, PublishedTable], texts: list[str]) ->
         return {name: sign_policy(policy_of(tables[name]), identity(3)) for name in names}
 
     rules = Rules(lambda: CHARTER.members[3], plans, lambda: tables, policies, ledger, lambda: 1_800_000_000.0)
-    return KindWork(board, plans, rules, lambda: tables, nothing, nothing, OwnModels(tmp_path), None, nothing)
+    return KindWork(board, plans, rules, lambda: tables, nothing, nothing, ModelAssets(tmp_path), None, nothing)
 
 
 def of(table: PublishedTable) -> Job:

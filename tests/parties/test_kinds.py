@@ -112,7 +112,8 @@ def test_score(cluster: LocalCluster) -> None:
     X = np.stack([rows["age"], rows["cost"]], axis=1)
     fitted = RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, rows["died"])
     plain = from_sklearn(fitted)
-    size = {"owner": "bravo", "name": "risk", "depth": plain.depth, "trees": 3, "outputs": 2, "link": "average"}
+    named = {"owner": "bravo", "name": "risk", "version": 1, "id": "0" * 64, "family": "trees"}
+    size = {**named, "depth": plain.depth, "trees": 3, "outputs": 2, "link": "average"}
     plan = kind_of("score").check({"model": size, "features": ["age", "cost"]}, owned(stays()), charter())
     works = inputs(kind_of("score"), plan, [(0, rows)], 3, 1, [None, plain, None])
     outcomes, _ = through(cluster, "score", works)

@@ -288,7 +288,13 @@ QUERIES = st.sampled_from([b"", b"?charter=" + charter().digest.encode(), b"?ver
 
 def test_whatever_a_member_sends_the_answer_is_one_of_the_forms_agreed() -> None:
     alone = Alone()
-    known = [message.path for message in MESSAGES] + ["/v1/hello", "/v1/watch", "/v1/charter", "/v1/tables"]
+    known = [message.path for message in MESSAGES] + [
+        "/v1/hello",
+        "/v1/watch",
+        "/v1/charter",
+        "/v1/tables",
+        "/v1/models",
+    ]
 
     @given(data=st.data())
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

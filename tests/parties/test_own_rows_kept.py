@@ -1,4 +1,4 @@
-"""Own rows are read again when anything about them changed, and only then; models offered are read as they are."""
+"""Own rows are read again when anything about them changed, and only then."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from sklearn.tree import DecisionTreeClassifier
 
-from parties.errors import ModelMissing, ModelUnfit
-from parties.own_models import OwnModels
 from parties.own_rows_kept import OwnRows
 from parties.published import PublishedTable
 from parties.row_filter import Compare
-from protocols.errors import ModelUnsupported
-from protocols.tree_json import to_json
-from protocols.tree_models import from_sklearn
 from tests.parties.job_tables import WARDS, stay_rows, stays
 
 
@@ -67,28 +60,3 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     own.all(table, ("cost",), None)
     own.all(table, ("died",), None)
     assert own.all(table, ("age",), None) is not first and len(own._kept) == 2
-
-
-def size(**changes: Any) -> dict[str, Any]:
-    return {"depth": 3, "trees": 1, "outputs": 2, "link": "average", **changes}
-
-
-def test_a_model_offered_is_the_one_in_its_file_and_of_the_size_stated(tmp_path: Path) -> None:
-    X = np.random.default_rng(1).normal(size=(60, 2))
-    models = OwnModels(tmp_path / "models")
-    assert models.names() == []
-    (tmp_path / "models").mkdir()
-    for depth in (1, 3):
-        model = from_sklearn(DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X, X[:, 0] > X[:, 1]))
-        (tmp_path / "models" / "risk.json").write_text(to_json(model))
-        assert models.load("risk", size()).depth == model.depth == depth
-    assert models.names() == ["risk"]
-    for change, text in (({"depth": 2}, "depth"), ({"outputs": 1}, "outputs"), ({"link": "sigmoid"}, "link")):
-        with pytest.raises(ModelUnfit, match=text):
-            models.load("risk", size(**change))
-    for name in ("other", "../risk", "", "/etc/passwd"):
-        with pytest.raises(ModelMissing):
-            models.load(name, size())
-    (tmp_path / "models" / "broken.json").write_text('{"format": "accord trees 1"')
-    with pytest.raises(ModelUnsupported):
-        models.load("broken", size())

@@ -13,12 +13,13 @@ import trio
 import trio.lowlevel
 
 from mpc.errors import UsageError
-from parties.errors import CharterNotInForce
+from parties.errors import CharterNotInForce, JobRefused
 from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
 from parties.leaf import contexts, issue
 from parties.meeting import Table
 from parties.message_form import Problem, read_json
+from parties.model_messages import Keep, ModelList, OwnModel
 from parties.peers import People
 from parties.people_api import PeopleHandlers, people_api
 from parties.people_messages import (
@@ -114,6 +115,14 @@ class Noting:
     async def tables(self, person: str) -> Consortium:
         self._note("tables", person)
         return Consortium(members=[MemberTables(member="alfa", tables=[Table(name="patients", description={})])])
+
+    async def models(self, person: str) -> ModelList:
+        self._note("models", person)
+        return ModelList(member="alfa", own=[], strays=[], members=[])
+
+    async def keep_model(self, person: str, asked: Keep) -> OwnModel:
+        self._note("keep_model", person, asked)
+        raise JobRefused("it gives no model")
 
     async def status(self, person: str) -> NodeStatus:
         self._note("status", person)

@@ -34,8 +34,9 @@ def said(**other: Any) -> dict[str, Any]:
         "groups": 4, "minimum": 20, "leaks": [], "explained": "alfa runs this\non shares that",
         "figures": [{"name": "COUNT(*)", "error": 2.25, "by_rows": False}, {"name": "m", "error": 7.0, "by_rows": True},
                     {"name": "MEDIAN(age)", "error": None, "by_rows": False}],
-        "owners": [{"member": "alfa", "tables": [table], "error": ""}], "cost": {"seconds": 0.25, "megabytes": 12.0},
-        "replays": "", **other,
+        "owners": [{"member": "alfa", "tables": [table], "models": [], "error": ""}],
+        "cost": {"seconds": 0.25, "megabytes": 12.0}, "replays": "",
+        **other,
     }  # fmt: skip
 
 
@@ -51,6 +52,17 @@ def denied() -> Card:
     ]  # fmt: skip
     made["owners"].append({"member": "bravo", "tables": [], "error": "PeerUnreachable: bravo is away"})
     return card(**made)
+
+
+def test_a_models_owner_is_on_the_card_with_what_its_rules_say() -> None:
+    made = said(verdict="denied")
+    clauses = [clause("content", "", "allowed"), clause("answer", "", "denied", "ask for classes")]
+    model = {"model": "risk@2", "verdict": "denied", "clauses": clauses}
+    made["owners"].append({"member": "charlie", "tables": [], "models": [model], "error": ""})
+    shown = card(**made)
+    for text in (repr(shown), " ".join(Cells(shown._repr_html_()).text)):
+        for part in ("charlie.risk@2", "denied", "looked at answer", "ask for classes", "content"):
+            assert part in text
 
 
 class Cells(HTMLParser):

@@ -27,7 +27,10 @@ class Asked(Questions[Any, Any]):
 
 
 TWO = ["alfa.stays", "bravo.stays"]
-TREES = {"owner": "bravo", "name": "risk", "depth": 3, "trees": 5, "outputs": 1, "link": "sigmoid"}
+TREES = {
+    "owner": "bravo", "name": "risk", "version": 1, "id": "0" * 64, "family": "trees",
+    "depth": 3, "trees": 5, "outputs": 1, "link": "sigmoid",
+}  # fmt: skip
 WHERE = {"column": "age", "is": ">=", "value": 18}
 
 
@@ -101,7 +104,16 @@ def test_models() -> None:
     for method in ("predict", "predict_proba"):
         scored = getattr(Asked(), method)(TREES, "alfa.stays", ["age", "cost"])
         plan = planned(scored)
-        assert plan.receivers == scored.results == ("alfa",) and plan.details.answer == method
+        assert plan.receivers is None and scored.results == ("alfa",) and plan.details.answer == method
+
+
+def test_a_models_size_and_columns_are_left_to_the_node() -> None:
+    asked = Asked()
+    question = asked.predict("bravo.risk@2", "alfa.stays", where=WHERE, results=["charlie"])
+    assert question.parameters == {"model": "bravo.risk@2", "answer": "predict", "where": WHERE}
+    assert (question.kind, question.tables, question.results) == ("score", ("alfa.stays",), ("alfa",))
+    assert asked.how == {"results": ["charlie"]}
+    assert Asked().decision_function("bravo.risk", "alfa.stays").parameters["answer"] == "decision_function"
 
 
 def test_how_goes_its_own_way() -> None:

@@ -17,11 +17,15 @@ from parties.chained_table import CHAIN_SCHEMA
 from parties.charter import Member
 from parties.costs import load_costs
 from parties.errors import JobInvalid, JobRefused, PeerUnreachable, TableUnfit
+from parties.fitted import Coefficient, FittedLogistic
 from parties.job import Job, job_id, read_job
 from parties.job_plans import Plans
 from parties.job_work import PUBLISHED
 from parties.ledger import Ledger
 from parties.meeting import Tables
+from parties.model_assets import ModelAssets
+from parties.model_messages import BroughtIn
+from parties.model_rules import ModelRules
 from parties.people_messages import Submit, TableChoice
 from parties.policy_store import SignedPolicy, sign_policy
 from parties.policy_terms import Limits, Rule
@@ -51,6 +55,7 @@ class Nodes:
         self.same: str | None = None
         self.ledgers: dict[str, Ledger] = {}
         self.said: list[Quote] = []
+        self.models = {name: ModelAssets(directory / name) for name in NAMES}
         self.parts = {name: self._node(directory, i, name) for i, name in enumerate(NAMES)}
 
     def _node(self, directory: Path, i: int, name: str) -> Quoting:
@@ -76,7 +81,9 @@ class Nodes:
             return {table: sign_policy(one, identity(i)) for table, one in made.items()}
 
         own = lambda: self.tables[name]  # noqa: E731
-        rules = Rules(lambda: CHARTER.members[i], plans, own, policies, self.ledgers[name], lambda: NOW)
+        rules = Rules(
+            lambda: CHARTER.members[i], plans, own, policies, self.ledgers[name], lambda: NOW, self.models[name]
+        )
         return Quoting(board, Catalogue(board, members, own), plans, rules, load_costs().cost)
 
     def _tables_of(self, other: Member) -> Callable[..., Any]:
@@ -156,6 +163,25 @@ def test_an_owner_without_rules_denies(nodes: Nodes) -> None:
     nodes.rules["alfa"] = ()
     card = nodes.quote()
     assert card.verdict == "denied" and {one.verdict for one in card.owners[0].tables[0].clauses} >= {"denied"}
+
+
+def test_a_models_owner_says_what_its_rules_do(nodes: Nodes) -> None:
+    charlie = nodes.models["charlie"]
+    terms = [Coefficient("age", None, 0.0, 90.0, 1.5)]
+    model = FittedLogistic(terms, 0.5, bound=1.0, spread=2.0, label="died", epsilon=0, delta=0)
+    asset = charlie.add(model, "risk", BroughtIn(by="eve", file="x", sha256="0" * 64), NOW)
+    named = {"owner": "charlie", "name": "risk", "version": 1, "id": asset.id, "family": "logistic"}
+    how: dict[str, Any] = {
+        "kind": "score", "parameters": {"model": {**named, **asset.facts.fields}, "features": ["age"]},
+        "tables": [TableChoice(member="alfa", table="stays")], "results": ["alfa"],
+    }  # fmt: skip
+    card = nodes.quote(**how)
+    alfa, owner = card.owners
+    assert card.verdict == "denied" and alfa.tables[0].verdict == "allowed" and not alfa.models
+    assert owner.member == "charlie" and owner.models[0].model == "risk@1" and owner.models[0].verdict == "denied"
+    assert [one.clause for one in owner.models[0].clauses if one.verdict == "denied"] == ["member"]
+    charlie.set_rules(asset, ModelRules(members=frozenset({"delta"})))
+    assert nodes.quote(**how).verdict == "allowed"
 
 
 def test_a_query_finds_its_tables_and_says_how_it_runs(nodes: Nodes) -> None:
