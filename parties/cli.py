@@ -17,10 +17,12 @@ from parties.commands.audit import add_audit_commands
 from parties.commands.charter import add_charter_commands
 from parties.commands.check import add_check_command
 from parties.commands.doctor import add_doctor_command
+from parties.commands.fit import add_fit_commands
 from parties.commands.founding import add_founding_commands
 from parties.commands.identity import add_identity_commands
 from parties.commands.join import add_join_command
 from parties.commands.ledger import add_ledger_command
+from parties.commands.models import add_model_commands
 from parties.commands.node import add_catalogue_command, add_jobs_command, add_status_command
 from parties.commands.policy import add_policy_commands
 from parties.commands.publish import add_publish_commands
@@ -39,7 +41,8 @@ _COMMANDS = (
     add_remember_command,
     add_publish_commands, add_policy_commands, add_audit_commands, add_ledger_command,
     add_serve_command, add_doctor_command, add_status_command,
-    add_catalogue_command, add_query_command, add_ask_commands, add_jobs_command, add_receipt_commands,
+    add_catalogue_command, add_query_command, add_fit_commands, add_model_commands,
+    add_ask_commands, add_jobs_command, add_receipt_commands,
 )  # fmt: skip
 """In the order of the help, panel by panel."""
 

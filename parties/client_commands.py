@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from parties.command_completion import keep_for_completion
 from parties.command_options import WhichNode
 from parties.command_output import Output
-from parties.errors import JobInvalid
+from parties.errors import JobInvalid, JobRefused
 from parties.exit_status import ExitStatus
 from parties.fingerprints import fingerprint_of, read_public_key, show_fingerprint, show_public_key
 from parties.home import Home
@@ -127,8 +127,17 @@ def jobs(which: WhichNode, most: int, output: Output) -> None:
     show_frame(output.console(), frame[["kind", "state", "proposer", "by", "proposed", "error"]])
 
 
-def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
-    """Ask for a job, and wait for its answer. First its plan card, as it says."""
+Then = Callable[["Client", "JobHandle", Any], Mapping[str, Any]]
+"""What is done with an answer that came; what it gives stands beside the answer in JSON."""
+
+
+def ask(which: WhichNode, asking: Asking, output: Output, then: Then | None = None, *, show: bool = True) -> ExitStatus:
+    """Ask for a job, and wait for its answer. First its plan card, as it says.
+
+    Args:
+        then: see Then.
+        show: whether people see the answer.
+    """
     with open_client(which) as client:
         if asking.card is CardFirst.ONLY or (asking.card is CardFirst.IF_PEOPLE and _people_there(output)):
             status = _shown(client, asking, output)
@@ -149,7 +158,8 @@ def ask(which: WhichNode, asking: Asking, output: Output) -> ExitStatus:
             output.warn(f"asked before, and not paid for again: the answer of job {handle.id}; --fresh asks anew")
         keep_for_completion(Home(which.home).directory, jobs=[handle.id])
         if asking.wait:
-            return _waited(handle, asking.timeout, output)
+            after = None if then is None else lambda found: then(client, handle, found)
+            return _waited(handle, asking.timeout, output, after, show)
     output.result({"job": handle.id})
     if not output.json:
         output.say(handle.id)
@@ -236,17 +246,34 @@ def _shown(client: Client, asking: Asking, output: Output) -> ExitStatus | None:
     return ExitStatus.GOOD
 
 
-def _waited(handle: JobHandle, timeout: float | None, output: Output) -> ExitStatus:
-    """Wait for the answer and print it; interrupted, the job goes on, and the handle says how to come back to it."""
+def _waited(
+    handle: JobHandle,
+    timeout: float | None,
+    output: Output,
+    then: Callable[[Any], Mapping[str, Any]] | None = None,
+    show: bool = True,
+) -> ExitStatus:
+    """Wait for the answer and print it; interrupted, the job goes on, and the handle says how to come back to it.
+
+    An answer that is for other members only is said to be, once the job is released.
+    """
     from parties.show_results import show_result
 
     try:
         found = handle.result(timeout)
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
-    if output.json:
-        output.result({"job": handle.id, "answer": json.loads(handle.answer())})
-    else:
+    except JobRefused as error:
+        if handle.state() != "RELEASED":
+            raise
+        output.result({"job": handle.id, "answer": None})
+        output.say(f"released: {error}")
+        return ExitStatus.GOOD
+    if show and not output.json:
         show_result(output.console(), found)
+    more = {} if then is None else then(found)
+    if output.json:
+        output.result({"job": handle.id, "answer": json.loads(handle.answer()), **more})
+    else:
         output.say(f"job {handle.id}; `accord receipt {handle.id}` gives what proves it")
     return ExitStatus.GOOD

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from parties.command_help import Command, Group
+from parties.command_help import Command, Group, group_with
 from parties.command_run import told
 from parties.exit_status import ExitStatus
 
@@ -81,10 +81,14 @@ def make_app(about: str, root: Callable[..., Any]) -> typer.Typer:
     return app
 
 
-def make_group(app: typer.Typer, name: str, about: str, panel: Panel) -> typer.Typer:
-    """A command with commands below it, such as ``charter``, which :func:`add_command` adds to it."""
-    group = typer.Typer(name=name, help=about, cls=Group, rich_markup_mode="rich")
-    app.add_typer(group, name=name, cls=Group, help=about, rich_help_panel=panel)
+def make_group(app: typer.Typer, name: str, about: str, panel: Panel, default: str = "") -> typer.Typer:
+    """A command with commands below it, such as ``charter``, which :func:`add_command` adds to it.
+
+    ``default``: the one that is meant where none is typed.
+    """
+    kind = group_with(default) if default else Group
+    group = typer.Typer(name=name, help=about, cls=kind, rich_markup_mode="rich")
+    app.add_typer(group, name=name, cls=kind, help=about, rich_help_panel=panel)
     return group
 
 

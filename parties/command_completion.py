@@ -18,10 +18,12 @@ import typer
 
 from mpc.errors import AccordError
 
-__all__ = ["FILE", "job_ids", "keep_for_completion", "kinds", "own_tables", "table_names"]
+__all__ = [
+    "FILE", "job_ids", "keep_for_completion", "kinds", "model_names", "own_models", "own_tables", "table_names",
+]  # fmt: skip
 
 FILE = "completion.json"
-_MOST = {"tables": 1000, "jobs": 100}
+_MOST = {"tables": 1000, "jobs": 100, "models": 1000}
 _LONGEST = 200
 
 
@@ -40,6 +42,18 @@ def job_ids(context: typer.Context) -> list[str]:
     return _kept(_home(context))["jobs"]
 
 
+def model_names(context: typer.Context) -> list[str]:
+    """MEMBER.MODEL, as `accord models` had them last."""
+    return _kept(_home(context))["models"]
+
+
+def own_models(context: typer.Context) -> list[str]:
+    """Of the home's directory of models."""
+    with contextlib.suppress(OSError):
+        return sorted(path.name for path in (_home(context) / "models").iterdir() if path.is_dir() and _fit(path.name))
+    return []
+
+
 def own_tables(context: typer.Context) -> list[str]:
     """Of tables.toml."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -47,14 +61,22 @@ def own_tables(context: typer.Context) -> list[str]:
     return []
 
 
-def keep_for_completion(home: Path, *, tables: Iterable[str] | None = None, jobs: Iterable[str] = ()) -> None:
-    """Keep what a node told: all ``tables`` there are now, and ``jobs``, the latest first, before those known.
+def keep_for_completion(
+    home: Path,
+    *,
+    tables: Iterable[str] | None = None,
+    jobs: Iterable[str] = (),
+    models: Iterable[str] | None = None,
+) -> None:
+    """Keep what a node told: all ``tables`` and ``models`` there are now, and ``jobs``, the latest first, before those
+    known.
 
     No file is made where there is no home; one that cannot be written is left as it is.
     """
     before = _kept(home)
     said = {
         "tables": before["tables"] if tables is None else sorted(set(tables)),
+        "models": before["models"] if models is None else sorted(set(models)),
         "jobs": list(dict.fromkeys([*jobs, *before["jobs"]])),
     }
     said = {name: listed[: _MOST[name]] for name, listed in said.items()}

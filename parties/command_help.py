@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from parties.command_output import WIDE, plain_console
 
-__all__ = ["Command", "Group"]
+__all__ = ["Command", "Group", "group_with"]
 
 _TYPERS_OWN = MappingProxyType(
     {
@@ -63,6 +63,19 @@ class Group(TyperGroup):
         for title, rows in panels.items():
             with formatter.section(str(title)):
                 formatter.write_dl(rows)
+
+
+def group_with(default: str) -> type[Group]:
+    """A group in which this command is meant where none is typed: ``accord models --json``."""
+
+    class WithDefault(Group):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            own = ctx.help_option_names
+            if not args or (args[0].startswith("-") and args[0] not in own):
+                args = [default, *args]
+            return super().parse_args(ctx, args)
+
+    return WithDefault
 
 
 def _in_boxes() -> bool:

@@ -11,6 +11,7 @@ it stay. `accord models` writes here while the node runs; the node reads what th
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -21,8 +22,9 @@ from mpc.errors import AccordError
 from parties.errors import FileMissing, MessageInvalid, ModelChanged, ModelMissing, ModelUnfit
 from parties.fitted import FittedLogistic
 from parties.logistic_file import read_logistic
+from parties.message_form import read_json
 from parties.model_entry import Asset, Model, facts_of, id_of, read_entry
-from parties.model_messages import BroughtIn, FromJob
+from parties.model_messages import BroughtIn, FromJob, RulesForm
 from parties.model_rules import ModelRules
 from parties.private_files import make_private_directory, read_private, write_atomically
 from protocols.shared_logistic import check_coefficients
@@ -112,8 +114,7 @@ class ModelAssets:
         read, content = _contained(model)
         facts = facts_of(read, tuple(features), depth, trees)
         rules = rules or ModelRules()
-        if rules.coefficients and not isinstance(read, FittedLogistic):
-            raise ModelUnfit("trees have no coefficients that could leave: they are used on shares only")
+        _check_rules(rules, facts.family)
         if not predicts and isinstance(read, FittedLogistic):
             predicts = read.label_ if read.positive_ is None else f"{read.label_} = {read.positive_}"
         salt = secrets.token_bytes(32)
@@ -131,8 +132,7 @@ class ModelAssets:
 
     def set_rules(self, asset: Asset, rules: ModelRules) -> Asset:
         """Others from now on. Raises ModelUnfit, FileUnusable."""
-        if rules.coefficients and asset.facts.family != "logistic":
-            raise ModelUnfit("trees have no coefficients that could leave: they are used on shares only")
+        _check_rules(rules, asset.facts.family)
         return self._put(replace(asset, rules=rules, withdrawn=None))
 
     def withdraw(self, asset: Asset, now: float) -> Asset:
@@ -204,6 +204,16 @@ def read_model_file(path: Path) -> tuple[Model, str]:
     if FORMAT.encode() in head or b'"coefficients"' in head:
         return _read(content), digest
     return from_xgboost(path), digest
+
+
+def _check_rules(rules: ModelRules, family: str) -> None:
+    """ModelUnfit for names that are none, and for what the family has not."""
+    if rules.coefficients and family != "logistic":
+        raise ModelUnfit("trees have no coefficients that could leave: they are used on shares only")
+    try:
+        read_json(RulesForm, json.dumps(rules.fields))
+    except MessageInvalid as error:
+        raise ModelUnfit(f"rules of a model, {error}") from None
 
 
 def _contained(model: Model | bytes) -> tuple[Model, bytes]:

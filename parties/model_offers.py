@@ -23,7 +23,7 @@ from parties.model_entry import Asset
 from parties.model_messages import FromJob, MemberModels, ModelList, Offer, Offers, OwnModel, RulesForm
 from parties.model_rules import may_see
 
-__all__ = ["ModelOffers"]
+__all__ = ["ModelOffers", "own_model"]
 
 _ASK = 5.0
 _NAMED = re.compile(r"([a-z0-9-]+)\.([a-z0-9_-]+)(?:@([1-9][0-9]{0,5}))?")
@@ -64,7 +64,7 @@ class ModelOffers:
                     nursery.start_soon(one, member)
 
         def own() -> tuple[list[OwnModel], list[str]]:
-            return [self._own(asset) for asset in self._assets.all()], self._assets.strays()
+            return [own_model(asset) for asset in self._assets.all()], self._assets.strays()
 
         assets, strays = await self._board.aside(own)
         return ModelList(member=me.name, own=assets, strays=strays, members=[found[name] for name in sorted(found)])
@@ -120,7 +120,7 @@ class ModelOffers:
             job = record.job
             for asset in self._assets.versions(name):
                 if isinstance(asset.lineage, FromJob) and asset.lineage.job == job.id:
-                    return self._own(asset)
+                    return own_model(asset)
             _, plan = self._plans.plan(job, facts[PUBLISHED])
             statements = check_acceptances(job, self._plans.charter_of(job), acceptances)
             lineage = FromJob(
@@ -129,7 +129,7 @@ class ModelOffers:
                 tables=[f"{member}.{table}" for member, table in job.tables],
                 policies={member: dict(one.policies) for member, one in statements.items() if one.policies},
             )
-            return self._own(self._assets.add(answer, name, lineage, now))
+            return own_model(self._assets.add(answer, name, lineage, now))
 
         return await board.aside(kept)
 
@@ -142,15 +142,6 @@ class ModelOffers:
             for asset in self._assets.all()
             if asset.withdrawn is None and may_see(asset.rules, me, member)
         ]
-
-    def _own(self, asset: Asset) -> OwnModel:
-        return OwnModel(
-            offer=_offer(asset, None),
-            lineage=asset.lineage,
-            rules=RulesForm(**asset.rules.fields),
-            kept=asset.kept,
-            withdrawn=asset.withdrawn,
-        )
 
     async def _of(self, member: Member) -> list[Offer]:
         if member == self._board.me:
@@ -169,6 +160,17 @@ class ModelOffers:
             wanted = f"{owner}.{name}" if version is None else f"{owner}.{name}@{version}"
             raise ModelMissing(f"{owner} offers no model {wanted} to {self._board.me.name}; it offers: {there}")
         return max(named, key=lambda one: one.version)
+
+
+def own_model(asset: Asset) -> OwnModel:
+    """As this member's people see it."""
+    return OwnModel(
+        offer=_offer(asset, None),
+        lineage=asset.lineage,
+        rules=RulesForm(**asset.rules.fields),
+        kept=asset.kept,
+        withdrawn=asset.withdrawn,
+    )
 
 
 def _offer(asset: Asset, content: bytes | None) -> Offer:

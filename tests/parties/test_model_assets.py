@@ -154,6 +154,8 @@ def test_withdrawn_a_model_stays_and_offered_again_it_is_back(models: ModelAsset
         (trees(3), {"features": ("a", "b"), "rules": ModelRules(coefficients=True)}, "no coefficients"),
         (logistic(), {"features": ("ward", "age")}, "says itself which columns"),
         (logistic(), {"depth": 3}, "no depth"),
+        (logistic(), {"rules": ModelRules(members=frozenset({"Bravo!"}))}, r"rules of a model, members\.0"),
+        (logistic(), {"rules": ModelRules(answers=frozenset({"all"}))}, r"rules of a model, answers\.0"),
         (logistic(1e9), {}, "score of 1048576 or more"),
         (b"{}", {}, "neither trees nor a logistic regression"),
         (b"\xff\x00", {}, "neither trees nor a logistic regression"),
