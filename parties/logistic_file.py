@@ -19,7 +19,7 @@ __all__ = ["read_logistic"]
 
 _Name = Annotated[str, StringConstraints(max_length=256)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Cost = Annotated[float, Field(ge=0)]
+_Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _MOST = 1 << 20
 
 

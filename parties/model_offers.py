@@ -201,6 +201,6 @@ def _stated(model: Any) -> dict[str, Any] | None:
             )
         owner, name, version = named.groups()
         return {"owner": owner, "name": name, **({} if version is None else {"version": int(version)})}
-    if not isinstance(model, Mapping):
+    if not isinstance(model, Mapping) or not all(isinstance(model.get(field), str) for field in ("owner", "name")):
         raise ParametersInvalid("model: member.model, or an object with owner and name")
     return {name: value for name, value in model.items() if value is not None}

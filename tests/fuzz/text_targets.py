@@ -25,14 +25,22 @@ from parties.errors import (
     DealtInvalid,
     FilterInvalid,
     JobInvalid,
+    MessageInvalid,
+    ModelUnfit,
     SettingsInvalid,
     TableInvalid,
 )
 from parties.fingerprints import show_public_key
+from parties.fitted import Coefficient, FittedLogistic
 from parties.invitation import Code, read_code, write_code
 from parties.job import read_job
 from parties.job_plans import pack_shares, unpack_shares
 from parties.kinds import kind_of
+from parties.logistic_file import read_logistic
+from parties.model_entry import Asset, facts_of, read_entry
+from parties.model_facts import TreeFacts
+from parties.model_messages import BroughtIn
+from parties.model_rules import ModelRules
 from parties.published import PublishedTable
 from parties.receipt import read_receipt, write_receipt
 from parties.receipt_verify import Verdict, verify_receipt
@@ -50,7 +58,7 @@ from protocols.tree_models import PlainTree, TreeModel
 from tests.fuzz.mutations import BYTES, JSON, TEXT, TOML
 from tests.fuzz.target import Target
 from tests.parties.consortium import charter, identity, member, signed
-from tests.parties.job_tables import owned, stays
+from tests.parties.job_tables import WARDS, owned, stays
 from tests.parties.jobs import job
 from tests.parties.receipts import SOFTWARE, made, rewritten
 from tests.parties.tabular import FILTERS, table
@@ -135,7 +143,14 @@ def _said(where: Any) -> Any:
 # -- jobs ------------------------------------------------------------------------------------------
 
 _STAYS, _PEOPLE = json.loads(describe(stays())), json.loads(describe(stays(capacity=30)))
-_MODEL = {"owner": "bravo", "name": "risk", "depth": 3, "trees": 3, "outputs": 2, "link": "average"}
+_NAMED = {"owner": "bravo", "name": "risk", "version": 2, "id": "0" * 64}
+_MODEL = {**_NAMED, "family": "trees", "depth": 3, "trees": 3, "outputs": 2, "link": "average"}
+_LINEAR = {
+    **_NAMED, "family": "logistic", "bound": 1.0, "spread": 2.0, "terms": [
+        {"column": "age", "category": None, "low": -3, "high": 90.5},
+        *({"column": "ward", "category": ward, "low": 0.0, "high": 1.0} for ward in WARDS),
+    ],
+}  # fmt: skip
 JOBS: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("aggregate", {"figures": ["count", {"sum": "age"}, {"mean": "cost"}], "by": "ward", "epsilon": 1.0}, 2),
     ("aggregate", {"figures": ["count"], "epsilon": 2.0, "delta": 1e-6, "minimum": 5,
@@ -146,6 +161,7 @@ JOBS: tuple[tuple[str, dict[str, Any], int], ...] = (
               "where": {"alfa": {"not": {"column": "died", "is": "==", "value": True}}}}, 2),
     ("score", {"model": _MODEL, "features": ["age", "cost"], "answer": "predict_proba"}, 1),
     ("score", {"model": {**_MODEL, "outputs": 1, "link": "identity"}, "features": ["age"], "where": None}, 1),
+    ("score", {"model": _LINEAR, "features": ["age", "ward"], "answer": "decision_function"}, 1),
     ("train", {"features": ["age", "cost", "ward"], "label": "died", "epsilon": 8.0, "delta": 1e-5, "max_iter": 4}, 2),
     ("train", {"features": ["cost"], "label": "ward", "positive": "north", "spread": 2.5, "epsilon": 8.0,
                "delta": 1e-5, "batch_size": 8}, 1),
@@ -200,7 +216,7 @@ def _jobs() -> list[Target]:
 
 
 def _models() -> list[Target]:
-    """A member's own models of trees."""
+    """A member's own models, and what it keeps of them."""
     leaf = np.array([-1, -1])
     tree = PlainTree(
         np.array([0, *leaf]), np.array([1.5, np.nan, np.nan]), np.array([1, *leaf]), np.array([2, *leaf]),
@@ -215,7 +231,28 @@ def _models() -> list[Target]:
         made = from_json(data.decode("utf-8", "replace"))
         assert to_json(from_json(to_json(made))) == to_json(made)
 
-    return [Target("model", texts, JSON, read, (ModelUnsupported,), 30, (1 << 20, 200))]
+    rules = ModelRules(members=frozenset({"alfa"}), purposes=frozenset({"care"}))
+    terms = [Coefficient("age", None, -3.0, 90.0, 1.5), Coefficient("ward", "north", 0.0, 1.0, -2.0)]
+    linear = FittedLogistic(terms, 0.5, bound=1.0, spread=2.0, label="died", epsilon=1.0, delta=1e-6)
+    brought = BroughtIn(by="eve", file="risk.json", sha256="1" * 64)
+    facts = (TreeFacts(("age", "cost"), 3, 9, 1, "sigmoid"), facts_of(linear, (), None, None))
+    assets = [Asset("risk", n, "2" * 64, bytes(32), one, "died", brought, rules, 1e9) for n, one in enumerate(facts, 1)]
+
+    def entry(data: bytes) -> None:
+        made = read_entry(data, "entry")
+        assert read_entry(made.to_json().encode(), "entry") == made
+
+    def logistic(data: bytes) -> None:
+        made = read_logistic(data)
+        assert read_logistic(made.to_json()).to_json() == made.to_json()
+
+    return [
+        Target("model", texts, JSON, read, (ModelUnsupported,), 30, (1 << 20, 200)),
+        Target(
+            "entry", tuple(one.to_json().encode() for one in assets), JSON, entry, (ModelUnfit,), 15, (1 << 20, 200)
+        ),
+        Target("logistic", (linear.to_json().encode(),), JSON, logistic, (MessageInvalid,), 15, (1 << 20, 200)),
+    ]
 
 
 # -- shares ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from parties.errors import (
     JobFailed,
     JobInvalid,
     JobUnknown,
+    ModelMissing,
     NodeAnswerInvalid,
     NodeFailed,
     NodeTimedOut,
@@ -31,6 +32,7 @@ from tests.parties.people_node import (
     ANN,
     COUNTED,
     FLAVOURS,
+    MODELS,
     NODE,
     STRANGER,
     Memory,
@@ -95,6 +97,35 @@ def test_a_count_comes_back_as_a_frame(flavour: str) -> None:
         assert [(one.member, one.table) for one in asked.tables] == [("alfa", "patients"), ("bravo", "patients")]
         assert (asked.results, asked.deadline, asked.on_loss) == (["alfa"], 3600, "abort")
         assert {person for _, person, _ in node.memory.heard} == {"ann"}
+
+    ask(flavour, test)
+
+
+@flavours
+def test_models_are_listed_kept_and_named_in_questions(flavour: str) -> None:
+    async def test(asker: Any, node: PeopleNode) -> None:
+        frame = await got(asker.models())
+        assert list(frame.index) == ["alfa.mine", "bravo.risk", "bravo.stay"]
+        assert frame["own"].tolist() == [True, False, False] and frame["version"].tolist() == [1, 2, 1]
+        assert frame["lineage"]["alfa.mine"] == f"job {'1' * 32} on alfa.patients"
+        assert frame.attrs["errors"] == {"charlie": "is down"} and frame.attrs["strays"] == ["loose.json"]
+        assert await got(asker.model_list()) == MODELS
+        model = await got(asker.model("bravo.stay"))
+        assert model.coef_.tolist() == [[0.5]] and model.label_ == "died"
+        with pytest.raises(PolicyDenied, match="its owner keeps its coefficients"):
+            await got(asker.model("bravo.risk"))
+        with pytest.raises(ModelMissing):
+            await got(asker.model("charlie.risk"))
+        node.memory.content = b'{"answer": "predict", "predictions": [0, 1]}'
+        found = await got(asker.predict("bravo.risk", "alfa.patients", progress=False))
+        assert found["predict"].tolist() == [0, 1]
+        asked = next(body for what, _, body in node.memory.heard if what == "submit")
+        assert asked.parameters == {"model": "bravo.risk", "answer": "predict"} and asked.results == ["alfa"]
+        kept = await got(asker.keep_model(found.attrs["job"], "risk"))
+        assert kept.offer.name == "risk"
+        for job, name in (("x", "risk"), ("0" * 32, "../risk")):
+            with pytest.raises(JobInvalid):
+                await got(asker.keep_model(job, name))
 
     ask(flavour, test)
 

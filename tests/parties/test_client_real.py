@@ -16,7 +16,10 @@ import pytest
 from mpc.errors import AccordError
 from parties.cli import main
 from parties.client import Client
-from parties.errors import JobRefused, NodeUnreachable, SqlUnbound
+from parties.errors import JobRefused, ModelChanged, ModelMissing, NodeUnreachable, SqlUnbound
+from parties.model_assets import ModelAssets
+from parties.model_messages import FromJob
+from parties.model_rules import ModelRules
 from parties.people_messages import JobProgress
 from parties.published import PublishedColumn, PublishedTable
 from parties.receipt import read_receipt
@@ -47,8 +50,8 @@ def table(path: Path, i: int) -> PublishedTable:
     rows(i).to_csv(path, index=False)
     columns = (
         PublishedColumn("id", "key", frozenset({"join"}), profile="integer"),
-        PublishedColumn("age", "integer", frozenset({"sum", "train", "filter"}), low=18, high=90),
-        PublishedColumn("ward", "category", frozenset({"group", "train"}), categories=("a", "b")),
+        PublishedColumn("age", "integer", frozenset({"sum", "train", "filter", "score"}), low=18, high=90),
+        PublishedColumn("ward", "category", frozenset({"group", "train", "score"}), categories=("a", "b")),
         PublishedColumn("died", "boolean", frozenset({"sum", "train"})),
     )
     return PublishedTable(
@@ -162,6 +165,45 @@ def test_a_model_that_predicts_offline(client: Client) -> None:
     accuracy = model.score(WHOLE, WHOLE["died"])
     assert accuracy > 0.75
     assert model.terms_ == ("age", "ward=a", "ward=b")
+
+
+def test_a_trained_model_is_kept_offered_and_scores_others_rows_on_shares(
+    client: Client, consortium: RealConsortium
+) -> None:
+    """From a fit to predictions: its lineage is the job's, its rules decide, what comes is what its owner would say."""
+    fitted = client.fit(
+        TABLES, ["age", "ward"], "died", epsilon=8.0, delta=1e-6, options={"max_iter": 8, "learning_rate": 4.0}
+    )
+    kept = client.keep_model(fitted.job, "risk")
+    assert kept == client.keep_model(fitted.job, "risk"), "asked twice, kept once"
+    assert isinstance(kept.lineage, FromJob) and kept.lineage.job == fitted.job and kept.lineage.tables == TABLES
+    assert {member: list(one) for member, one in kept.lineage.policies.items()} == {n: ["patients"] for n in NAMES}
+    assert client.models()["lineage"]["alfa.risk"].startswith(f"job {fitted.job}")
+    with pytest.raises(JobRefused, match="gives no model"):
+        client.keep_model(client.count(TABLES, epsilon=1.0).attrs["job"], "risk")
+    with Client(consortium["bravo"].url, ANN, consortium["bravo"].identity.public) as bravo:
+        with pytest.raises(ModelMissing, match=r"alfa offers no model alfa\.risk to bravo"):
+            bravo.predict("alfa.risk", "bravo.patients")
+        assets = ModelAssets(consortium["alfa"].home.models)
+        rules = ModelRules(members=frozenset({"bravo"}), answers=frozenset({"predict", "predict_proba"}))
+        assets.set_rules(assets.find("risk"), rules)
+        assert "alfa.risk" in bravo.models().index
+        card = bravo.cards.decision_function("alfa.risk", "bravo.patients")
+        assert card.verdict == "denied" and "its decision_function would leave" in repr(card)
+        assert bravo.cards.predict_proba("alfa.risk", "bravo.patients").verdict == "allowed"
+        got = bravo.predict_proba("alfa.risk", "bravo.patients", timeout=100)
+        np.testing.assert_allclose(got[:ROWS], fitted.predict_proba(rows(1)), rtol=0, atol=1.2e-4)
+        with pytest.raises(PolicyDenied, match="answer: its decision_function would leave"):
+            bravo.decision_function("alfa.risk", "bravo.patients", timeout=100)
+        with pytest.raises(PolicyDenied, match="alfa would receive predictions for single rows"):
+            bravo.predict("alfa.risk", "bravo.patients", results=["alfa", "bravo"], timeout=100)
+        path = consortium["alfa"].home.models / "risk" / "1.json"
+        good = path.read_bytes()
+        path.write_bytes(good.replace(b"0.", b"1.", 1))
+        with pytest.raises(ModelChanged, match="model risk@1"):
+            bravo.predict("alfa.risk", "bravo.patients", timeout=100)
+        path.write_bytes(good)
+        assert bravo.predict("alfa.risk", "bravo.patients", timeout=100)["predict"].isin([0, 1]).all()
 
 
 def test_refusals_are_of_their_class(client: Client) -> None:

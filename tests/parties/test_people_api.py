@@ -13,7 +13,7 @@ import trio
 import trio.lowlevel
 
 from mpc.errors import UsageError
-from parties.errors import CharterNotInForce, JobRefused
+from parties.errors import CharterNotInForce
 from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
 from parties.leaf import contexts, issue
@@ -36,6 +36,7 @@ from parties.people_messages import (
 )
 from tests.parties.consortium import identity
 from tests.parties.control_plane import JOB
+from tests.parties.people_node import OWN
 from tests.parties.test_member_api import check_document
 
 NODE, ANN = identity(0), identity(7)
@@ -122,7 +123,7 @@ class Noting:
 
     async def keep_model(self, person: str, asked: Keep) -> OwnModel:
         self._note("keep_model", person, asked)
-        raise JobRefused("it gives no model")
+        return OWN
 
     async def status(self, person: str) -> NodeStatus:
         self._note("status", person)
