@@ -73,6 +73,17 @@ def test_what_is_allowed_is_allowed_clause_by_clause() -> None:
     assert verdict_of(said(trees, dataclasses.replace(GOOD, model="logistic"))) is Verdict.ALLOWED
 
 
+def test_a_table_whose_coefficients_stay_is_not_trained_on_and_the_remedy_says_so() -> None:
+    rules = dataclasses.replace(OPEN, models=Models(None, frozenset({"metric"})))
+    asked = dataclasses.replace(GOOD, model="logistic", opens=frozenset({"coefficients"}))
+    [finding] = [f for f in said(rules, asked) if f.verdict is Verdict.DENIED]
+    assert finding.clause == "model" and finding.text == "the model's coefficients would leave"
+    assert finding.remedy == (
+        "what may leave: metric; a train job opens them, with noise, so until the owner allows that nothing is trained "
+        "on it"
+    )
+
+
 def test_an_empty_policy_denies_everything_and_so_does_no_finding() -> None:
     empty = Policy("patients", DIGEST, (), Limits(query=1e6))
     for uses in ({}, {"age": frozenset({"filter"})}):
@@ -101,6 +112,10 @@ def test_an_empty_policy_denies_everything_and_so_does_no_finding() -> None:
         ({"receivers": frozenset({"bravo"})}, {}, [("receivers", TABLE)]),
         ({"receivers": frozenset({"alfa"})}, {"receivers": frozenset({"alfa", "bravo"})}, [("receivers", TABLE)]),
         ({}, {"receivers": frozenset()}, [("receivers", TABLE)]),
+        ({}, {"of_rows": True, "owner": "bravo"}, [("receivers", TABLE)]),
+        ({}, {"of_rows": True, "owner": "alfa"}, []),
+        ({"receivers": frozenset({"alfa"})}, {"of_rows": True, "owner": "bravo"}, []),
+        ({"receivers": frozenset({"bravo"})}, {"of_rows": True, "owner": "alfa"}, [("receivers", TABLE)]),
         ({"minimum": 21}, {}, [("minimum", TABLE)]),
         ({}, {"exact": True}, [("matches", TABLE)]),
         ({}, {"epsilon": 2.0000001}, [("query", TABLE)]),
