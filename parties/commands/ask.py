@@ -8,6 +8,15 @@ import typer
 
 from parties.command_app import Page, Panel, add_command
 from parties.command_completion import job_ids, kinds, table_names
+from parties.command_job_options import (
+    DeadlineOption,
+    FreshOption,
+    KeyOption,
+    NoWaitOption,
+    PurposeOption,
+    ResultOption,
+    TimeoutOption,
+)
 from parties.command_options import (
     HomeOption,
     IdentityOption,
@@ -24,10 +33,6 @@ from parties.exit_status import ExitStatus
 
 __all__ = ["add_ask_commands"]
 
-_TimeoutOption: TypeAlias = Annotated[
-    float | None,
-    typer.Option("--timeout", metavar="S", help="seconds to wait; the job goes on all the same"),
-]
 _JobArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="JOB", help="its id, 32 hex digits", autocompletion=job_ids)
 ]
@@ -100,24 +105,15 @@ def _ask(
             autocompletion=table_names,
         ),
     ] = None,
-    result: Annotated[
-        list[str] | None,
-        typer.Option("--result", metavar="MEMBER", help="who receives the answer; default: this node's member"),
-    ] = None,
-    deadline: Annotated[
-        int | None, typer.Option("--deadline", metavar="S", help="seconds it may take; default 3600")
-    ] = None,
+    result: ResultOption = None,
+    deadline: DeadlineOption = None,
     on_loss: Annotated[Literal["abort", "wait"], typer.Option("--on-loss", help="when a member is lost")] = "abort",
-    key: Annotated[
-        str | None, typer.Option("--key", metavar="TEXT", help="the same key again is the same job, not another one")
-    ] = None,
-    purpose: Annotated[
-        str, typer.Option("--purpose", metavar="TEXT", help="what for; some policies allow some purposes only")
-    ] = "",
+    key: KeyOption = None,
+    purpose: PurposeOption = "",
     card: Annotated[bool, typer.Option("--card", help="show its plan card, and ask for nothing")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="ask anew, and pay, what was answered before")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
-    timeout: _TimeoutOption = None,
+    fresh: FreshOption = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
     url: UrlOption = None,
     node: NodeOption = None,
     identity: IdentityOption = None,
@@ -155,7 +151,7 @@ def _ask(
 
 def _result(
     job: _JobArgument,
-    timeout: _TimeoutOption = None,
+    timeout: TimeoutOption = None,
     url: UrlOption = None,
     node: NodeOption = None,
     identity: IdentityOption = None,

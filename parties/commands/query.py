@@ -10,6 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from parties.command_app import Page, Panel, add_command
+from parties.command_job_options import (
+    DeadlineOption,
+    ExplainOption,
+    FreshOption,
+    KeyOption,
+    NoWaitOption,
+    PurposeOption,
+    ResultOption,
+    TimeoutOption,
+    YesOption,
+)
 from parties.command_options import (
     HomeOption,
     IdentityOption,
@@ -68,26 +79,15 @@ def _query(
         typer.Option("--pad", metavar="E:D", help="of joins: hide how many match, at this epsilon and delta"),
     ] = None,
     show_matches: Annotated[bool, typer.Option("--show-matches", help="of joins: one member may see how many")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="show its plan card, and ask for nothing")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="ask at once; at a terminal the plan card comes first")] = False,
-    result: Annotated[
-        list[str] | None,
-        typer.Option("--result", metavar="MEMBER", help="who receives the answer; default: this node's member"),
-    ] = None,
-    purpose: Annotated[
-        str, typer.Option("--purpose", metavar="TEXT", help="what for; some policies allow some purposes only")
-    ] = "",
-    deadline: Annotated[
-        int | None, typer.Option("--deadline", metavar="S", help="seconds it may take; default 3600")
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option("--key", metavar="TEXT", help="the same key again is the same job, not another one")
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="ask anew, and pay, what was answered before")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="print the job's id, and leave")] = False,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="S", help="seconds to wait; the job goes on all the same")
-    ] = None,
+    explain: ExplainOption = False,
+    yes: YesOption = False,
+    result: ResultOption = None,
+    purpose: PurposeOption = "",
+    deadline: DeadlineOption = None,
+    key: KeyOption = None,
+    fresh: FreshOption = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
     url: UrlOption = None,
     node: NodeOption = None,
     identity: IdentityOption = None,
