@@ -331,8 +331,10 @@ def _join(draw: random.Random) -> Asking:
 
 def _score(draw: random.Random) -> Asking:
     needs: set[Place] = {("age", "predict"), ("score", "predict")}
-    model = {"owner": "bravo", "name": "risk", "depth": 2, "trees": 3, "outputs": 1, "link": "sigmoid"}
-    parameters = {"model": model, "features": ["age", "score"], **_filter(draw, needs)}
+    size = {"depth": 2, "trees": 3, "outputs": 1, "link": "sigmoid"}
+    model = {"owner": "bravo", "name": "risk", "version": 1, "id": "0" * 64, "family": "trees", **size}
+    answer = draw.choice(("predict", "predict", "predict_proba"))
+    parameters = {"model": model, "features": ["age", "score"], "answer": answer, **_filter(draw, needs)}
     return Asking("score", parameters, (("alfa", "stays"),), {("alfa", "stays"): needs}, model="trees")
 
 

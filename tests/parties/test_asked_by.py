@@ -21,7 +21,9 @@ def handlers_of(world: World, name: str) -> PeopleHandlers:
     node = world.nodes[name]
     nothing: Any = None
     catalogue, progress = Catalogue(node.board, nothing, dict), ProgressBoard(node.board.wake)
-    return PeopleHandlers(node.board, node.jobs, nothing, nothing, progress, catalogue, nothing, nothing, lambda: 0, "1")
+    return PeopleHandlers(
+        node.board, node.jobs, nothing, nothing, progress, catalogue, nothing, nothing, lambda: 0, "1"
+    )
 
 
 def test_who_asked_is_part_of_the_job_and_in_every_members_log(tmp_path: Path) -> None:

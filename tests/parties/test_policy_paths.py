@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,11 @@ from parties.description import describe, digest_of
 from parties.job import Job, job_id
 from parties.job_plans import Plans
 from parties.ledger import Ledger
+from parties.model_assets import ModelAssets
+from parties.model_entry import Asset
+from parties.model_facts import TreeFacts
+from parties.model_messages import BroughtIn
+from parties.model_rules import ANSWERS, ModelRules
 from parties.policy_store import sign_policy
 from parties.policy_terms import CAPABILITIES, OPENS, Limits, Models, Policy, Rule
 from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
@@ -103,7 +109,8 @@ def forbids(policy: Policy, pair: tuple[str, str], asked: Asking, job: Job, who:
     limits = policy.limits
     if policy.published != digest_of(CATALOGUE[pair]):
         return "signed for another table"
-    if policy.receivers is not None and not set(job.results) <= policy.receivers:
+    everybody = set(NAMES) if asked.kind != "score" else {pair[0]}  # what is of single rows is its owner's
+    if not set(job.results) <= (everybody if policy.receivers is None else policy.receivers):
         return "receivers"
     if asked.minimum is not None and asked.minimum < policy.minimum:
         return "minimum"
@@ -120,12 +127,53 @@ def forbids(policy: Policy, pair: tuple[str, str], asked: Asking, job: Job, who:
     return "" if asked.opens <= policy.models.opens else "what of a model leaves"
 
 
+class Offered(ModelAssets):
+    """The one model that random jobs score with, under these rules."""
+
+    def __init__(self, rules: ModelRules) -> None:
+        super().__init__(Path("nowhere"))
+        facts = TreeFacts(("age", "score"), 2, 3, 1, "sigmoid")
+        brought = BroughtIn(by="eve", file="risk.json", sha256="0" * 64)
+        self.asset = Asset("risk", 1, "0" * 64, b"", facts, "", brought, rules, 1.0)
+
+    def find(self, name: str, version: int | None = None) -> Asset:
+        return self.asset
+
+    def content(self, asset: Asset) -> bytes:
+        return b""
+
+
+def random_rules(draw: random.Random) -> ModelRules:
+    """Of a model; most allow what is asked."""
+
+    def some(names: Iterable[str]) -> frozenset[str] | None:
+        return None if draw.random() < 0.8 else frozenset(draw.sample(sorted(names), 1))
+
+    answers = frozenset(ANSWERS) if draw.random() < 0.8 else frozenset({"predict"})
+    return ModelRules(some(NAMES[:3]), some(("research", "fraud")), answers, some(NAMES[:3]))
+
+
+def forbids_model(rules: ModelRules, asked: Asking, job: Job, who: str) -> str:
+    """Why these rules do not let bravo's model score, in the plainest words there are; '' if they do."""
+    if asked.kind != "score":
+        return ""
+    if rules.members is not None and who not in rules.members | {"bravo"}:
+        return "whose people score"
+    if rules.purposes is not None and job.purpose not in rules.purposes:
+        return "what for"
+    if asked.parameters["answer"] not in rules.answers:
+        return "the answer"
+    return "" if rules.receivers is None or set(job.results) <= rules.receivers | {"alfa"} else "who receives"
+
+
 def asks_of(seed: int, ledgers: dict[str, Ledger]) -> tuple[Asking, str, dict[str, str]]:
     """A job; what the policies forbid, '' nothing; by owner how its node answers: '' it consents."""
     draw = random.Random(seed)
     asked = random_job(draw)
     who = draw.choice(NAMES[:3])
-    results = ("alfa",) if asked.kind == "score" else tuple(draw.sample(NAMES[:3], draw.choice((1, 1, 2))))
+    results = tuple(draw.sample(NAMES[:3], draw.choice((1, 1, 2))))
+    if asked.kind == "score" and draw.random() < 0.7:
+        results = ("alfa",)
     job = Job(
         charter=CHARTER.digest,
         id=job_id(identity(0).fingerprint, str(seed)),
@@ -141,6 +189,7 @@ def asks_of(seed: int, ledgers: dict[str, Ledger]) -> tuple[Asking, str, dict[st
         purpose=draw.choice(("", "research")),
     )
     policies = {pair: random_policy(draw, pair, asked) for pair in asked.tables if draw.random() < 0.99}
+    model_rules = random_rules(draw)
     told, denied = {}, ""
     for i, owner in enumerate(NAMES[:3]):
         mine = {name: table for (member, name), table in CATALOGUE.items() if member == owner}
@@ -148,13 +197,16 @@ def asks_of(seed: int, ledgers: dict[str, Ledger]) -> tuple[Asking, str, dict[st
         rules = Rules(
             lambda i=i: CHARTER.members[i], Plans(lambda: (CHARTER,)), lambda mine=mine: mine,
             lambda names, signed=signed: {name: signed[name] for name in names if name in signed},
-            ledgers[owner], lambda: float(NOW),
+            ledgers[owner], lambda: float(NOW), Offered(model_rules) if owner == "bravo" else None,
         )  # fmt: skip
         why = [
             forbids(policies[pair], pair, asked, job, who) if pair in policies else "no policy"
             for pair in asked.tables
             if pair[0] == owner
         ]
+        if owner == "bravo":
+            by_model = forbids_model(model_rules, asked, job, who)
+            why += [by_model] if by_model else []
         denied = denied or next((f"{owner}: {one}" for one in why if one), "")
         try:
             consent = rules.consent(job, [describe(CATALOGUE[pair]).decode() for pair in asked.tables])
