@@ -129,10 +129,10 @@ def _receivers(policy: Policy, asked: Asked) -> Iterator[Finding]:
     may = policy.receivers
     if may is None and asked.of_rows:  # without noise: only to whom the owner names
         may = frozenset({asked.owner})
-    what = "predictions for single rows" if asked.of_rows else "the answer"
-    remedy = f"the owner gives {what} to {', '.join(sorted(may or ())) or 'nobody'}"
+    one, all_ = ("predictions for single rows",) * 2 if asked.of_rows else ("the answer", "answers")
+    remedy = f"the owner gives {all_} to {', '.join(sorted(may or ())) or 'nobody'}"
     for name in sorted(asked.receivers):
-        yield _finding("receivers", TABLE, may is None or name in may, f"{name} would receive {what}", remedy)
+        yield _finding("receivers", TABLE, may is None or name in may, f"{name} would receive {one}", remedy)
 
 
 def _minimum(policy: Policy, asked: Asked) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pytest
 
 from parties.kind import ModelAsk
 from parties.model_facts import LogisticFacts, Term, TreeFacts
-from parties.model_rules import ModelAsked, ModelRules, check_model, may_see
+from parties.model_rules import ANSWERS, ModelAsked, ModelRules, check_model, may_see
 from parties.policy import verdict_of
 from parties.policy_terms import Verdict
 
@@ -74,6 +74,63 @@ def test_each_clause_denies_by_its_name_with_a_way_out(
         dataclasses.replace(RULES, **rules), dataclasses.replace(ASK, **ask), dataclasses.replace(ASKED, **asked)
     )
     assert found == clauses
+
+
+def words(rules: ModelRules, ask: ModelAsk, asked: ModelAsked, facts: Any = FACTS) -> list[str]:
+    return [
+        f"{f.clause} {f.verdict.value}: {f.text}" + (f" | {f.remedy}" if f.remedy else "")
+        for f in check_model(rules, facts, ID, ask, asked)
+    ]
+
+
+def test_every_clause_in_its_words() -> None:
+    assert words(RULES, ASK, ASKED) == [
+        "content allowed: version 2 with the id aaaaaaaaaaaaaaaa...",
+        "size allowed: of the public size it has",
+        "member allowed: scoring by bravo",
+        "purpose allowed: scoring for research",
+        "answer allowed: its predict would leave",
+        "receivers allowed: alfa would receive the predictions",
+    ]
+    look = "`accord models` lists it as it is offered: leave id and size out, and the node looks them up"
+    strict = ModelRules(
+        frozenset({"delta", "bravo"}), frozenset({"fraud", "care"}), frozenset({"predict", "decision_function"}),
+        frozenset({"echo", "delta"}),
+    )  # fmt: skip
+    other = TreeFacts(("cost", "rate"), 4, 9, 1, "sigmoid")
+    ask = ModelAsk("charlie", "risk", 3, "b" * 64, "predict_proba", other)
+    asked = ModelAsked("foxtrot", "", "alfa", frozenset({"foxtrot", "alfa", "bravo"}))
+    assert words(strict, ask, asked) == [
+        f"content denied: version 3 with the id bbbbbbbbbbbbbbbb... | {look}",
+        f"size denied: on the columns cost, rate, and it takes age, cost | {look}",
+        f"size denied: another depth, trees than it has | {look}",
+        "member denied: scoring by foxtrot | it is offered to bravo, charlie, delta",
+        "purpose denied: scoring without a purpose | it is for care, fraud",
+        "answer denied: its predict_proba would leave | what may be asked for: decision_function, predict",
+        "receivers allowed: alfa would receive the predictions",
+        "receivers denied: bravo would receive the predictions | predictions of it go to alfa, delta, echo",
+        "receivers denied: foxtrot would receive the predictions | predictions of it go to alfa, delta, echo",
+    ]
+    nothing = ModelRules(purposes=frozenset(), answers=frozenset())
+    none = dataclasses.replace(asked, receivers=frozenset())
+    assert words(nothing, ask, none, LINEAR)[1:] == [
+        f"size denied: a model of the family trees, and it is one of logistic | {look}",
+        "member denied: scoring by foxtrot | it is offered to charlie",
+        "purpose denied: scoring without a purpose | it is for nothing",
+        "answer denied: its predict_proba would leave | what may be asked for: nothing",
+        "receivers denied: nobody would receive the predictions | name a result member",
+    ]
+
+
+def test_rules_as_fields() -> None:
+    assert ModelRules().fields == {
+        "members": [], "purposes": None, "answers": ["predict"], "receivers": [], "coefficients": False,
+    }  # fmt: skip
+    every = ModelRules(frozenset({"b", "a"}), frozenset({"y", "x"}), frozenset(ANSWERS), frozenset({"d", "c"}), True)
+    assert every.fields == {
+        "members": ["a", "b"], "purposes": ["x", "y"], "receivers": ["c", "d"], "coefficients": True,
+        "answers": ["decision_function", "predict", "predict_proba"],
+    }  # fmt: skip
 
 
 def test_the_bounds_of_a_logistic_regression_are_of_its_size() -> None:

@@ -219,7 +219,8 @@ def test_every_clause_in_its_words_where_all_is_denied() -> None:
         "ever [] denied: epsilon 3.5 with this job of 3 ever | ask with a smaller epsilon, or the owner alone can "
         "raise it: `accord policy`",
         "model [] denied: a model of kind logistic | models there may be: forest, trees",
-        "model [] denied: the model's coefficients would leave | what may leave: loss, metric",
+        "model [] denied: the model's coefficients would leave | what may leave: loss, metric; a train job opens them, "
+        "with noise, so until the owner allows that nothing is trained on it",
     ]
     every = [line for line in words(OPEN, dataclasses.replace(GOOD, model="x", opens=ALL_OPENS)) if "leave" in line]
     assert every == [f"model [] allowed: the model's {name} would leave" for name in ("coefficients", "loss", "metric")]
@@ -238,6 +239,12 @@ def test_the_rarer_words_of_clauses() -> None:
     none = words(OPEN, dataclasses.replace(GOOD, uses={}, counts=False, receivers=frozenset()))
     assert "use [] denied: the job says no use of the table | ask with a figure or a column" in none
     assert "receivers [] denied: nobody would receive the answer | name a result member" in none
+    rows = words(OPEN, dataclasses.replace(GOOD, of_rows=True, owner="bravo", receivers=frozenset({"alfa", "bravo"})))
+    assert [line for line in rows if line.startswith("receivers")] == [
+        "receivers [] denied: alfa would receive predictions for single rows | the owner gives predictions for single "
+        "rows to bravo",
+        "receivers [] allowed: bravo would receive predictions for single rows",
+    ]
     asks = dataclasses.replace(
         OPEN, rules=(Rule(ALL, ask=True),), limits=dataclasses.replace(OPEN.limits, ask=0.25)
     )  # fmt: skip
