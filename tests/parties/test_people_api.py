@@ -247,6 +247,6 @@ def test_progress_is_closed_when_the_caller_goes(quiet: bool) -> None:
 def test_the_document_is_complete() -> None:
     document = people_api(cast(PeopleHandlers, PeopleHandlers), People(dict), "1").openapi()
     check_document(document)
-    assert len(document["paths"]) == 11
+    assert len(document["paths"]) == 12
     assert document["paths"]["/v1/jobs"]["post"]["requestBody"]["required"]
     assert {"JobProgress", "Submit", "Problem"} <= document["components"]["schemas"].keys()
