@@ -30,10 +30,12 @@ async def answered(data: bytes, called: Node, caller: Node) -> bytes:
 
 
 def test_the_server_outlives_whatever_a_member_sends() -> None:
+    sent = list(inputs(targets()["http"], COUNT, 5))
+
     async def main() -> None:
         with trio.fail_after(100):
             async with nodes() as (alfa, bravo, _):
-                for data in inputs(targets()["http"], COUNT, 5):
+                for data in sent:
                     got = await answered(data, bravo, alfa)
                     assert got == b"" or got.startswith(b"HTTP/1.1 "), got[:100]
                     assert b"HTTP/1.1 500" not in got, data
