@@ -1,6 +1,7 @@
 """An expression as an engine's own, of Ibis: NULL in, NULL out, as SQL has it. Pure.
 
-Dates are days since 1970-01-01 here too, and become dates only where a part of one is asked for.
+Dates are days since 1970-01-01 here too, and become dates only where a part of one is asked for. A number is written as
+a text that is cast: left alone engines take 9 for 32 bits and 0.1 for a decimal, and fail at rows where those overflow.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ def pushed(expr: Expr, columns: Mapping[str, Any]) -> Any:
     if isinstance(expr, Literal):
         if expr.value is None:
             return ibis.null("int64")
-        dtype = _DTYPES.get(expr.type.kind) or ("string" if isinstance(expr.value, str) else "int64")
-        return ibis.literal(expr.value, dtype)
+        if isinstance(expr.value, bool | str):
+            return ibis.literal(expr.value, _DTYPES.get(expr.type.kind, "string"))
+        return ibis.literal(repr(expr.value)).cast(_DTYPES.get(expr.type.kind, "int64"))
     args = [pushed(arg, columns) for arg in expr.args]
     if expr.op == "is_null":
         return args[0].isnull() if expr.args[0].type.nullable else ibis.literal(False)

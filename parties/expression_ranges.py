@@ -1,6 +1,8 @@
-"""Interval arithmetic: within what the result of an operation lies, from what is public of its operands. Exact, pure.
+"""Interval arithmetic: within what the result of an operation lies, from what is public of its operands. Pure.
 
-Ends of reals are rounded outwards to multiples of 2^-64, so that they stay short whatever they are made of.
+Engines compute reals as doubles, each operation rounded to the nearest. Its ends are rounded alike, so they hold what
+an engine makes of a row and not only what is exact: a divisor that cannot be 0 is none, an integer made of a real fits
+64 bits. Ends are then rounded outwards to multiples of 2^-64, so that they stay short whatever they are made of.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from parties.errors import ExpressionUnfit
-from parties.expression_types import Type
+from parties.expression_types import Type, as_double
 
 __all__ = ["Ends", "combined", "day_of", "spread_of"]
 
@@ -22,8 +24,11 @@ _EPOCH = datetime.date(1970, 1, 1)
 _GRID = 1 << 64
 
 
-def combined(op: str, types: Sequence[Type]) -> Ends:
-    """Of an operation on operands that all have bounds. Raises ExpressionUnfit where none follow."""
+def combined(op: str, types: Sequence[Type], *, real: bool = False) -> Ends:
+    """Of an operation on operands that all have bounds. ``real``: its result is a double, and so are its operands.
+
+    Raises ExpressionUnfit where none follow.
+    """
     pairs = [(one.low, one.high) for one in types]
     if any(low is None or high is None for low, high in pairs):
         if op in ("quarter", "month", "day"):
@@ -32,7 +37,13 @@ def combined(op: str, types: Sequence[Type]) -> Ends:
             return None, None
         raise ExpressionUnfit(f"{op} of a date without public bounds; its member publishes low and high")
     ends = [(low, high) for low, high in pairs if low is not None and high is not None]
+    if real:
+        ends = [(as_double(low), as_double(high)) for low, high in ends]
+    if op == "round" and types[0].kind == "integer":
+        op = "to_integer"
     low, high = _ENDS[op](ends[0]) if op in _ENDS else _by_corners(op, *ends)
+    if real:
+        low, high = as_double(low), as_double(high)
     return Fraction(math.floor(low * _GRID), _GRID), Fraction(math.ceil(high * _GRID), _GRID)
 
 
@@ -42,6 +53,8 @@ def spread_of(op: str, types: Sequence[Type], nullable: bool) -> Ends:
         return None, None
     lows = [one.low for one in types if one.low is not None]
     highs = [one.high for one in types if one.high is not None]
+    if any(one.kind == "real" for one in types):
+        lows, highs = [as_double(low) for low in lows], [as_double(high) for high in highs]
     if nullable:
         return min(lows), max(highs)
     return (max(lows), max(highs)) if op == "greatest" else (min(lows), min(highs))
@@ -89,7 +102,7 @@ def _absolute(x: _Ends) -> _Ends:
 
 
 def _half_away(x: Fraction) -> Fraction:
-    whole = math.floor(abs(x) + Fraction(1, 2))
+    whole = math.floor(as_double(abs(x) + Fraction(1, 2)))
     return Fraction(whole if x >= 0 else -whole)
 
 

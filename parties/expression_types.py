@@ -11,7 +11,7 @@ from typing import Any
 from parties.errors import ExpressionUnfit
 from parties.published import PublishedColumn
 
-__all__ = ["COMPARISONS", "Type", "merged", "numeric", "type_of"]
+__all__ = ["COMPARISONS", "Type", "as_double", "merged", "numeric", "type_of"]
 
 _EPOCH = datetime.date(1970, 1, 1)
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
@@ -79,7 +79,15 @@ def merged(types: Sequence[Type]) -> Type:
     if all(one.low is not None and one.high is not None for one in named):
         low = min(one.low for one in named if one.low is not None)
         high = max(one.high for one in named if one.high is not None)
-    return Type("real" if "real" in kinds else kinds[0], low, high, values, any(one.nullable for one in types))
+    kind = "real" if "real" in kinds else kinds[0]
+    if kind == "real" and low is not None and high is not None:
+        low, high = as_double(low), as_double(high)
+    return Type(kind, low, high, values, any(one.nullable for one in types))
+
+
+def as_double(end: Fraction) -> Fraction:
+    """The double next to it. Rounding keeps order: what is within ends is, once rounded, within the rounded ends."""
+    return Fraction(float(end))
 
 
 def numeric(one: Type, op: str) -> None:

@@ -220,7 +220,7 @@ def _arithmetic(op: str, types: list[Type], nullable: bool, loose: bool) -> Type
                 "high"
             )
         return Type(result, nullable=nullable or op in ("/", "//", "%"))
-    ends: Ends = combined(op, types)
+    ends: Ends = combined(op, types, real=result == "real")
     return Type(result, *ends, nullable=nullable)
 
 

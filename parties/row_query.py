@@ -79,8 +79,17 @@ def total_type(what: str, of: Expr | None, rows: int) -> Type:
         low, high = min(found.low, found.low * rows), max(found.high, found.high * rows)
         if max(-low, high) >= 1 << 62:
             raise ExpressionUnfit(f"sums of {rows} rows a person could go beyond 2^62")
-        return Type(kind, low, high, nullable=found.nullable)
-    return replace(found, kind="real" if what == "avg" else kind)
+        return _added(Type(kind, low, high, nullable=found.nullable), rows)
+    return _added(replace(found, kind="real"), rows) if what == "avg" else replace(found, kind=kind)
+
+
+def _added(total: Type, rows: int) -> Type:
+    """Of reals that were added up: each addition is rounded, in any order, so their total strays that much further."""
+    assert total.low is not None and total.high is not None
+    if total.kind != "real":
+        return total
+    spare = max(abs(total.low), abs(total.high)) * rows / (1 << 51)
+    return replace(total, low=total.low and total.low - spare, high=total.high and total.high + spare)
 
 
 def add_uses(found: dict[str, set[str]], query: RowQuery, expr: Expr, use: str) -> None:
