@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import FRAC
@@ -54,6 +55,7 @@ class Priced:
         places: the most rows there can be.
         minimum: least noised count that is shown; None: all are.
         noise: of all figures together.
+        ends: of sums of what is computed on shares, within what each summand lies there; others by their own bounds.
     """
 
     figures: tuple[Figure, ...]
@@ -62,21 +64,22 @@ class Priced:
     places: int
     minimum: int | None
     noise: Mechanism
+    ends: Mapping[int, tuple[Fraction, Fraction]]
 
     @property
     def events(self) -> tuple[tuple[Event, ...], ...]:
         """What each figure is charged as: one event, or of a quantile one for each step. Raises what release raises."""
         each = self.noise.split(len(self.figures))
-        return tuple(self._events(figure, each) for figure in self.figures)
+        return tuple(self._events(k, figure, each) for k, figure in enumerate(self.figures))
 
-    def _events(self, figure: Figure, each: Mechanism) -> tuple[Event, ...]:
+    def _events(self, k: int, figure: Figure, each: Mechanism) -> tuple[Event, ...]:
         shape = (self.size,)
         if isinstance(figure, Ranked):
             steps = figure.grid.steps
             change = sensitivity_of(0, 1, rows=self.rows)
             return (event_for(shape, 0, each.split(steps), change, self.places),) * steps
         if isinstance(figure, Summed):
-            low, high = figure.of.type.low, figure.of.type.high
+            low, high = self.ends.get(k) or (figure.of.type.low, figure.of.type.high)
             assert low is not None and high is not None
             most = self.places * max(abs(low), abs(high))
             change = Sensitivity(((max(abs(low), abs(high)), self.rows),))

@@ -7,6 +7,8 @@ A value is a secret and, where it can be NULL, a secret bit that says whether it
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +24,11 @@ from parties.errors import ExpressionUnfit
 from parties.row_expression import Call, Column, Expr, Literal
 from protocols.columns import constant, read_on_grid
 
-__all__ = ["Given", "check_shared", "computed", "truth_of"]
+__all__ = ["Given", "check_shared", "computed", "ends_of", "truth_of"]
 
 _REALS = Fraction(LIMIT >> FRAC, 2)
+_PRODUCT = 1 << 29  # before it is cut a product has twice as many fractional bits
+_TOO_LARGE = "a product of reals of several members' columns that could go beyond 2^29"
 _OPERATIONS = frozenset({
     "+", "-", "*", "neg", "abs", "to_real", "to_integer", "=", "<>", "<", "<=", ">", ">=", "in", "is_null", "and",
     "or", "not", "case", "coalesce", "nullif", "greatest", "least",
@@ -54,9 +58,60 @@ def check_shared(expr: Expr) -> None:
             )
         for arg in expr.args:
             check_shared(arg)
-    low, high = expr.type.low, expr.type.high
-    if expr.type.kind == "real" and low is not None and high is not None and max(-low, high) >= _REALS:
+        real = [arg.type.kind == "real" for arg in expr.args]
+        if expr.op == "*" and all(real) and math.prod(_most(arg) for arg in expr.args) >= _PRODUCT:
+            raise ExpressionUnfit(_TOO_LARGE)
+        if expr.op != "*" and any(real) and any(_most(arg) >= _REALS for arg in expr.args):
+            raise ExpressionUnfit("integers beyond 2^45 beside reals, of several members' columns")
+    if expr.type.kind == "real" and _most(expr) >= _REALS:
         raise ExpressionUnfit("reals of several members' columns that could go beyond 2^45 by their public bounds")
+
+
+def _most(expr: Expr) -> Fraction:
+    """By its public bounds, with room for what is rounded; 0 of what is no number."""
+    low, high = expr.type.low, expr.type.high
+    return Fraction(0) if low is None or high is None else max(-low, high) + Fraction(1, 1 << FRAC)
+
+
+def ends_of(expr: Expr, t: int) -> tuple[Fraction, Fraction]:
+    """Within what a number lies as it is computed on shares: its public bounds, and each rounding to the grid of reals.
+
+    What comes in is rounded once. A product of reals is rounded down, and up to ``t`` steps further (mpc.truncate). A
+    factor then makes that as large as it likes: a person may change far more than the expression's bounds say. Pure.
+    ExpressionUnfit for a product of reals that does not fit.
+    """
+    if isinstance(expr, Literal):
+        value = Fraction(0) if expr.value is None else Fraction(expr.value)
+        return (_on_grid(value, round),) * 2 if expr.type.kind == "real" else (value, value)
+    if isinstance(expr, Column) or expr.type.kind == "boolean":
+        low, high = expr.type.low, expr.type.high
+        if low is None or high is None:  # of a category, or NULL: no number is made of it
+            return Fraction(0), Fraction(0)
+        return (_on_grid(low, math.floor), _on_grid(high, math.ceil)) if expr.type.kind == "real" else (low, high)
+    ends = [ends_of(arg, t) for arg in expr.args]
+    if expr.op in ("case", "coalesce", "greatest", "least", "nullif"):
+        if expr.op == "case":
+            ends = [*ends[1:-1:2], ends[-1]]
+        chosen = ends[:1] if expr.op == "nullif" else ends
+        return min(low for low, _ in chosen), max(high for _, high in chosen)
+    low, high = ends[0]
+    if expr.op in ("to_real", "to_integer"):
+        return low, high
+    if expr.op in ("neg", "abs"):
+        return (-high, -low) if expr.op == "neg" else (Fraction(0), max(abs(low), abs(high)))
+    other = ends[1]
+    if expr.op in ("+", "-"):
+        return (low + other[0], high + other[1]) if expr.op == "+" else (low - other[1], high - other[0])
+    corners = [a * b for a, b in itertools.product(ends[0], other)]
+    if all(arg.type.kind == "real" for arg in expr.args):
+        if max(map(abs, corners)) >= _PRODUCT:
+            raise ExpressionUnfit(_TOO_LARGE)
+        return _on_grid(min(corners), math.floor) - Fraction(t, 1 << FRAC), _on_grid(max(corners), math.ceil)
+    return min(corners), max(corners)
+
+
+def _on_grid(end: Fraction, rounded: Callable[[Fraction], int]) -> Fraction:
+    return Fraction(rounded(end * (1 << FRAC)), 1 << FRAC)
 
 
 def computed(expr: Expr, columns: Mapping[str, Given], ones: SecretBits) -> Given:
@@ -92,7 +147,7 @@ class _Computing:
             same = truth_of(Given(self._equal(expr, args), there))
             return Given(args[0].value, self._known(args[0]) & ~same)
         if expr.op == "in":
-            raise AssertionError("of one table, whose owner computes it")
+            return self._among(expr, args[0])
         if expr.op in _COMPARED:
             left, right = self._alike(expr, args)
             bits = _COMPARED[expr.op](left, right)
@@ -133,6 +188,13 @@ class _Computing:
         found: SecretBits = left == right
         return found
 
+    def _among(self, expr: Call, given: Given) -> Given:
+        """Which of the categories it is; of the list of all, places of those."""
+        known = expr.args[0].type.values
+        bits = [given.value == known.index(value) for value in expr.values]
+        found = functools.reduce(operator.or_, bits) if bits else self._zeros
+        return Given(found if given.there is None else found & given.there, given.there)
+
     def _number(self, expr: Call, args: Sequence[Given]) -> Any:
         if expr.op == "to_real":
             return _as_real(args[0].value)
@@ -142,7 +204,7 @@ class _Computing:
             return -args[0].value
         if expr.op == "abs":
             return where(args[0].value < 0, -args[0].value, args[0].value)
-        left, right = self._alike(expr, args)
+        left, right = [arg.value for arg in args] if expr.op == "*" else self._alike(expr, args)
         return {"+": operator.add, "-": operator.sub, "*": operator.mul}[expr.op](left, right)
 
     def _chosen(self, expr: Call, args: Sequence[Given]) -> Given:

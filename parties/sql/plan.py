@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from sqlglot import exp
@@ -15,9 +16,10 @@ from parties.kind_join import owners_of, read_hiding
 from parties.parameters import check_known, check_tables, read_noise, whole
 from parties.published import profile_of
 from parties.sql.counting import counts_rows
-from parties.sql.figures import People
+from parties.sql.figures import People, Summed
 from parties.sql.inputs import column_of, frac_of
 from parties.sql.noise import Priced
+from parties.sql.on_shares import ends_of
 from parties.sql.relations import Tables, table_nodes
 from parties.sql.select import Bound, bind
 from parties.sql.sharing import Part, Shared, share_out
@@ -98,12 +100,14 @@ def plan_of(
         raise ParametersInvalid(f"{NAME}: the job's tables are not those of its text, in the text's order")
     try:
         shared = share_out(bound, tables)
+        ends = _ends(bound, shared, charter)
     except ExpressionUnfit as error:
         raise sql.unsupported(sql.tree, str(error)) from None
     joining, leaks = _joining(parameters, bound, shared, tables, charter, sql)
     _check_people(bound, tables, sql)
     rows, places = _rows(bound, tables, joining)
-    priced = Priced(bound.figures, bound.size, rows, places, minimum, read_noise(NAME, parameters))
+    noise = read_noise(NAME, parameters)
+    priced = Priced(bound.figures, bound.size, rows, places, minimum, noise, ends)
     counts = counts_rows(bound)
     by_place = {part.place: part for part in shared.parts}
     asks = tuple(
@@ -140,6 +144,14 @@ def _text(bound: Bound, shared: Shared, joining: Joining | None) -> str:
 def _shape(part: Part, table: Owned) -> TableShape:
     columns = tuple((one.name, frac_of(one)) for one in part.inputs)
     return TableShape(table.facts.capacity, ((PRESENT, 0), *columns))
+
+
+def _ends(bound: Bound, shared: Shared, charter: Charter) -> dict[int, tuple[Fraction, Fraction]]:
+    """See Priced.ends."""
+    if not shared.joins:
+        return {}
+    pairs = enumerate(zip(bound.figures, shared.figures, strict=True))
+    return {k: ends_of(of, charter.threshold) for k, (figure, of) in pairs if isinstance(figure, Summed) and of}
 
 
 def _rows(bound: Bound, tables: Sequence[Owned], joining: Joining | None) -> tuple[int, int]:

@@ -118,7 +118,7 @@ class _Sharing:
         for i, on in enumerate(bound.source.on):
             for part in [] if on is None else parts_of(on):
                 relation = self._only(part)
-                if relation == i or (relation is not None and not left[i]):
+                if relation == i or (relation is not None and not left[i] and not left[relation]):
                     self._pushed[relation] = both(self._pushed[relation], part)
                 elif left[i]:
                     raise ExpressionUnfit("ON of a LEFT JOIN with a condition on other tables than the joined one")

@@ -21,7 +21,7 @@ from parties.expression_pushdown import pushed
 from parties.expression_types import Type
 from parties.expression_value import value_of, value_of_nulls
 from parties.row_expression import NULL, Call, Column, Expr, call, literal, substituted
-from parties.sql.on_shares import Given, check_shared, computed
+from parties.sql.on_shares import Given, check_shared, computed, ends_of
 from protocols.columns import all_set
 
 COLUMNS = {
@@ -113,8 +113,9 @@ def test_an_engine_and_python_agree_and_stay_within_the_bounds(expr: Expr) -> No
         assert same, (expr, row, value, told)
         assert expr.type.nullable or value is not None
         if value is not None and expr.type.low is not None and expr.type.high is not None:
-            slack = Fraction(1, 10**6) if expr.type.kind == "real" else 0
-            assert expr.type.low - slack <= Fraction(value) <= expr.type.high + slack
+            assert (
+                expr.type.low <= Fraction(value) <= expr.type.high and expr.type.low <= Fraction(told) <= expr.type.high
+            )
 
 
 def shared_of(expr: Expr) -> list[Any]:
@@ -223,3 +224,21 @@ def test_dates_are_days() -> None:
     row = {"d": (datetime.date(2020, 2, 29) - datetime.date(1970, 1, 1)).days}
     assert [value_of(call(part, COLUMNS["d"]), row) for part in ("year", "quarter", "month", "day")] == [2020, 1, 2, 29]
     assert isinstance(call("year", COLUMNS["d"]), Call)
+
+
+@settings(max_examples=40, deadline=None)
+@given(numbers(3, tuple(_SHARED)))
+def test_ends_on_shares_hold_what_is_computed(expr: Expr) -> None:
+    assume(expr.type.kind != "null")
+    low, high = ends_of(expr, 1)
+    for told in shared_of(expr):
+        assert told is None or low <= Fraction(told) <= high
+
+
+def test_what_does_not_fit_on_shares_has_no_plan() -> None:
+    """A product has twice as many fractional bits before it is cut; an integer as a real has them at once."""
+    wide = Column("x", Type("real", Fraction(0), Fraction(1 << 15)))
+    for expr in (call("*", wide, wide), call("<", Column("i", Type("integer", Fraction(0), Fraction(1 << 50))), wide)):
+        with pytest.raises(ExpressionUnfit, match="of several members' columns"):
+            check_shared(expr)
+    check_shared(call("*", wide, Column("i", Type("integer", Fraction(0), Fraction(1 << 29)))))
