@@ -36,6 +36,7 @@ __all__ = ["Input", "Outputs", "column_of", "frac_of", "made_inputs"]
 
 _SALT = b"accord people of a query"  # digests stay shares, and are never opened
 _KEY_BITS = 62
+_MOST_PARTS = 16_000  # of all that one table is asked for, written out; an engine takes half a millisecond for each
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ class Outputs:
         return self._made.setdefault((of, kind), f"x{len(self._made)}"), kind
 
     def query(self, where: Expr | None, totals: tuple[Total, ...] | None, having: Expr | None) -> RowQuery:
-        """The owner's query with these outputs."""
+        """The owner's query with these outputs. ExpressionUnfit if it is too much for an engine to take."""
+        exprs = [where, having, *(total.of for total in totals or ()), *(of for of, _ in self._made)]
+        if sum(expr.size for expr in exprs if expr is not None) > _MOST_PARTS:
+            raise ExpressionUnfit(f"expressions of more than {_MOST_PARTS} parts in all; ask in several queries")
         return RowQuery(where, totals, having, tuple(Output(name, of, kind) for (of, kind), name in self._made.items()))
 
 

@@ -301,3 +301,18 @@ def test_large_texts_are_bounded(world: World, text: str) -> None:
         world.plan(text, minimum=5)
     except AccordError as error:
         assert len(str(error)) < 2000
+
+
+def test_what_is_written_out_for_an_engine_is_bounded_in_all(world: World) -> None:
+    """A derived table says an expression once, and every use of it is another copy at the owner."""
+    source = "alfa.stays"
+    for i in range(10):
+        source = f"(SELECT {'c + c' if i else 'score + score'} AS c FROM {source}) t{i}"
+    for uses in (4, 40):
+        groups = ", ".join(f"CASE WHEN c > {i} THEN 'a' ELSE 'a' END" for i in range(uses))
+        text = f"SELECT COUNT(*) FROM {source} GROUP BY {groups}"
+        if uses == 4:
+            world.plan(text)
+            continue
+        with pytest.raises(SqlUnsupported, match="more than 16000 parts in all; ask in several queries"):
+            world.plan(text)
