@@ -62,12 +62,18 @@ class Approvals:
         self._audit = audit
 
     def check(self, job: Job, consent: Consent, member: str, now: float) -> None:
-        """Nothing if a person approved the job. Else it waits, from now on: ApprovalAwaited; or PolicyDenied."""
+        """Nothing if a person approved the job. Else it waits, from now on: ApprovalAwaited; or PolicyDenied.
+
+        What was approved, or is looked at, is what the policy asked a person about: if it asks about something else by
+        now, the job waits anew.
+        """
         found = self.find(job.id)
+        if found is not None and found.approved is not False and found.why != consent.waits:
+            found = None
         if found is None:
             with self._file.transaction():
                 self._file.change(
-                    "INSERT INTO approval (id, since, why, told) VALUES (?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO approval (id, since, why, told) VALUES (?, ?, ?, ?)",
                     job.id, now, consent.waits, json.dumps(consent.told),
                 )  # fmt: skip
                 self._audit.note("waits", now, job=job.id, why=consent.waits, **consent.told)

@@ -17,7 +17,7 @@ from parties.errors import StoreFailed
 from parties.job_store import JobStore
 from parties.job_work import Consent
 from parties.people_messages import Approval
-from parties.rule_errors import ApprovalAwaited
+from parties.rule_errors import ApprovalAwaited, PolicyDenied
 from parties.session import Event
 from parties.show_waiting import show_waiting
 from parties.unbegun_jobs import RETENTION
@@ -142,6 +142,30 @@ def text_of(one: Approval) -> str:
     with console.capture() as capture:
         show_waiting(console, one)
     return capture.get()
+
+
+def test_what_was_approved_is_what_was_asked_for_then(tmp_path: Path) -> None:
+    """A policy that was signed anew since may ask for a person because of something that nobody looked at."""
+    with JobStore(tmp_path / "node.db", KEY, ME) as store:
+        of = job("1")
+        add(store, of, True)
+        once, now = (
+            Consent("d" * 64, waits=why, told=TOLD) for why in ("query: too much", "rule: age; query: too much")
+        )
+        with pytest.raises(ApprovalAwaited):
+            store.approvals.check(of, once, "alfa", 10.0)
+        store.approvals.decide(of.id, True, "ann", 11.0)
+        store.approvals.check(of, once, "alfa", 12.0)
+        with pytest.raises(ApprovalAwaited, match="rule: age"):
+            store.approvals.check(of, now, "alfa", 13.0)
+        (waiting,) = store.approvals.waiting()
+        assert (waiting.why, waiting.since, waiting.approved, waiting.person) == (now.waits, 13.0, None, None)
+        with pytest.raises(ApprovalAwaited):
+            store.approvals.check(of, now, "alfa", 14.0)
+        assert store.approvals.waiting() == [waiting]
+        store.approvals.decide(of.id, False, "ann", 15.0)
+        with pytest.raises(PolicyDenied):
+            store.approvals.check(of, once, "alfa", 16.0)
 
 
 def test_a_job_that_waited_and_never_began_is_forgotten_as_others_are(tmp_path: Path) -> None:
