@@ -1,14 +1,16 @@
 """Whether a query's figures tell how many rows there are: the table is asked for that as a whole. Pure.
 
 A count does, a mean, a quantile. A sum does unless it is made of columns' values alone: 0 where a column is. A
-constant summed up over rows is their number; beside another sum one could be taken from the other.
+constant summed up over rows is their number; beside another sum one could be taken from the other. So is a value that
+was made small and rounded to a whole: CEIL(age / 1000) is 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from parties.row_expression import CONDITIONS, Column, Expr, Literal, columns_in
+from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
 from parties.sql.figures import Summed
 from parties.sql.relations import Branch
 from parties.sql.select import Bound
@@ -19,32 +21,47 @@ __all__ = ["counts_rows"]
 def counts_rows(bound: Bound) -> bool:
     """Of any figure."""
 
-    def read(column: Column) -> bool:
+    def of_relation(column: Column) -> list[_Made]:
         i, name = column.name.split(".", 1)
-        return any(_of_branch(branch, branch.columns[name]) for branch in bound.source.relations[int(i)].branches)
+        return [_Made(b.columns[name], _totals_of(b)) for b in bound.source.relations[int(i)].branches]
 
-    return any(not isinstance(figure, Summed) or _constant(figure.of, read) for figure in bound.figures)
+    figures = bound.figures
+    return any(not isinstance(figure, Summed) or _constant(_Made(figure.of, of_relation)) for figure in figures)
 
 
-def _of_branch(branch: Branch, expr: Expr) -> bool:
-    """Of a relation's column, over what its owner publishes or over a person's totals."""
+@dataclass(frozen=True)
+class _Made:
+    """An expression, and what its columns are made of: one for each table of a union; none of what is published."""
 
-    def read(column: Column) -> bool:
+    expr: Expr
+    of: Callable[[Column], list[_Made]]
+
+    def args(self) -> list[_Made]:
+        """Its operands."""
+        return [_Made(arg, self.of) for arg in self.expr.args] if isinstance(self.expr, Call) else []
+
+
+def _totals_of(branch: Branch) -> Callable[[Column], list[_Made]]:
+    """Of a relation's column, over what is published or over a person's totals; a count is a constant added up."""
+
+    def read(column: Column) -> list[_Made]:
         if branch.totals is None or not column.name.startswith("#"):
-            return False
+            return []
         total = branch.totals[int(column.name[1:])]
-        return total.of is None or total.what == "count" or _constant(total.of, lambda _: False)
+        counted = total.of is None or total.what == "count"
+        return [_Made(literal(1, "integer") if counted or total.of is None else total.of, lambda _: [])]
 
-    return _constant(expr, read)
+    return read
 
 
-def _constant(expr: Expr, read: Callable[[Column], bool]) -> bool:
+def _constant(made: _Made) -> bool:
     """Whether there may be something in its value that no column brings in."""
+    expr = made.expr
     if isinstance(expr, Column):
-        return read(expr)
+        return any(map(_constant, made.of(expr)))
     if isinstance(expr, Literal):
         return bool(expr.value)
-    found = [_constant(arg, read) for arg in expr.args]
+    found = [_constant(arg) for arg in made.args()]
     if expr.op in CONDITIONS:
         return True
     if expr.op == "case":
@@ -53,6 +70,18 @@ def _constant(expr: Expr, read: Callable[[Column], bool]) -> bool:
         return all(found)
     if expr.op == "nullif":
         return found[0]
+    if expr.op in ("ceil", "round", "floor") and _shrinks(made):
+        return True
     if expr.op in ("/", "//", "%") and not any(True for _ in columns_in(expr.args[1])):
         return found[0]
     return expr.op in ("/", "//", "%") or any(found)
+
+
+def _shrinks(made: _Made) -> bool:
+    """Whether something in it may make a value smaller: a quotient, a factor that is no whole number."""
+    expr = made.expr
+    if isinstance(expr, Literal):
+        return isinstance(expr.value, float) and not expr.value.is_integer()
+    if isinstance(expr, Column):
+        return any(map(_shrinks, made.of(expr)))
+    return expr.op == "/" or any(map(_shrinks, made.args()))

@@ -88,6 +88,10 @@ def uses(plan: Plan, place: int = 0) -> dict[str, set[str]]:
             {"person": {"count"}, "minutes": {"sum"}},
             True,
         ),
+        ("SELECT SUM(CEIL(age / 1000)) FROM alfa.stays", {"age": {"sum"}}, True),
+        ("SELECT SUM(ROUND(cost * 0.001 + score)) FROM alfa.stays", {"cost": {"sum"}, "score": {"sum"}}, True),
+        ("SELECT SUM(CEIL(x)) FROM (SELECT age / 1000 AS x FROM alfa.stays) t", {"age": {"sum"}}, True),
+        ("SELECT SUM(ROUND(cost, 2)), SUM(FLOOR(cost)) FROM alfa.stays", {"cost": {"sum"}}, False),
         ("SELECT SUM(x) FROM (SELECT age * 2 AS x, ward FROM alfa.stays) t", {"age": {"sum"}}, False),
     ],
 )  # fmt: skip
