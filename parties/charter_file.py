@@ -27,6 +27,7 @@ __all__ = ["read_charter", "write_charter"]
 _FIELDS = ("consortium", "version", "previous", "threshold", "members")
 _MEMBER_FIELDS = ("key", "address", "roles")
 _MOST = 1 << 20  # bytes
+_MOST_DOTS = 64  # in a line: the parser's time for a key grows with their square, hours for a.a.a... of a MiB
 
 T = TypeVar("T")
 
@@ -40,7 +41,12 @@ def read_charter(text: bytes | str) -> Charter:
     if len(text) > _MOST:
         raise CharterInvalid(f"the charter has more than {_MOST} bytes")
     try:
-        table = tomllib.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
+        given = text.decode("utf-8") if isinstance(text, bytes) else text
+        if max(line.count(".") for line in given.split("\n")) > _MOST_DOTS:
+            raise CharterInvalid(
+                f"the charter has a line with more than {_MOST_DOTS} dots; a member's fields go below it"
+            )
+        table = tomllib.loads(given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CharterInvalid(f"the charter is not TOML in UTF-8: {str(error)[:200]}") from None
     except ValueError as error:  # a number with too many digits, a date that is none

@@ -204,3 +204,12 @@ def test_rubbish_is_refused_by_name(at: int, junk: bytes, cut: int) -> None:
 def test_what_is_no_charter_at_all(rubbish: bytes) -> None:
     with pytest.raises(CharterInvalid):
         read_charter(rubbish)
+
+
+@pytest.mark.parametrize(
+    "key", ["a" + ".a" * 500_000, '"a"' + '."a"' * 200_000, "[" + "a." * 500_000 + "a]\nb", "a" + " . a" * 200_000]
+)
+def test_a_key_of_many_parts_is_refused_before_it_is_parsed(key: str) -> None:
+    """A charter comes from other members and in receipts, and the parser would take hours for one line."""
+    with pytest.raises(CharterInvalid, match="a line with more than 64 dots"):
+        read_charter(f"{key} = 1\n")
