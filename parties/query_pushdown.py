@@ -22,7 +22,7 @@ __all__ = ["query_outputs", "query_rows"]
 
 
 def query_rows(table: ir.Table, published: PublishedTable, query: RowQuery, *, can_try: bool) -> ir.Table:
-    """p, up, k, v, u, a, and o if there is an order: of all rows that have a person and satisfy ``where``.
+    """p, up, k, w, v, u, a, and o if there is an order, of all rows that have a person. w: whether ``where`` holds.
 
     ``can_try``: as for column_pushdown.readable. Raises ColumnMissing, ColumnUnfit.
     """
@@ -40,8 +40,10 @@ def query_rows(table: ir.Table, published: PublishedTable, query: RowQuery, *, c
             raise ColumnMissing(f"{what}, order: its source has no such column; publish the table anew")
         named["o"] = table[published.order]
     rows = table.select(**named)
+    wanted = ibis.literal(True)
     if query.where is not None:
-        rows = rows.filter(holding(query.where, _columns(rows, published, query)))
+        wanted = holding(query.where, _columns(rows, published, query)).fill_null(False)
+    rows = rows.mutate(w=wanted)
     return rows.filter(rows.p.notnull() | rows.up)
 
 
@@ -49,6 +51,7 @@ def query_outputs(rows: ir.Table, published: PublishedTable, query: RowQuery, *,
     """e0, e1, ... of the rows of query_rows, and n (1). ``bounding``: as for table_query.kept."""
     import ibis
 
+    rows = rows.filter(rows.w)
     if bounding:
         rows = bounded(rows, published, [f"v{i}" for i in range(len(query.columns))])
     columns = _columns(rows, published, query)

@@ -1,7 +1,10 @@
 """The two queries a table is read by, as expressions of Ibis: filter, projection, bound and totals pushed down. Pure.
 
 Columns have places for names, as a source's own could be any: p the person, v0, v1, ... the values, u0, ... whether one
-is unfit, a0, ... whether one is absent, o what a person's rows are ordered by, n how many rows.
+is unfit, a0, ... whether one is absent, o what a person's rows are ordered by, n how many, w which are wanted.
+
+Whether a table fits what was published, in values and capacity, is decided over all its rows, whichever are wanted: a
+job that failed by those alone that a filter picks would tell, exactly and for nothing, whether there are such rows.
 """
 
 from __future__ import annotations
@@ -24,16 +27,19 @@ __all__ = ["bounded", "kept", "selected", "survey", "together"]
 def selected(
     table: ir.Table, published: PublishedTable, columns: tuple[str, ...], where: Filter | None, *, can_try: bool
 ) -> ir.Table:
-    """p, up, v, u, a, and o if there is an order: of all rows that have a person and are wanted.
+    """p, up, w, v, u, a, and o if there is an order: of all rows that have a person.
 
     ``can_try``: as for column_pushdown.readable. Raises ColumnMissing, ColumnUnfit, BoundsMissing.
     """
+    import ibis
+
     what = f"table {published.name}"
+    wanted = ibis.literal(True)
     if where is not None:
-        table = table.filter(filter_expression(where, table, published, can_try=can_try))
+        wanted = filter_expression(where, table, published, can_try=can_try).fill_null(False)
     person = published.columns[published.person]
     read = readable(table, person, what, can_try=can_try)
-    named: dict[str, Any] = {"p": key_identity(read.value, person.profile), "up": read.unfit}
+    named: dict[str, Any] = {"p": key_identity(read.value, person.profile), "up": read.unfit, "w": wanted}
     for i, name in enumerate(columns):
         pushed: Pushed = encoded(table, published.columns[name], what, can_try=can_try)
         named |= {f"v{i}": pushed.value, f"u{i}": pushed.unfit, f"a{i}": pushed.absent}
@@ -46,24 +52,33 @@ def selected(
 
 
 def survey(rows: ir.Table, columns: int, rows_a_person: int, *, by_person: bool) -> ir.Table:
-    """One row: kept (rows the other query gives), most (rows of one person), whether any is up, u0, a0, u1, ..."""
+    """One row: kept (rows the other query gives), most (wanted rows of one person), room (what the table would take if
+    all were wanted), whether any row is up, u0, a0, u1, ..."""
     import ibis
 
     flags = ["up", *(f"{flag}{i}" for i in range(columns) for flag in "ua")]
-    people = rows.group_by("p").aggregate(n=rows.count(), **{flag: rows[flag].fill_null(False).any() for flag in flags})
-    number = people.n.count() if by_person else ibis.least(people.n, rows_a_person).sum()
+    people = rows.group_by("p").aggregate(
+        n=rows.w.sum(), all=rows.count(), **{flag: rows[flag].fill_null(False).any() for flag in flags}
+    )
+    counts = {"kept": people.n, "room": people.all}
+    if by_person:
+        numbers = {name: (n > 0).sum() for name, n in counts.items()}
+    else:
+        numbers = {name: ibis.least(n, rows_a_person).sum() for name, n in counts.items()}
     return people.aggregate(
-        kept=number.cast("int64"), most=people.n.max(), **{flag: people[flag].any() for flag in flags}
+        most=people.n.max(),
+        **{name: number.cast("int64") for name, number in numbers.items()},
+        **{flag: people[flag].any() for flag in flags},
     )
 
 
 def together(surveys: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Surveys of parts of the people as one of all of them; without people there are NULLs for 0 and false."""
-    found: dict[str, Any] = {"kept": 0, "most": 0}
+    found: dict[str, Any] = {"kept": 0, "room": 0, "most": 0}
     for one in surveys:
         for name, value in one.items():
             before = found.get(name, False)
-            if name == "kept":
+            if name in ("kept", "room"):
                 found[name] = before + (value or 0)
             else:
                 found[name] = max(before, value or before)
@@ -73,10 +88,11 @@ def together(surveys: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def kept(
     rows: ir.Table, published: PublishedTable, columns: tuple[str, ...], *, bounding: bool, by_person: bool
 ) -> ir.Table:
-    """v0, v1, ... and n. ``bounding``: some person has more rows than were published, so the first are chosen."""
+    """v0, v1, ... and n, of wanted rows. ``bounding``: some person has more than were published; the first are kept."""
     import ibis
 
     values = [f"v{i}" for i in range(len(columns))]
+    rows = rows.filter(rows.w)
     if bounding:
         rows = bounded(rows, published, values)
     if not by_person:

@@ -208,7 +208,7 @@ class Table:
                     f"{what}, column {name}: some values are missing; publish the table anew and say what they count "
                     f"as: `accord publish` with --missing {name}=VALUE"
                 )
-        if found["kept"] > self.published.capacity:
+        if found["room"] > self.published.capacity:
             raise CapacityExceeded(
                 f"{what}: more rows than its capacity of {self.published.capacity}; publish it with a larger one"
             )
