@@ -15,9 +15,7 @@ import argparse
 import contextlib
 import math
 import shlex
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -26,41 +24,28 @@ from pathlib import Path
 from examples import consortium_questions as asking
 from examples import consortium_view as view
 from examples.command import PICTURES, Parser, add_rows
-from examples.consortium_nodes import (
-    CommandFailed,
-    Member,
-    Running,
-    code_in,
-    ended_by_signals,
-    fingerprint_in,
-    free_ports,
-    key_in,
-)
+from examples.consortium_nodes import CommandFailed, Running, ended_by_signals
 from examples.consortium_plot import draw
 from examples.consortium_questions import Answer, Question
 from examples.consortium_tables import Study, parts, publish_arguments, study_of
 from examples.datasets import load_support2
+from examples.founded import ANALYST, Founded, place
 from examples.view import Stages, console
 from mpc.errors import AccordError
 from parties.client import Client
-from parties.errors import NodeCallFailed
 
 NAMES = ("harbour", "lakeside", "northgate")
 TITLE = "Three hospitals"
-ANALYST = "analyst"
 MOST_EPSILON = 32
 
 
-class Demonstration:
-    """Homes, files and processes in one directory. Every step raises CommandFailed."""
+class Demonstration(Founded):
+    """Three hospitals, what they publish and what the analyst asks. Every step raises CommandFailed."""
 
-    def __init__(self, directory: Path, study: Study, epsilon: float, running: Running, stages: Stages) -> None:
-        ports = free_ports(2 * len(NAMES))
-        self.members = [Member(n, directory / n, *ports[2 * i : 2 * i + 2]) for i, n in enumerate(NAMES)]
-        self.analyst = directory / ANALYST
+    def __init__(self, study: Study, epsilon: float, running: Running, stages: Stages) -> None:
+        super().__init__(TITLE, NAMES, running, lambda text: stages.note(f"$ {_short(text)}"))
         self.seconds: dict[str, float] = {}
-        self._directory, self._study, self._epsilon = directory, study, epsilon
-        self._running, self._stages = running, stages
+        self._study, self._epsilon, self._stages = study, epsilon, stages
 
     @contextlib.contextmanager
     def stage(self, number: int, name: str, text: str) -> Iterator[None]:
@@ -70,58 +55,22 @@ class Demonstration:
         yield
         self.seconds[name] = time.perf_counter() - begun
 
-    def found(self) -> None:
-        """One hospital founds and invites, the others join; the analyst's key goes into the founder's node.toml.
-
-        The founder's fingerprint is read aloud, so to say: whoever joins compares it.
-        """
-        founder, *others = self.members
-        home = ["--home", str(founder.home)]
-        self._made(founder, {})
-        begun = self._accord({
-            "found": ["found", TITLE, "--name", founder.name, "--address", founder.address, *home],
-            "init": ["init", str(self.analyst)],
-        })  # fmt: skip
-        founder_print, key = fingerprint_in(begun["found"]), key_in(begun["init"])
-        (founder.home / "node.toml").write_text(founder.settings({ANALYST: key}))
-        joining = {}
-        for member in others:
-            self._made(member, {})
-            invite = f"invite-{member.name}"
-            code = code_in(self._accord({invite: ["invite", member.name, "--address", member.address, *home]})[invite])
-            joining[f"join-{member.name}"] = [
-                "join", code, "--fingerprint", founder_print, "--no-doctor", "--home", str(member.home),
-            ]  # fmt: skip
-        self._accord({"invite-wait": ["invite", "--wait", "--yes", *home], **joining})
-
-    def publish(self) -> None:
-        """Each hospital publishes a file of its own. The analyst keeps the key of the node that is asked."""
+    def publish_own(self) -> None:
+        """Each hospital publishes a file of its own."""
         most = asking.most_epsilon(self._epsilon)
-        commands = {}
+        words = {}
         for member, rows in zip(self.members, parts(self._study, len(NAMES)), strict=True):
-            file = self._directory / f"{member.name}.parquet"
+            file = self.directory / f"{member.name}.parquet"
             rows.to_parquet(file, index=False)
-            words = publish_arguments(self._study, file, most)
-            commands[f"publish-{member.name}"] = [*words, "--home", str(member.home)]
-        founder = self.members[0]
-        commands["fingerprint"] = ["fingerprint", str(founder.home)]
-        self.node_key = key_in(self._accord(commands)["fingerprint"])
-        self._accord({"remember": ["remember", founder.url, self.node_key, "--home", str(self.analyst)]})
+            words[member.name] = publish_arguments(self._study, file, most)
+        self.publish(words)
+        self.remember()
 
-    def serve(self, client: Client) -> None:
-        """All nodes start; it is waited until they hear one another and have a mesh."""
+    def start(self, client: Client) -> None:
+        """All nodes, until they are together."""
         for member in self.members:
-            words = ["serve", "--home", str(member.home)]
-            self._say(words)
-            self._running.start(member.name, *words)
-
-        def together() -> bool:
-            with contextlib.suppress(NodeCallFailed):
-                status = client.status()
-                return all(member.up for member in status.members) and status.lanes > 0
-            return False
-
-        self._running.wait(together, "the nodes of all hospitals are up and together")
+            self.serve(member)
+        self.meet(client)
 
     def ask(self, client: Client) -> tuple[list[Question], dict[str, Answer]]:
         """All questions, one after another."""
@@ -136,18 +85,9 @@ class Demonstration:
                 raise CommandFailed(f"{question.title} {type(error).__name__}: {error}") from error
         return asked, answers
 
-    def _made(self, member: Member, people: dict[str, str]) -> None:
-        member.home.mkdir(mode=0o700)
-        (member.home / "node.toml").write_text(member.settings(people))
 
-    def _accord(self, commands: dict[str, list[str]]) -> dict[str, str]:
-        for words in commands.values():
-            self._say(words)
-        return self._running.together(commands)
-
-    def _say(self, words: Sequence[str]) -> None:
-        text = shlex.join(["accord", *words]).replace(f"{self._directory}/", "")
-        self._stages.note(f"$ {text if len(text) <= 110 else text[:107] + '...'}")
+def _short(text: str) -> str:
+    return text if len(text) <= 110 else text[:107] + "..."
 
 
 def seldom(tell: Callable[[str], None], every: float = 1.0) -> Callable[[str], None]:
@@ -163,34 +103,20 @@ def seldom(tell: Callable[[str], None], every: float = 1.0) -> Callable[[str], N
     return told
 
 
-@contextlib.contextmanager
-def place(keep: Path | None) -> Iterator[Path]:
-    """A directory of this user's alone: removed in the end, unless it is to be kept."""
-    if keep is not None:
-        keep.mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield keep.absolute()
-        return
-    directory = Path(tempfile.mkdtemp(prefix="accord-consortium-"))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 def run(study: Study, epsilon: float, directory: Path, picture: Path, *, stay: bool) -> None:
     """The demonstration, from founding to the picture; ``stay``: until it is interrupted. Raises CommandFailed."""
     out = console()
     view.introduce(out, study, NAMES)
     with Running(directory) as running:
         with Stages() as stages:
-            shown = Demonstration(directory, study, epsilon, running, stages)
+            shown = Demonstration(study, epsilon, running, stages)
             with shown.stage(1, "founding", "one hospital founds the consortium, two join it"):
                 shown.found()
             with shown.stage(2, "publishing", "each hospital publishes its own patients"):
-                shown.publish()
+                shown.publish_own()
             with Client(shown.members[0].url, shown.analyst) as client:
                 with shown.stage(3, "starting", "three nodes start, and find each other"):
-                    shown.serve(client)
+                    shown.start(client)
                 with shown.stage(4, "asking", "an analyst asks"):
                     asked, answers = shown.ask(client)
             with shown.stage(5, "comparing", "the same in the open, and a picture"):

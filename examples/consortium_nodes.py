@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -99,15 +99,23 @@ class Running:
     def __exit__(self, *_: Any) -> None:
         self.stop()
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Begin ``accord ARGUMENTS``. ``name``: of the log; a session of its own, so that Ctrl-C is ours to handle."""
+    def start(self, name: str, *arguments: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Begin ``accord ARGUMENTS`` in the directory.
+
+        Args:
+            name: of the log.
+            more: environment variables.
+
+        A session of its own, so that Ctrl-C is ours to handle. If this process is gone, it ends too: guarded.py.
+        """
         with self._log(name).open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "parties.cli", *arguments],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "examples.guarded", *arguments],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                cwd=self.directory,
+                env={**_environment(), **(more or {})},
                 start_new_session=True,
             )
         self._processes.append((name, process))
@@ -117,7 +125,7 @@ class Running:
         """The same, to its end; what it printed. Raises CommandFailed."""
         return self.together({name: arguments}, patience)[name]
 
-    def together(self, commands: dict[str, Sequence[str]], patience: float = 90.0) -> dict[str, str]:
+    def together(self, commands: Mapping[str, Sequence[str]], patience: float = 90.0) -> dict[str, str]:
         """Several at the same time, by the names of their logs; what each printed. Raises CommandFailed for one."""
         started = {name: self.start(name, *arguments) for name, arguments in commands.items()}
         for end in _until(time.monotonic() + patience):
@@ -129,6 +137,16 @@ class Running:
             if not waiting:
                 break
         return {name: self._log(name).read_text(errors="replace") for name in commands}
+
+    def told(self, name: str, *arguments: str, more: Mapping[str, str], patience: float = 300.0) -> tuple[int, str]:
+        """One to its end, whichever that is: its exit status, and what it printed. CommandFailed if it has none."""
+        process = self.start(name, *arguments, more=more)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise self.failure(name, f"is not done after {patience:g} s") from None
+        self._processes.remove((name, process))  # that it failed is not the end of a node
+        return process.returncode, self._log(name).read_text(errors="replace")
 
     def check(self) -> None:
         """Raises CommandFailed if a node ended that was not told to."""

@@ -252,6 +252,6 @@ def _running_in(directory: Path) -> list[str]:
             line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if "parties.cli" in line and str(directory) in line:
+        if "examples.guarded" in line and str(directory) in line:
             found.append(line)
     return found
