@@ -139,8 +139,13 @@ class Running:
         return {name: self._log(name).read_text(errors="replace") for name in commands}
 
     def told(self, name: str, *arguments: str, more: Mapping[str, str], patience: float = 300.0) -> tuple[int, str]:
-        """One to its end, whichever that is: its exit status, and what it printed. CommandFailed if it has none."""
-        process = self.start(name, *arguments, more=more)
+        """One to its end, whichever that is: its exit status, and what it printed. Raises CommandFailed for none."""
+        self.start(name, *arguments, more=more)
+        return self.finish(name, patience)
+
+    def finish(self, name: str, patience: float = 90.0) -> tuple[int, str]:
+        """The same of one that was started."""
+        process = next(process for started, process in self._processes if started == name)
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:

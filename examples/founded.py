@@ -27,6 +27,9 @@ class Founded:
         names: of three members or more.
         running: with the directory, of this user alone.
         say: is told each command, as it is typed in that directory.
+
+    Attributes:
+        fingerprint: the founder's, once it has one.
     """
 
     def __init__(self, title: str, names: Sequence[str], running: Running, say: Callable[[str], None]) -> None:
@@ -34,7 +37,7 @@ class Founded:
         ports = free_ports(2 * len(names))
         self.members = [Member(n, self.directory / n, *ports[2 * i : 2 * i + 2]) for i, n in enumerate(names)]
         self.analyst = self.directory / ANALYST
-        self.title, self.running = title, running
+        self.title, self.running, self.fingerprint = title, running, ""
         self._say = say
 
     @property
@@ -56,16 +59,19 @@ class Founded:
             "found": ["found", self.title, "--name", founder.name, "--address", founder.address, *_home(founder)],
             "init": ["init", str(self.analyst)],
         })  # fmt: skip
-        self._fingerprint = fingerprint_in(begun["found"])
+        self.fingerprint = fingerprint_in(begun["found"])
         (founder.home / "node.toml").write_text(founder.settings({ANALYST: key_in(begun["init"])}))
 
     def invite(self, member: Member) -> list[str]:
         """What the member's engineer types then. It has the founder's fingerprint, which was read aloud, so to say."""
+        return ["join", self.code(member), "--fingerprint", self.fingerprint, "--no-doctor", *_home(member)]
+
+    def code(self, member: Member) -> str:
+        """Of its invitation; good once."""
         self._made(member, {})
         invite = f"invite-{member.name}"
         words = ["invite", member.name, "--address", member.address, *_home(self.founder)]
-        code = code_in(self.accord({invite: words})[invite])
-        return ["join", code, "--fingerprint", self._fingerprint, "--no-doctor", *_home(member)]
+        return code_in(self.accord({invite: words})[invite])
 
     def waiting(self) -> list[str]:
         """What the founder types, for those it invited to be let in."""
