@@ -57,7 +57,10 @@ class Card:
         return self.said.model_dump(mode="json")
 
     def __repr__(self) -> str:
-        console = Console(file=io.StringIO(), width=_WIDTH, highlight=False, emoji=False, no_color=True)
+        # A notebook's kernel sets FORCE_COLOR, and rich there would show what is captured as an output of its own.
+        console = Console(
+            file=io.StringIO(), width=_WIDTH, highlight=False, emoji=False, force_terminal=False, force_jupyter=False
+        )
         with console.capture() as capture:
             show_card(console, self.said)
         return capture.get().rstrip()

@@ -97,6 +97,12 @@ def test_a_card_says_all_of_it_in_a_terminal_and_in_a_notebook() -> None:
     assert made.json() == said()
 
 
+def test_a_card_is_plain_text_also_where_a_notebooks_kernel_asks_for_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = repr(card())
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert repr(card()) == plain and "\x1b" not in plain
+
+
 def test_a_card_that_is_denied_says_by_what_and_the_way_out() -> None:
     made = denied()
     assert made.verdict == "denied" and not made.allowed
