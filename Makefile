@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos test test-all fuzz mutants schedules images test-compose check format bench clean
+.PHONY: help setup demo demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer demos notebooks test test-all fuzz mutants schedules images test-compose check format bench clean
 
 help:
 	@echo "make setup     create .venv, install Accord in it, compile the kernels once"
@@ -21,6 +21,7 @@ help:
 	@echo "make demos     and without nodes: demo-hospitals, releases joint figures,"
 	@echo "               three with joins: demo-banks, demo-registries, demo-campaigns (ARGS='--rows 1000'),"
 	@echo "               three with models and a picture each: demo-mortality, demo-default, demo-cancer"
+	@echo "make notebooks run the four in examples/notebooks anew, each with real nodes, and keep what comes out"
 	@echo "make test      the tests, without the slow ones"
 	@echo "make test-all  all tests"
 	@echo "make fuzz      all parsers under ten million mutated inputs (ARGS='--count 100000 --target job' and the like)"
@@ -67,6 +68,9 @@ demo-default: EXAMPLE := default_risk
 demo-cancer: EXAMPLE := breast_cancer
 
 demos: demo-hospitals demo-banks demo-registries demo-campaigns demo-mortality demo-default demo-cancer
+
+notebooks: setup
+	@$(BIN)/python -m examples.record_notebooks $(ARGS)
 
 test: setup
 	@$(BIN)/python -m pytest -m "not slow" $(TOGETHER) $(ARGS)

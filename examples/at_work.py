@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -35,7 +36,7 @@ class AtWork:
         homes: a node's directory by its member; the analyst's too.
         directory: where commands run, and where the files are that they write. Gone when this is closed.
         printed: what the last command printed.
-        variables: of the shell in which commands run: "approve $JOB" takes them, and what is printed has their names.
+        variables: of the shell in which commands run: "approve $JOB" takes them.
     """
 
     def __init__(self, title: str, names: Sequence[str], prepare: Callable[[AtWork], None]) -> None:
@@ -83,7 +84,18 @@ class AtWork:
 
         Paths are printed as the directory has them.
         """
-        words = [Template(word).safe_substitute(self.variables) for word in shlex.split(line.replace("\\\n", " "))]
+        self._run(line, at, status)
+        print(f"{at}$ accord {line}\n{self.printed}\n")
+
+    def read(self, line: str, at: str = ANALYST) -> Any:
+        """The same for its JSON, as data; only the command is printed."""
+        self._run(f"{line} --json", at, 0)
+        print(f"{at}$ accord {line} --json")
+        return json.loads(self.printed)
+
+    def _run(self, line: str, at: str, status: int) -> None:
+        typed = shlex.split(line.replace("\\\n", " "))
+        words = [Template(word).safe_substitute(self.variables) for word in typed]
         more = {"ACCORD_HOME": str(self.homes[at])}
         if at == ANALYST:
             more["ACCORD_URL"] = self.founded.founder.url
@@ -92,10 +104,6 @@ class AtWork:
         if ended != status:
             raise CommandFailed(f"{at}: accord {line}: exit status {ended}, not {status}:\n{printed}")
         self.printed = printed.replace(f"{self.directory}/", "").strip()
-        shown = self.printed
-        for name, value in self.variables.items():
-            shown = shown.replace(value, f"${name}")
-        print(f"{at}$ accord {line}\n{shown}")
 
     def serve(self, at: str) -> None:
         """A member's node starts, and goes on."""

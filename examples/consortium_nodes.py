@@ -36,6 +36,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _LAST = 12  # lines of a log
 _SILENCE = 10.0  # seconds a node may say nothing; three on one machine, and perhaps a busy one, need more than usual
 _PATIENCE = 10.0  # seconds for a node that was told to end
+_LEFT_OUT = ("ACCORD_HOME", "ACCORD_URL", "ACCORD_NODE", "FORCE_COLOR", "CLICOLOR_FORCE")
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -194,9 +195,10 @@ class Running:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, in which the command is found as it is here; no node of the user's own is meant by it."""
+    """This process's, in which the command is found as it is here; no node of the user's own is meant by it, nor a
+    terminal by what a notebook's kernel says of colours."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept = {name: value for name, value in os.environ.items() if name != "ACCORD_HOME"}
+    kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "110", "PYTHONUNBUFFERED": "1"}
 
 

@@ -28,6 +28,7 @@ from parties.published import PublishedTable
 from parties.settings import read_settings
 from parties.tables import Reading, open_table
 from parties.tables_file import load_tables
+from tests.examples.running import running_in
 from tests.scripts import ROOT
 
 NAMES = consortium.NAMES
@@ -203,7 +204,7 @@ def test_the_command(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert stages == [f"[{i}/5]" for i in range(1, 6)]
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert {"harbour", "lakeside", "northgate", "analyst"} <= {entry.name for entry in kept.iterdir()}
-    assert _running_in(kept) == []
+    assert running_in(kept) == []
 
 
 @pytest.mark.slow
@@ -231,7 +232,7 @@ def test_interrupted_it_stops_all_and_removes_all(number: int, tmp_path: Path) -
             if line.startswith("accord ask train"):
                 break
         assert any(line.startswith("export ACCORD_HOME=") for line in lines), process.communicate()
-        assert len(_running_in(temporary)) >= 3
+        assert len(running_in(temporary)) >= 3
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     finally:
@@ -239,19 +240,6 @@ def test_interrupted_it_stops_all_and_removes_all(number: int, tmp_path: Path) -
     assert process.returncode == 0 and "the nodes are stopped" in said
     assert list(temporary.iterdir()) == []
     deadline = time.monotonic() + 10
-    while _running_in(temporary) and time.monotonic() < deadline:
+    while running_in(temporary) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert _running_in(temporary) == []
-
-
-def _running_in(directory: Path) -> list[str]:
-    """Command lines of processes that name the directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "examples.guarded" in line and str(directory) in line:
-            found.append(line)
-    return found
+    assert running_in(temporary) == []
