@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import sys
 import tempfile
@@ -41,13 +42,14 @@ def record(path: Path) -> None:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory() as sockets:  # of this user alone: nobody else's program can talk to the kernel
-        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
+    # Of this user alone, so that nobody else's program can talk to the kernel; what a killed one leaves goes with it.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own:
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{own}/kernel")
         where = {"metadata": {"path": str(path.parent)}}
         runner = NotebookClient(notebook, km=kernel, timeout=_PATIENCE, resources=where, record_timing=False)
         runner.owns_km = True  # the kernel ends with the notebook
         try:
-            runner.execute()
+            runner.execute(env={**os.environ, "TMPDIR": own})
         except (CellExecutionError, CellTimeoutError) as error:
             raise CellFailed(str(error)) from None
     told = told_of_machine(json.dumps([cell.get("outputs", []) for cell in notebook.cells]))
