@@ -21,13 +21,7 @@ from parties.charter import Member
 from parties.errors import JobInvalid, PeerCallFailed, SignatureInvalid
 from parties.job import Job
 from parties.job_signatures import check_acceptance, stated_in
-from parties.messages import (
-    MOST_JOBS,
-    AcceptanceQuery,
-    AcceptancesQuery,
-    KeptAcceptance,
-    KeptAcceptances,
-)
+from parties.log_messages import MOST_JOBS, AcceptanceQuery, AcceptancesQuery, KeptAcceptance, KeptAcceptances
 
 __all__ = ["AcceptanceWatch", "digest_of", "kept_acceptance", "kept_acceptances"]
 

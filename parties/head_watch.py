@@ -23,7 +23,7 @@ from parties.chain import Head, led_on
 from parties.charter import Member
 from parties.errors import MessageInvalid, PeerCallFailed, PeerRefusedUs
 from parties.head_store import KeptHead
-from parties.messages import MOST_DIGESTS, Entries, EntriesQuery
+from parties.log_messages import MOST_DIGESTS, Entries, EntriesQuery
 from parties.rule_errors import EntriesUnknown
 
 __all__ = ["HeadWatch", "entries_of"]

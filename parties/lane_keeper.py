@@ -15,8 +15,9 @@ import trio
 
 from mpc.errors import AccordError
 from parties.charter import Charter, Member
+from parties.lane_messages import Connected, LaneConnect, LaneEntry, LanePrepare, Prepared
 from parties.lanes import Lane, Lanes, Offer
-from parties.messages import Connected, LaneConnect, LaneEntry, LanePrepare, Prepared, Run
+from parties.messages import Run
 from parties.network import Network
 from parties.together import everywhere
 

@@ -29,26 +29,25 @@ from starlette.responses import Response
 from parties.charter import Member
 from parties.envelope import ReplayGuard
 from parties.errors import MessageInvalid
+from parties.lane_messages import Connected, LaneConnect, LanePrepare, Prepared
+from parties.log_messages import (
+    AcceptanceQuery,
+    AcceptancesQuery,
+    Entries,
+    EntriesQuery,
+    KeptAcceptance,
+    KeptAcceptances,
+)
 from parties.meeting import Beat, CharterAnswer, HelloAnswer, Tables
 from parties.message_form import Done, Envelope, Message, Strict, read_json
 from parties.messages import (
     Abort,
     Accept,
-    AcceptanceQuery,
-    AcceptancesQuery,
     Accepted,
     Accepting,
-    Connected,
     Decided,
-    Entries,
-    EntriesQuery,
-    KeptAcceptance,
-    KeptAcceptances,
-    LaneConnect,
-    LanePrepare,
     Piece,
     Prepare,
-    Prepared,
     ProgressReport,
     Promise,
     Propose,

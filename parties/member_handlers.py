@@ -19,27 +19,26 @@ from parties.head_watch import entries_of
 from parties.job_node import JobNode
 from parties.kind_work import part_name
 from parties.lane_keeper import entry_of, offers_of
+from parties.lane_messages import Connected, LaneConnect, LanePrepare, Prepared
 from parties.lanes import Lanes
+from parties.log_messages import (
+    AcceptanceQuery,
+    AcceptancesQuery,
+    Entries,
+    EntriesQuery,
+    KeptAcceptance,
+    KeptAcceptances,
+)
 from parties.meeting import CharterAnswer, Table, Tables
 from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
-    AcceptanceQuery,
-    AcceptancesQuery,
     Accepted,
     Accepting,
-    Connected,
     Decided,
-    Entries,
-    EntriesQuery,
-    KeptAcceptance,
-    KeptAcceptances,
-    LaneConnect,
-    LanePrepare,
     Piece,
     Prepare,
-    Prepared,
     ProgressReport,
     Promise,
     Propose,

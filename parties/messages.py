@@ -1,4 +1,4 @@
-"""Every message between two nodes about a lane or a job: its fields, and what it is answered with. Pure.
+"""Every message between two nodes about a job: its fields, and what it is answered with. Pure.
 
 A message has a route (its ``path``), a body (the class), and an answer (``answers``), and comes in an Envelope.
 """
@@ -9,16 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from parties.lane_messages import Lane, LaneConnect, LanePrepare
+from parties.log_messages import AcceptanceQuery, AcceptancesQuery, EntriesQuery
 from parties.message_form import (
     Acceptance,
     Acceptances,
-    Bytes32,
     Count,
     Digest,
     Done,
-    Fingerprint,
-    JobId,
-    MemberName,
     Message,
     Name,
     Signature,
@@ -31,77 +29,13 @@ from parties.message_form import (
 from parties.quote_messages import Quote
 
 __all__ = [
-    "MESSAGES", "MOST_DIGESTS", "MOST_JOBS", "Abort", "Accept", "AcceptanceQuery", "AcceptancesQuery", "Accepted",
-    "Accepting", "Ballot", "Connected", "Decided", "Entries", "EntriesQuery", "KeptAcceptance", "KeptAcceptances",
-    "LaneConnect", "LaneEntry", "LanePrepare", "Piece", "Prepare", "Prepared", "ProgressReport", "Promise",
-    "Propose", "Ready", "Reserve", "Run", "StateAnswer", "StateQuery",
+    "MESSAGES", "Abort", "Accept", "Accepted", "Accepting", "Ballot", "Decided", "Piece", "Prepare", "ProgressReport",
+    "Promise", "Propose", "Ready", "Reserve", "Run", "StateAnswer", "StateQuery",
 ]  # fmt: skip
 
-Lane = Annotated[int, Field(ge=0, le=255)]
 Value = Literal["release", "abort"]
 
 _MOST_JOB = 1 << 19
-
-MOST_DIGESTS = 500
-"""Of entries, in one answer."""
-
-MOST_JOBS = 200
-"""In one question about acceptances."""
-
-# -- lanes -------------------------------------------------------------------------------------
-
-
-class Prepared(Strict):
-    """One compute member's part of a lane.
-
-    Attributes:
-        port: its worker listens at, at the host of the member's address.
-        certificate: the worker's leaf, PEM.
-        contribution: 32 random bytes for the session id.
-    """
-
-    port: Annotated[int, Field(ge=1, le=65535)]
-    certificate: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/=\n -]*$", max_length=4096)]
-    contribution: Bytes32
-
-
-class LanePrepare(Message[Prepared]):
-    """Make a worker ready for a lane, under a new epoch."""
-
-    path = "/v1/lane/prepare"
-    answers = Prepared
-    about_job = False
-    lane: Lane
-    epoch: Count
-
-
-class LaneEntry(Prepared):
-    """What one member answered."""
-
-    member: Fingerprint
-
-
-class Connected(Strict):
-    """The worker is connected to all others.
-
-    Attributes:
-        session: digest of all that was agreed, the same at every member.
-    """
-
-    session: Digest
-
-
-class LaneConnect(Message[Connected]):
-    """Connect the lane's workers: everybody's part, in the order of the compute members' indexes."""
-
-    path = "/v1/lane/connect"
-    most = 512 * 1024
-    answers = Connected
-    about_job = False
-    lane: Lane
-    epoch: Count
-    entries: Annotated[list[LaneEntry], Field(min_length=3, max_length=32)]
-
 
 # -- a job, up to its run ----------------------------------------------------------------------
 
@@ -308,63 +242,6 @@ class Decided(Message[Done]):
     value: Value
     text: Text = ""
     votes: Votes = Field(default_factory=dict)
-
-
-# -- logs --------------------------------------------------------------------------------------
-
-
-class Entries(Strict):
-    """SHA-256 of the contents of entries of the answering member's log, in their order: all that were asked for."""
-
-    digests: Annotated[list[Digest], Field(max_length=MOST_DIGESTS)]
-
-
-class KeptAcceptances(Strict):
-    """SHA-256 of all acceptances that the answering member keeps of each of these jobs (acceptance_watch.digest_of).
-
-    Left out are jobs it does not know, and those that the sender has no part in.
-    """
-
-    digests: Annotated[dict[JobId, Digest], Field(max_length=MOST_JOBS)]
-
-
-class AcceptancesQuery(Message[KeptAcceptances]):
-    """What were you shown of these jobs?"""
-
-    path = "/v1/log/acceptances"
-    answers = KeptAcceptances
-    about_job = False
-    jobs: Annotated[list[JobId], Field(min_length=1, max_length=MOST_JOBS)]
-
-
-class KeptAcceptance(Strict):
-    """One that the answering member keeps; None: none, or the sender has no part in the job."""
-
-    acceptance: Acceptance | None = None
-
-
-class AcceptanceQuery(Message[KeptAcceptance]):
-    """Which acceptance of this member were you shown?"""
-
-    path = "/v1/job/acceptance"
-    answers = KeptAcceptance
-    member: MemberName
-
-
-class EntriesQuery(Message[Entries]):
-    """Show that your log goes on from one entry to another. To be refused: what it has not.
-
-    Attributes:
-        log: its name, see chain.Head.
-        after, up_to: numbers of entries; those from the one after the first to the second, at most MOST_DIGESTS.
-    """
-
-    path = "/v1/log/entries"
-    answers = Entries
-    about_job = False
-    log: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}:[0-9a-f]{64}$", max_length=81)]
-    after: Count
-    up_to: Count
 
 
 # -- shares ------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from parties.https_connection import Connection
 from parties.https_limits import Caller, Limits
 from parties.https_server import _config
 from parties.job import read_job
+from parties.lane_messages import LaneConnect, LaneEntry, LanePrepare
 from parties.lanes import _der
 from parties.leaf import signer_name
 from parties.meeting import Beat, CharterAnswer, HelloAnswer, Table, Tables
@@ -34,9 +35,6 @@ from parties.messages import (
     Accept,
     Ballot,
     Decided,
-    LaneConnect,
-    LaneEntry,
-    LanePrepare,
     Piece,
     Prepare,
     ProgressReport,

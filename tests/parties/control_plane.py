@@ -14,7 +14,16 @@ from parties.charter import Charter, Member
 from parties.envelope import ReplayGuard
 from parties.https_limits import Limits
 from parties.https_server import HttpsServer, listening
+from parties.lane_messages import Connected, LaneConnect, LanePrepare, Prepared
 from parties.leaf import Leaf, contexts
+from parties.log_messages import (
+    AcceptanceQuery,
+    AcceptancesQuery,
+    Entries,
+    EntriesQuery,
+    KeptAcceptance,
+    KeptAcceptances,
+)
 from parties.meeting import CharterAnswer, Table, Tables
 from parties.member_api import member_api
 from parties.member_client import MemberClient
@@ -22,21 +31,11 @@ from parties.message_form import Done
 from parties.messages import (
     Abort,
     Accept,
-    AcceptanceQuery,
-    AcceptancesQuery,
     Accepted,
     Accepting,
-    Connected,
     Decided,
-    Entries,
-    EntriesQuery,
-    KeptAcceptance,
-    KeptAcceptances,
-    LaneConnect,
-    LanePrepare,
     Piece,
     Prepare,
-    Prepared,
     ProgressReport,
     Promise,
     Propose,

@@ -19,7 +19,8 @@ from parties.chain import Head, audit_log, content_digest, first_head, led_on, n
 from parties.errors import MessageInvalid
 from parties.head_watch import MOST_BETWEEN, HeadWatch, entries_of
 from parties.job_signatures import sign_acceptance, stated_in
-from parties.messages import MOST_DIGESTS, AcceptanceQuery, AcceptancesQuery, Entries, EntriesQuery, Reserve, Run
+from parties.log_messages import MOST_DIGESTS, AcceptanceQuery, AcceptancesQuery, Entries, EntriesQuery
+from parties.messages import Reserve, Run
 from parties.rule_errors import EntriesUnknown
 from tests.parties.consortium import member
 from tests.parties.test_job_node import MEMBERS, play

@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from parties.lane_keeper import LaneKeeper
+from parties.lane_messages import Prepared
 from parties.lanes import Lane, Offer
-from parties.messages import Prepared
 from tests.parties.consortium import charter, member
 
 

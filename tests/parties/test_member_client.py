@@ -22,10 +22,11 @@ from parties.errors import (
     PeerUnproven,
     PeerUnreachable,
 )
+from parties.lane_messages import LanePrepare
 from parties.leaf import Leaf, contexts, issue
 from parties.meeting import Beat, HelloAnswer
 from parties.member_client import MemberClient
-from parties.messages import Abort, Ballot, LanePrepare, Prepare, Propose, StateAnswer, StateQuery
+from parties.messages import Abort, Ballot, Prepare, Propose, StateAnswer, StateQuery
 from parties.peers import Peers
 from tests.parties.consortium import charter, identity, member
 from tests.parties.control_plane import ACCEPTANCE, JOB, SIGNATURE, Node, address_of, bound, nodes

@@ -11,24 +11,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parties.errors import MessageInvalid
+from parties.lane_messages import LaneConnect, LaneEntry, LanePrepare
+from parties.log_messages import (
+    MOST_JOBS,
+    AcceptanceQuery,
+    AcceptancesQuery,
+    Entries,
+    EntriesQuery,
+    KeptAcceptance,
+    KeptAcceptances,
+)
 from parties.meeting import Beat, CharterAnswer, HelloAnswer
 from parties.message_form import Envelope, Message, Strict, read_json
 from parties.messages import (
     MESSAGES,
-    MOST_JOBS,
     Abort,
     Accept,
-    AcceptanceQuery,
-    AcceptancesQuery,
     Ballot,
-    Entries,
-    EntriesQuery,
     Kept,
-    KeptAcceptance,
-    KeptAcceptances,
-    LaneConnect,
-    LaneEntry,
-    LanePrepare,
     Piece,
     Prepare,
     ProgressReport,

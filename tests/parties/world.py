@@ -27,21 +27,8 @@ from parties.job import Job, job_id
 from parties.job_node import JobNode
 from parties.job_store import JobStore
 from parties.job_work import Consent, Outcome
-from parties.messages import (
-    Abort,
-    Accept,
-    AcceptanceQuery,
-    AcceptancesQuery,
-    Decided,
-    EntriesQuery,
-    Message,
-    Prepare,
-    Propose,
-    Ready,
-    Reserve,
-    Run,
-    StateQuery,
-)
+from parties.log_messages import AcceptanceQuery, AcceptancesQuery, EntriesQuery
+from parties.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
 from parties.session import State
 from parties.tasks import Tasks
 from tests.parties.consortium import charter, identity, member
