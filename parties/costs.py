@@ -117,6 +117,7 @@ def _query(plan: Plan) -> dict[str, float]:
             "join: padded": float(joining.pad is not None),
             "noised": _noised(plan),
             "searched": steps * joining.sources[0].rows,
+            "searched by root of groups": steps * joining.sources[0].rows * _root(size),
             "steps": steps,
         }
     rows = _table_rows(plan)
@@ -127,8 +128,14 @@ def _query(plan: Plan) -> dict[str, float]:
         "sums by root of groups": rows * math.sqrt(size) * figures if size > 1 else 0.0,
         "noised": _noised(plan),
         "searched": steps * rows,
+        "searched by root of groups": steps * rows * _root(size),
         "steps": steps,
     }
+
+
+def _root(groups: int) -> float:
+    """0 where there are no groups."""
+    return math.sqrt(groups) if groups > 1 else 0.0
 
 
 def _score(plan: Plan) -> dict[str, float]:
