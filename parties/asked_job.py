@@ -9,9 +9,10 @@ from typing import Any
 from parties.board import Board
 from parties.catalogue import Catalogue
 from parties.job import Job, job_id
+from parties.kinds import KINDS
 from parties.people_messages import Submit
 
-__all__ = ["asked_job"]
+__all__ = ["answered_before", "asked_job"]
 
 
 async def asked_job(board: Board, catalogue: Catalogue, person: str, asked: Submit) -> tuple[Job, list[str]]:
@@ -49,3 +50,12 @@ async def asked_job(board: Board, catalogue: Catalogue, person: str, asked: Subm
         purpose=asked.purpose,
     )
     return job, texts
+
+
+async def answered_before(board: Board, job: Job) -> str | None:
+    """Id of a job that answered the same, and is given again (replays.py); None for a kind that costs nothing."""
+    kind = KINDS.get(job.kind)
+    if kind is not None and kind.free:
+        return None
+    found: str | None = await board.disk(board.store.replays.find, job)
+    return found

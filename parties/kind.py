@@ -295,6 +295,7 @@ class Kind:
         tables: of a kind whose parameters say which tables they are about: (parameters, all that are published) -> (the
             job's tables, as (member, table); whether they depend on nothing but these members' tables). None: whoever
             asks names them.
+        free: whether its answers cost nothing: an identical question is computed anew, of the rows as they are then.
         expects: what a plan's figures would be, for who looks at it before.
         explain: a plan in words, line by line; None: there is no more to say than its fields do.
     """
@@ -306,5 +307,6 @@ class Kind:
     answer: Callable[[Plan, Sequence[Opened]], dict[str, Any]]
     keeps: bool = False
     tables: Callable[[Mapping[str, Any], Sequence[Owned]], tuple[tuple[tuple[str, str], ...], bool]] | None = None
+    free: bool = False
     expects: Callable[[Plan], Sequence[Expected]] = lambda plan: ()
     explain: Callable[[Plan], str] | None = None

@@ -215,4 +215,4 @@ def answer(plan: Plan, opened: Sequence[Opened]) -> dict[str, Any]:
     return {"answer": plan.details.answer, "predictions": np.asarray(values).tolist()}
 
 
-SCORE = Kind(_NAME, check, encode, program, answer)
+SCORE = Kind(_NAME, check, encode, program, answer, free=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 
 from parties.approval_view import waiting_jobs
-from parties.asked_job import asked_job
+from parties.asked_job import answered_before, asked_job
 from parties.board import Board
 from parties.catalogue import Catalogue
 from parties.errors import JobRefused, NotReleased
@@ -79,7 +79,7 @@ class PeopleHandlers:
         board = self._board
         job, texts = await asked_job(board, self._catalogue, person, asked)
         if not asked.fresh and await board.find(job.id) is None:
-            same = await board.disk(board.store.replays.find, job)
+            same = await answered_before(board, job)
             if same is not None:
                 view = await self._view(await board.get(same))
                 return view.model_copy(update={"replayed": True})

@@ -14,7 +14,7 @@ from typing import Literal
 import trio
 
 from mpc.errors import AccordError
-from parties.asked_job import asked_job
+from parties.asked_job import answered_before, asked_job
 from parties.board import Board
 from parties.catalogue import Catalogue
 from parties.charter import Member
@@ -79,7 +79,7 @@ class Quoting:
             for member in board.charter.members:
                 if member.name in names:
                     nursery.start_soon(ask, member)
-        same: str | None = await board.disk(board.store.replays.find, job)
+        same = await answered_before(board, job)
         found = [owners[name] for name in sorted(owners)]
         return PlanCard(
             verdict=_verdict(found),

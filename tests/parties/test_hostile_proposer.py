@@ -247,7 +247,7 @@ def test_nobody_runs_without_everybodys_acceptance(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-def test_a_vote_that_is_forged_releases_nothing_and_only_a_run_stays_charged(tmp_path: Path) -> None:
+def test_a_vote_that_is_forged_releases_nothing_and_the_run_alone_may_stay_charged(tmp_path: Path) -> None:
     """All goes well until the run; then alfa says that all voted."""
 
     async def scenario(world: LyingWorld) -> None:

@@ -60,6 +60,20 @@ def test_what_was_refused_aborted_or_purged_is_asked_anew(tmp_path: Path) -> Non
     play(tmp_path, scenario)
 
 
+def test_predictions_cost_nothing_and_are_computed_anew(tmp_path: Path) -> None:
+    """Of the rows as they are by then."""
+
+    async def scenario(world: World) -> None:
+        delta = handlers_of(world, "delta")
+        asked = ASKED.model_copy(update={"kind": "score"})
+        first = await delta.submit("ann", asked)
+        await trio.sleep(5)
+        again = await delta.submit("ann", asked.model_copy(update={"key": "two"}))
+        assert again.job != first.job and not again.replayed
+
+    play(tmp_path, scenario)
+
+
 JOB = Job(
     charter="0" * 64, id="1" * 32, kind="count", parameters={"a": [1, {"b": 2}]},
     tables=(("alfa", "x"), ("bravo", "y")), published=("2" * 64, "3" * 64),
