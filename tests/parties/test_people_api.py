@@ -34,6 +34,7 @@ from parties.people_messages import (
     Submit,
     TableChoice,
 )
+from parties.quote_messages import Cost, PlanCard
 from tests.parties.consortium import identity
 from tests.parties.control_plane import JOB
 from tests.parties.people_node import OWN
@@ -69,6 +70,14 @@ class Noting:
     async def submit(self, person: str, asked: Submit) -> JobView:
         self._note("submit", person, asked)
         return VIEW
+
+    async def quote(self, person: str, asked: Submit) -> PlanCard:
+        self._note("quote", person, asked)
+        return PlanCard(
+            verdict="allowed", kind=asked.kind, parameters=asked.parameters, purpose=asked.purpose, by=person,
+            results=asked.results, tables=[], plan="0" * 64, epsilon=1.0, delta=0.0, groups=1, minimum=None, figures=[],
+            leaks=[], explained="", owners=[], cost=Cost(seconds=1.0, megabytes=1.0),
+        )  # fmt: skip
 
     async def jobs(self, person: str, most: int, before: int | None) -> JobList:
         self._note("jobs", person, most, before)

@@ -27,7 +27,9 @@ def handlers_of(world: World, name: str) -> PeopleHandlers:
     nothing: Any = None
     receipts, progress = receipts_of(world, name), ProgressBoard(node.board.wake)
     catalogue = Catalogue(node.board, nothing, dict)
-    return PeopleHandlers(node.board, node.jobs, nothing, receipts, progress, catalogue, nothing, lambda: 0, "1")
+    return PeopleHandlers(
+        node.board, node.jobs, nothing, receipts, progress, catalogue, nothing, nothing, lambda: 0, "1"
+    )
 
 
 async def released(world: World) -> str:
