@@ -27,7 +27,7 @@ from bench.machine import describe
 from bench.nodes import NAMES, nodes
 from parties.charter_store import CharterStore
 from parties.client import Client
-from parties.costs import FILE, WHAT, sizes_of
+from parties.costs import FILE, WHAT, foretold, sizes_of
 from parties.home import Home
 from parties.kind import Owned, Plan
 from parties.kinds import kind_of
@@ -121,7 +121,7 @@ def left_out(measured: Sequence[Measured], what: str) -> Iterator[tuple[Measured
     for one in measured:
         others = [other for other in measured if other.kind == one.kind and other is not one]
         factors = _fitted(others, what)
-        yield one, sum(factor * one.sizes.get(name, 0.0) for name, factor in factors.items())
+        yield one, foretold(factors, one.sizes)
 
 
 def save(measured: Sequence[Measured]) -> None:

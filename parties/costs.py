@@ -17,8 +17,9 @@ from typing import Any
 
 from parties.kind import Plan
 from parties.quote_messages import Cost
+from parties.sql.figures import Ranked
 
-__all__ = ["FILE", "WHAT", "Costs", "load_costs", "sizes_of"]
+__all__ = ["FILE", "WHAT", "Costs", "foretold", "load_costs", "sizes_of"]
 
 FILE = Path(__file__).with_name("cost_factors.json")
 
@@ -36,16 +37,17 @@ class Costs:
     factors: Mapping[str, Mapping[str, Mapping[str, float]]]
     rtt: float = 0.0
 
-    def foretold(self, plan: Plan, what: str) -> float:
-        """One of WHAT, of this plan; 0 of a kind that was not fitted."""
-        factors = self.factors.get(plan.kind, {}).get(what, {})
-        sizes = sizes_of(plan)
-        return math.fsum(factor * sizes.get(name, 0.0) for name, factor in factors.items())
-
     def cost(self, plan: Plan, computing: int) -> Cost:
-        """Of a job between so many compute members."""
-        seconds = self.foretold(plan, "seconds") + self.rtt * self.foretold(plan, "rounds")
-        return Cost(seconds=seconds, megabytes=computing * self.foretold(plan, "bytes") / 1e6)
+        """Of a job between so many compute members; 0 of a kind that was not fitted."""
+        sizes, factors = sizes_of(plan), self.factors.get(plan.kind, {})
+        found = {what: foretold(factors.get(what, {}), sizes) for what in WHAT}
+        seconds = found["seconds"] + self.rtt * found["rounds"]
+        return Cost(seconds=seconds, megabytes=computing * found["bytes"] / 1e6)
+
+
+def foretold(factors: Mapping[str, float], sizes: Mapping[str, float]) -> float:
+    """The sum of sizes times factors, by name."""
+    return math.fsum(factor * sizes.get(name, 0.0) for name, factor in factors.items())
 
 
 def load_costs(rtt: float = 0.0) -> Costs:
@@ -90,7 +92,7 @@ def _joined(sources: Any, figures: int, groups: int) -> dict[str, float]:
         "rows": first + others,
         "columns": math.fsum(source.rows * len(source.columns) for source in sources),
         "tables": float(len(rows)),
-        "rows by root of groups": first * math.sqrt(groups) if groups > 1 else 0.0,
+        "rows by root of groups": first * _root(groups),
         "sums": first * figures,
     }
 
@@ -108,7 +110,7 @@ def _join(plan: Plan) -> dict[str, float]:
 def _query(plan: Plan) -> dict[str, float]:
     details = plan.details
     size, figures = details.bound.size, len(details.bound.figures)
-    steps = math.fsum(figure.grid.steps for figure in details.bound.figures if hasattr(figure, "grid"))
+    steps = math.fsum(figure.grid.steps for figure in details.bound.figures if isinstance(figure, Ranked))
     if details.joining is not None:
         joining = details.joining
         return {
@@ -120,15 +122,15 @@ def _query(plan: Plan) -> dict[str, float]:
             "searched by root of groups": steps * joining.sources[0].rows * _root(size),
             "steps": steps,
         }
-    rows = _table_rows(plan)
+    rows, root = _table_rows(plan), _root(size)
     return {
         "words": _words(plan),
-        "grouped rows": rows if size > 1 else 0.0,
-        "rows by root of groups": rows * math.sqrt(size) if size > 1 else 0.0,
-        "sums by root of groups": rows * math.sqrt(size) * figures if size > 1 else 0.0,
+        "grouped rows": rows if root else 0.0,
+        "rows by root of groups": rows * root,
+        "sums by root of groups": rows * root * figures,
         "noised": _noised(plan),
         "searched": steps * rows,
-        "searched by root of groups": steps * rows * _root(size),
+        "searched by root of groups": steps * rows * root,
         "steps": steps,
     }
 

@@ -257,7 +257,7 @@ async def outcome_of(plan: Plan, sealed: Sequence[Sealed], facts: Mapping[str, A
 
 def _errors(plan: Plan) -> list[float | None]:
     """Of each answer: the standard deviation of its noise; None where it depends on the answer, or there is none."""
-    return [Expected.of("", answer.events[0]).error if answer.kind == "figures" else None for answer in plan.answers]
+    return [answer.events[0].standard_error if answer.kind == "figures" else None for answer in plan.answers]
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ class Expected:
     @classmethod
     def of(cls, name: str, event: Event, by_rows: bool = False) -> Expected:
         """A figure with the noise of this event."""
-        return cls(name, event.law.standard_deviation / (1 << event.frac), by_rows)
+        return cls(name, event.standard_error, by_rows)
 
 
 @dataclass(frozen=True)

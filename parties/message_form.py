@@ -21,16 +21,19 @@ from parties.errors import MessageInvalid
 from parties.job_signatures import MOST_ACCEPTANCE, VOTE
 
 __all__ = [
+    "MOST_JOB",
     "Acceptance",
     "Acceptances",
     "Boot",
     "Bytes32",
     "Count",
+    "Descriptions",
     "Digest",
     "Done",
     "Envelope",
     "Fingerprint",
     "JobId",
+    "JobText",
     "MemberName",
     "Message",
     "Name",
@@ -84,6 +87,11 @@ Purpose = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9 _-]{0,62}
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", min_length=1, max_length=64)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_.-]{0,62}[a-z0-9])?$", min_length=1, max_length=64)]
+MOST_JOB = 1 << 19
+JobText = Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=MOST_JOB)]
+Descriptions = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=MOST_JOB)]], Field(max_length=1000)
+]
 Count = Annotated[int, Field(ge=0, le=LAST_NONCE)]
 State = Literal["PROPOSED", "ACCEPTED", "RESERVED", "RUNNING", "RELEASED", "ABORTED"]
 MemberName = Annotated[

@@ -12,11 +12,14 @@ from pydantic import Field, StringConstraints
 from parties.lane_messages import Lane, LaneConnect, LanePrepare
 from parties.log_messages import AcceptanceQuery, AcceptancesQuery, EntriesQuery
 from parties.message_form import (
+    MOST_JOB,
     Acceptance,
     Acceptances,
     Count,
+    Descriptions,
     Digest,
     Done,
+    JobText,
     Message,
     Name,
     Signature,
@@ -34,8 +37,6 @@ __all__ = [
 ]  # fmt: skip
 
 Value = Literal["release", "abort"]
-
-_MOST_JOB = 1 << 19
 
 # -- a job, up to its run ----------------------------------------------------------------------
 
@@ -56,13 +57,11 @@ class Propose(Message[Accepting]):
     """
 
     path = "/v1/job/propose"
-    most = 6 * _MOST_JOB
+    most = 6 * MOST_JOB
     answers = Accepting
-    job: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=_MOST_JOB)]
+    job: JobText
     signature: Signature
-    tables: Annotated[
-        list[Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=_MOST_JOB)]], Field(max_length=1000)
-    ] = Field(default_factory=list)
+    tables: Descriptions = Field(default_factory=list)
 
 
 class Reserve(Message[Done]):
@@ -106,9 +105,9 @@ class Abort(Message[Done]):
     """
 
     path = "/v1/job/abort"
-    most = 3 * _MOST_JOB
+    most = 3 * MOST_JOB
     text: Text
-    job: Annotated[str, StringConstraints(min_length=2, max_length=_MOST_JOB)] | None = None
+    job: Annotated[str, StringConstraints(min_length=2, max_length=MOST_JOB)] | None = None
     signature: Signature | None = None
 
 

@@ -87,6 +87,14 @@ class Limits:
     delta: float = 1e-5
     ask: float | None = None
 
+    def left(self, spent: Spent) -> Spent:
+        """What each limit leaves; below 0: so much is missing. None without a limit, or where nobody asked."""
+
+        def rest(limit: float | None, told: float | None) -> float | None:
+            return None if limit is None or told is None else limit - told
+
+        return Spent(rest(self.analyst, spent.analyst), rest(self.period, spent.period), rest(self.ever, spent.ever))
+
 
 @dataclass(frozen=True)
 class Models:

@@ -10,7 +10,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from parties.message_form import Digest, JobId, MemberName, Message, Object, Purpose, Strict, Text, Word
+from parties.message_form import (
+    MOST_JOB,
+    Descriptions,
+    Digest,
+    JobId,
+    JobText,
+    MemberName,
+    Message,
+    Object,
+    Purpose,
+    Strict,
+    Text,
+    Word,
+)
 from parties.people_messages import Kind, TableName
 
 __all__ = [
@@ -30,7 +43,6 @@ __all__ = [
 MOST_CARD = 4 << 20
 """Bytes of a plan card."""
 
-_MOST_JOB = 1 << 19
 _Column = Annotated[str, StringConstraints(max_length=256)]
 _Verdict = Literal["allowed", "ask", "denied"]
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -106,12 +118,10 @@ class Quote(Message[Quoted]):
     """
 
     path = "/v1/job/quote"
-    most = 6 * _MOST_JOB
+    most = 6 * MOST_JOB
     answers = Quoted
-    job: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", min_length=2, max_length=_MOST_JOB)]
-    tables: Annotated[
-        list[Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=_MOST_JOB)]], Field(max_length=1000)
-    ]
+    job: JobText
+    tables: Descriptions
 
 
 class OwnerView(Strict):

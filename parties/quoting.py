@@ -9,6 +9,7 @@ a member's at a time, for as long as a limit's sum of losses takes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Literal
 
 import trio
@@ -94,7 +95,9 @@ class Quoting:
             delta=plan.delta,
             groups=max((slot.shape[0] for one in plan.answers for slot in one.slots if slot.shape), default=1),
             minimum=plan.minimum,
-            figures=[Figure(name=one.name[:2000], error=one.error, by_rows=one.by_rows) for one in kind.expects(plan)],
+            figures=[
+                Figure(name=one.name[:_MOST_TEXT], error=one.error, by_rows=one.by_rows) for one in kind.expects(plan)
+            ],
             leaks=list(plan.leaks),
             explained="" if kind.explain is None else kind.explain(plan),
             owners=found,
@@ -160,7 +163,7 @@ def _view(opinion: Opinion) -> TableView:
     if not opinion.digest:
         remedy = "its owner signs one: `accord policy`"
         clauses = [Clause(clause="policy", column="", verdict="denied", text="the table has no policy", remedy=remedy)]
-    spends = opinion.limits is not None and opinion.asked.epsilon > 0
+    limits = opinion.limits if opinion.asked.epsilon > 0 else None
     return TableView(
         table=opinion.table,
         policy=opinion.digest,
@@ -168,18 +171,12 @@ def _view(opinion: Opinion) -> TableView:
         columns={name: sorted(uses) for name, uses in sorted(opinion.asked.uses.items())},
         counts=opinion.asked.counts,
         clauses=clauses,
-        left=_left(opinion.limits, opinion.asked.spent) if spends and opinion.limits is not None else None,
+        left=None if limits is None else _left(limits, opinion.asked.spent),
     )
 
 
 def _left(limits: Limits, spent: Spent) -> Left:
-    def rest(limit: float | None, told: float | None) -> float | None:
-        return None if limit is None or told is None else max(limit - told, _LEAST_LEFT)
-
-    return Left(
-        delta=limits.delta,
-        days=limits.days,
-        analyst=rest(limits.analyst, spent.analyst),
-        period=rest(limits.period, spent.period),
-        ever=rest(limits.ever, spent.ever),
-    )
+    rests = {
+        name: None if rest is None else max(rest, _LEAST_LEFT) for name, rest in asdict(limits.left(spent)).items()
+    }
+    return Left(delta=limits.delta, days=limits.days, **rests)

@@ -107,10 +107,9 @@ def facts_of(
 def _mechanism(event: Event) -> dict[str, Any]:
     mechanism = event.mechanism
     parameters = {f.name: getattr(mechanism, f.name) for f in dataclasses.fields(mechanism)}  # type: ignore[arg-type]
-    deviation = event.law.standard_deviation / (1 << event.frac)
     return {
         "noise": type(mechanism).__name__,
         "parameters": parameters,
         "figures": event.coordinates,
-        "standard_deviation": deviation,
+        "standard_deviation": event.standard_error,
     }

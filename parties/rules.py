@@ -36,6 +36,7 @@ from protocols.errors import TableChanged
 __all__ = ["Opinion", "Rules", "check_published", "uses_of"]
 
 _IN_ALL = ("analyst", "period", "ever")
+_NOTHING = Spent(None, None, None)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Rules:
         charge: Charge | None,
     ) -> Opinion:
         table, signed = published[ask.table], policies.get(ask.table)
-        spent = Spent(None, None, None)
+        spent = _NOTHING
         if charge is not None and signed is not None:
             spent = told_with(self._ledger.book(), charge, signed.policy.limits)
         asked = Asked(
@@ -230,18 +231,11 @@ def told_of(job: Job, plan: Plan, opinions: Sequence[Opinion]) -> dict[str, obje
                 "columns": {name: sorted(uses) for name, uses in sorted(o.asked.uses.items())},
                 "counts": o.asked.counts,
                 "spent": asdict(o.asked.spent),
-                "left": _left(o),
+                "left": asdict(_NOTHING if o.limits is None else o.limits.left(o.asked.spent)),
             }
             for o in opinions
         },
     }
-
-
-def _left(opinion: Opinion) -> dict[str, float | None]:
-    """What each limit leaves after the job; None where there is no limit, or nothing is charged."""
-    spent = asdict(opinion.asked.spent)
-    most = {name: getattr(opinion.limits, name, None) for name in _IN_ALL}
-    return {name: None if spent[name] is None or most[name] is None else most[name] - spent[name] for name in _IN_ALL}
 
 
 def _of(opinion: Opinion, verdict: Verdict) -> list[Finding]:

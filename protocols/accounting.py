@@ -57,6 +57,15 @@ class Event:
         """The law of the noise on each figure."""
         return self.mechanism.law(self.change, self.coordinates, self.frac)
 
+    @property
+    def standard_error(self) -> float:
+        """Standard deviation of the noise on each figure, in the figures' unit."""
+        return self.law.standard_deviation / (1 << self.frac)
+
+    def half_width(self, confidence: float = 0.95) -> float:
+        """The noise on a figure lies within plus or minus this, in the figures' unit."""
+        return self.law.half_width(confidence) / (1 << self.frac)
+
     @functools.cached_property
     def promise(self) -> tuple[Fraction, Fraction]:
         """(epsilon, delta) as asked, or as follows from sigma."""

@@ -104,15 +104,15 @@ def charge(events: Sequence[Event]) -> tuple[Fraction, Fraction]:
 def noised(events: tuple[Event, ...], values: Reals | None, shown: npt.NDArray[np.bool_] | None) -> Released:
     """Of figures as they were opened, 0 where not shown; None elsewhere. ``events``: of their noise, then the rest."""
     epsilon, delta = charge(events)
-    law, step = events[0].law, 1.0 / (1 << events[0].frac)
+    event = events[0]
     return Released(
         values=values,
-        standard_error=law.standard_deviation * step,
-        interval95=None if values is None else interval(values, law.half_width() * step, shown),
+        standard_error=event.standard_error,
+        interval95=None if values is None else interval(values, event.half_width(), shown),
         shown=shown,
         epsilon=round_up(epsilon),
         delta=round_up(delta),
-        sensitivity=events[0].change.l1 * step,
+        sensitivity=event.change.l1 / (1 << event.frac),
         events=events,
     )
 

@@ -58,13 +58,13 @@ class Noised:
     def half(self, confidence: float) -> float:
         """The noise lies within plus or minus this."""
         assert self.event is not None
-        return self.event.law.half_width(confidence) / (1 << self.event.frac)
+        return self.event.half_width(confidence)
 
     @property
     def error(self) -> float:
         """Standard deviation of the noise."""
         assert self.event is not None
-        return self.event.law.standard_deviation / (1 << self.event.frac)
+        return self.event.standard_error
 
     def cell(self) -> Cell:
         """As it is."""

@@ -165,10 +165,9 @@ def _released(plan: Plan, details: Details) -> Iterator[str]:
     yield f"released, with noise, for epsilon {plan.epsilon:g} and delta {plan.delta:.3g}:"
     for figure, events in zip(bound.figures, priced.events, strict=True):
         event = events[0]
-        error = event.law.standard_deviation / (1 << event.frac)
         kind = f"{len(events)} noised counts, each" if len(events) > 1 else "noise"
         step = f", to a grid of {float(figure.grid.step):g}" if isinstance(figure, Ranked) else ""
-        yield f"  {_figure(details, figure)}: {kind} of standard deviation {error:.4g}{step}"
+        yield f"  {_figure(details, figure)}: {kind} of standard deviation {event.standard_error:.4g}{step}"
     if priced.minimum is not None:
         yield f"  groups of a noised count below {priced.minimum} are hidden"
     if bound.groups:
