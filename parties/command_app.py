@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from parties.command_help import Command, Group, group_with
 from parties.command_run import told
+from parties.command_spread import spread
 from parties.exit_status import ExitStatus
 
 __all__ = ["Page", "Panel", "add_command", "make_app", "make_group"]
@@ -104,10 +105,11 @@ def add_command(
     Args:
         app: what make_app or make_group made.
         name: its words after ``accord``; the last one is its own.
-        command: its signature, with typer's annotations, is its arguments and options; its docstring the help. The
+        command: its signature, with typer's annotations, is its arguments and options (a dataclass stands for several:
+            command_spread.py); its docstring the help. The
             first line of that is what ``accord --help`` shows. It gives the exit status; None is GOOD.
         page: the rest of its help.
         panel: not of a command below another one.
     """
     add = app.command(name.rsplit(maxsplit=1)[-1], cls=Command, epilog=page.text(), rich_help_panel=panel)
-    add(told(name, command))
+    add(told(name, spread(command)))

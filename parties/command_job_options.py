@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from parties.command_completion import table_names
 
+if TYPE_CHECKING:
+    from parties.client_commands import Asking
+
 __all__ = [
-    "DeadlineOption", "ExplainOption", "FreshOption", "KeyOption", "NoWaitOption", "PurposeOption", "ResultOption",
-    "TablesOption", "TimeoutOption", "WhereOption", "YesOption",
+    "DeadlineOption", "FreshOption", "JobOptions", "KeyOption", "NoWaitOption", "PurposeOption", "ResultOption",
+    "TablesOption", "TimeoutOption", "WhereOption",
 ]  # fmt: skip
 
 _JOB = "Job"
@@ -64,3 +69,37 @@ YesOption: TypeAlias = Annotated[
     bool,
     typer.Option("--yes", help="ask at once; at a terminal the plan card comes first", rich_help_panel=_JOB),
 ]
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """How a job is asked for, whatever it computes. A parameter of a command: command_spread.py."""
+
+    explain: ExplainOption = False
+    yes: YesOption = False
+    result: ResultOption = None
+    purpose: PurposeOption = ""
+    deadline: DeadlineOption = None
+    key: KeyOption = None
+    fresh: FreshOption = False
+    no_wait: NoWaitOption = False
+    timeout: TimeoutOption = None
+
+    def asking(self, kind: str, parameters: Mapping[str, Any], tables: Sequence[str] = ()) -> Asking:
+        """The job. At a terminal its plan card comes first, unless these say otherwise."""
+        from parties.client_commands import Asking, CardFirst
+
+        return Asking(
+            kind=kind,
+            parameters=parameters,
+            tables=tables,
+            results=self.result,
+            deadline=self.deadline,
+            key=self.key,
+            purpose=self.purpose,
+            fresh=self.fresh,
+            timeout=self.timeout,
+            wait=not self.no_wait,
+            card=CardFirst.ONLY if self.explain else CardFirst.NO if self.yes else CardFirst.IF_PEOPLE,
+            explain=self.explain,
+        )

@@ -65,16 +65,16 @@ JsonOption: TypeAlias = Annotated[
 
 @dataclass(frozen=True)
 class Passphrase:
-    """What --passphrase and --passphrase-file say.
+    """What --passphrase and --passphrase-file say. A parameter of a command: command_spread.py.
 
     Raises typer.BadParameter for both at once.
     """
 
-    typed: bool = False
-    file: Path | None = None
+    passphrase: PassphraseOption = False
+    passphrase_file: PassphraseFileOption = None
 
     def __post_init__(self) -> None:
-        if self.typed and self.file is not None:
+        if self.passphrase and self.passphrase_file is not None:
             raise typer.BadParameter("--passphrase and --passphrase-file: give one of them")
 
     def read(self, *, new: bool = False) -> bytes | None:
@@ -85,9 +85,9 @@ class Passphrase:
         from parties.errors import PassphraseWrong
         from parties.identity import check_passphrase, read_passphrase
 
-        if self.file is not None:
-            return read_passphrase(self.file)
-        if not self.typed:
+        if self.passphrase_file is not None:
+            return read_passphrase(self.passphrase_file)
+        if not self.passphrase:
             return None
         passphrase = getpass.getpass("passphrase: ").encode()
         check_passphrase(passphrase)
@@ -98,10 +98,13 @@ class Passphrase:
 
 @dataclass(frozen=True)
 class WhichNode:
-    """Whom a command asks, and as whom: what --url, --node, --identity, --home and the passphrase's options say."""
+    """Whom a command asks, and as whom: what --url, --node, --identity, --home and the passphrase's options say.
 
-    url: str | None = None
-    node: str | None = None
-    identity: Path | None = None
-    home: Path | None = None
+    A parameter of a command: command_spread.py.
+    """
+
+    url: UrlOption = None
+    node: NodeOption = None
+    identity: IdentityOption = None
+    home: HomeOption = None
     passphrase: Passphrase = Passphrase()

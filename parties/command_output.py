@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from parties.command_options import JsonOption
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -18,13 +20,13 @@ WIDE = 1000
 
 @dataclass(frozen=True)
 class Output:
-    """What a command prints.
+    """What a command prints. A parameter of it: command_spread.py.
 
     Attributes:
         json: whether --json was given. Then standard output gets :meth:`result` and nothing else.
     """
 
-    json: bool = False
+    json: JsonOption = False
 
     @property
     def people(self) -> TextIO:

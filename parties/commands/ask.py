@@ -18,14 +18,6 @@ from parties.command_job_options import (
     TimeoutOption,
 )
 from parties.command_options import (
-    HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
-    Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -114,13 +106,9 @@ def _ask(
     fresh: FreshOption = False,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = None,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    which: WhichNode,
+    output: Output,
 ) -> ExitStatus:
     """Ask the consortium for a job, and wait for its answer.
 
@@ -146,19 +134,15 @@ def _ask(
         card=CardFirst.ONLY if card else CardFirst.NO,
         explain=card,
     )
-    return ask(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), asking, Output(json))
+    return ask(which, asking, output)
 
 
 def _result(
     job: _JobArgument,
     timeout: TimeoutOption = None,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    which: WhichNode,
+    output: Output,
 ) -> ExitStatus:
     """Wait for the answer of a job that was asked for before.
 
@@ -167,19 +151,13 @@ def _result(
     """
     from parties.client_commands import result
 
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    return result(which, job, timeout, Output(json))
+    return result(which, job, timeout, output)
 
 
 def _cancel(
     job: _JobArgument,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """Want a job ended.
 
@@ -188,4 +166,4 @@ def _cancel(
     """
     from parties.client_commands import cancel
 
-    cancel(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), job, Output(json))
+    cancel(which, job, output)

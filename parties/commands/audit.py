@@ -12,7 +12,7 @@ import typer
 
 from parties.command_app import Page, Panel, add_command, make_group
 from parties.command_completion import job_ids
-from parties.command_options import HomeOption, JsonOption
+from parties.command_options import HomeOption
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -104,7 +104,8 @@ def _show(
     ] = None,
     most: Annotated[int, typer.Option("--most", "-n", metavar="N", min=1, help="how many, the last ones")] = 20,
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Show who asked what, on which columns, at which epsilon.
 
@@ -123,7 +124,7 @@ def _show(
     wanted = Wanted(
         frozenset(what or ()), job, table, column, who, _time("--since", since), _time("--until", until, 86400.0)
     )
-    show(Home(home), wanted, most, Output(json))
+    show(Home(home), wanted, most, output)
 
 
 def _verify(
@@ -135,7 +136,8 @@ def _verify(
         typer.Option("--head", metavar="NUMBER:DIGEST", help="of an entry that the log is to have, from elsewhere"),
     ] = None,
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Check that log and ledger are what was written.
 
@@ -149,16 +151,17 @@ def _verify(
 
     known = _known(head)
     if file is None:
-        verify(Home(home), known, Output(json))
+        verify(Home(home), known, output)
     else:
-        verify_file(file, known, Output(json))
+        verify_file(file, known, output)
 
 
 def _export(
     file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="to be written, or replaced")],
     format_: Annotated[Format, typer.Option("--format", help="only jsonl can be verified")] = Format.JSONL,
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Write the whole log to a file, to check or to read elsewhere.
 
@@ -167,7 +170,7 @@ def _export(
     from parties.audit_commands import export
     from parties.home import Home
 
-    export(Home(home), format_.value, file, Output(json))
+    export(Home(home), format_.value, file, output)
 
 
 def _time(option: str, text: str | None, day: float = 0.0) -> float | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command, make_group
-from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import HomeOption, Passphrase
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -87,24 +87,26 @@ def _show(
         bool, typer.Option("--toml", help="the text in force alone, to begin the next version with")
     ] = False,
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Show what is in force, and what is proposed.
 
     Every member with its key's fingerprint in full, and the digest to compare. It changes nothing.
     """
-    if toml and json:
+    if toml and output.json:
         raise typer.BadParameter("--toml and --json: give one of them")
     from parties.charter_commands import show
     from parties.home import Home
 
-    show(Home(home), Output(json), toml=toml)
+    show(Home(home), output, toml=toml)
 
 
 def _propose(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="the charter, in TOML")],
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Propose a new version.
 
@@ -114,7 +116,7 @@ def _propose(
     from parties.charter_commands import propose
     from parties.home import Home
 
-    propose(Home(home), file, Output(json))
+    propose(Home(home), file, output)
 
 
 def _sign(
@@ -123,9 +125,9 @@ def _sign(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="without a question")] = False,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> ExitStatus:
     """Sign a proposal, after looking at it.
 
@@ -135,13 +137,14 @@ def _sign(
     from parties.charter_commands import sign
     from parties.home import Home
 
-    return sign(Home(home), digest, Passphrase(passphrase, passphrase_file), Output(json), yes=yes)
+    return sign(Home(home), digest, passphrase, output, yes=yes)
 
 
 def _withdraw(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="its first digits, 8 or more")],
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Never act on a proposal, even if it was signed here.
 
@@ -150,7 +153,7 @@ def _withdraw(
     from parties.charter_commands import withdraw
     from parties.home import Home
 
-    withdraw(Home(home), digest, Output(json))
+    withdraw(Home(home), digest, output)
 
 
 def _merge(
@@ -158,7 +161,8 @@ def _merge(
         Path, typer.Argument(metavar="FILE", help="as `accord charter export` wrote it, or a file of signatures")
     ],
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Take charters and signatures from another member's file.
 
@@ -167,13 +171,14 @@ def _merge(
     from parties.charter_commands import merge
     from parties.home import Home
 
-    merge(Home(home), file, Output(json))
+    merge(Home(home), file, output)
 
 
 def _export(
     file: Annotated[str, typer.Argument(metavar="FILE", help="to write; - for standard output")],
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Write all charters and signatures known here, for the others.
 
@@ -182,4 +187,4 @@ def _export(
     from parties.charter_commands import export
     from parties.home import Home
 
-    export(Home(home), file, Output(json))
+    export(Home(home), file, output)

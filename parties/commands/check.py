@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import JsonOption
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -30,7 +29,7 @@ def add_check_command(app: typer.Typer) -> None:
     add_command(app, "check", _check, _CHECK, Panel.SET_UP)
 
 
-def _check(json: JsonOption = False) -> ExitStatus:
+def _check(output: Output) -> ExitStatus:
     """See whether this installation computes.
 
     Three parties on this machine, connected over TLS, multiply one number of each. Nobody else is
@@ -38,4 +37,4 @@ def _check(json: JsonOption = False) -> ExitStatus:
     """
     from parties.check_command import check_installation
 
-    return check_installation(Output(json))
+    return check_installation(output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import HomeOption, Passphrase
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -32,9 +32,9 @@ def add_doctor_command(app: typer.Typer) -> None:
 
 def _doctor(
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> ExitStatus:
     """See whether this node is fit to work, and what to do if not.
 
@@ -44,4 +44,4 @@ def _doctor(
     from parties.doctor_command import doctor
     from parties.home import Home
 
-    return doctor(Home(home), Passphrase(passphrase, passphrase_file).read(), Output(json))
+    return doctor(Home(home), passphrase.read(), output)

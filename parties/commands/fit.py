@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,28 +11,8 @@ import typer
 
 from parties.command_app import Page, Panel, add_command
 from parties.command_completion import model_names, table_names
-from parties.command_job_options import (
-    DeadlineOption,
-    ExplainOption,
-    FreshOption,
-    KeyOption,
-    NoWaitOption,
-    PurposeOption,
-    ResultOption,
-    TablesOption,
-    TimeoutOption,
-    WhereOption,
-    YesOption,
-)
+from parties.command_job_options import JobOptions, TablesOption, WhereOption
 from parties.command_options import (
-    HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
-    Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -70,6 +52,16 @@ _PREDICT = Page(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _PredictionOptions(JobOptions):
+    result: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--result", metavar="MEMBER", help="who receives them; default: the rows' owner", rich_help_panel="Job"
+        ),
+    ] = None
+
+
 def add_fit_commands(app: typer.Typer) -> None:
     """``fit`` and ``predict``."""
     add_command(app, "fit", _fit, _FIT, Panel.ASK)
@@ -99,22 +91,10 @@ def _fit(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="keep it as a model of this node's, under this name")
     ] = None,
-    explain: ExplainOption = False,
-    yes: YesOption = False,
-    result: ResultOption = None,
-    purpose: PurposeOption = "",
-    deadline: DeadlineOption = None,
-    key: KeyOption = None,
-    fresh: FreshOption = False,
-    no_wait: NoWaitOption = False,
-    timeout: TimeoutOption = None,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    job: JobOptions,
+    which: WhichNode,
+    output: Output,
 ) -> ExitStatus:
     """Train a logistic regression over members' rows together.
 
@@ -122,10 +102,9 @@ def _fit(
     to the members in --result. A table whose policy does not let them leave is not trained on.
     Numbers are scaled by the public bounds of their columns; what a row is multiplied by is shown.
     """
-    from parties.client_commands import Asking
     from parties.model_commands import fit
 
-    if name is not None and (no_wait or explain):
+    if name is not None and (job.no_wait or job.explain):
         raise typer.BadParameter("--name waits for the answer; `accord models keep JOB NAME` keeps it later")
     parameters: dict[str, Any] = {"features": feature, "label": label, "epsilon": epsilon, "delta": delta}
     more = {"positive": None if positive is None else _value(positive), "where": _where(where)}
@@ -135,22 +114,8 @@ def _fit(
         if not given or not field or field in parameters:
             raise typer.BadParameter(f"--option {one}: NAME=VALUE, such as max_iter=10, each once")
         parameters[field] = _value(value)
-    asking = Asking(
-        kind="train",
-        parameters=parameters,
-        tables=table,
-        results=result,
-        deadline=deadline,
-        key=key,
-        purpose=purpose,
-        fresh=fresh,
-        timeout=timeout,
-        wait=not no_wait,
-        card=_card(explain, yes),
-        explain=explain,
-    )
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    return fit(which, asking, name, Output(json))
+    asking = job.asking("train", parameters, table)
+    return fit(which, asking, name, output)
 
 
 def _predict(
@@ -169,27 +134,10 @@ def _predict(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE.csv", help="write the predictions there")
     ] = None,
-    explain: ExplainOption = False,
-    yes: YesOption = False,
-    result: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--result", metavar="MEMBER", help="who receives them; default: the rows' owner", rich_help_panel="Job"
-        ),
-    ] = None,
-    purpose: PurposeOption = "",
-    deadline: DeadlineOption = None,
-    key: KeyOption = None,
-    fresh: FreshOption = False,
-    no_wait: NoWaitOption = False,
-    timeout: TimeoutOption = None,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    job: _PredictionOptions,
+    which: WhichNode,
+    output: Output,
 ) -> ExitStatus:
     """Predict for a member's rows by a model that nobody shows.
 
@@ -198,40 +146,20 @@ def _predict(
     what; without a word of its policy that is the rows' owner alone. There is a row for each place
     of the table, in the order its owner reads it; those beyond its rows mean nothing.
     """
-    from parties.client_commands import Asking
     from parties.model_commands import predict
 
-    if out is not None and (no_wait or explain):
+    if out is not None and (job.no_wait or job.explain):
         raise typer.BadParameter("--out waits for the answer: leave out --no-wait, and --explain")
     parameters: dict[str, Any] = {"model": model, "answer": answer}
     filtered = _where(where)
-    asking = Asking(
-        kind="score",
-        parameters=parameters if filtered is None else {**parameters, "where": filtered},
-        tables=[table],
-        results=result or [table.partition(".")[0]],
-        deadline=deadline,
-        key=key,
-        purpose=purpose,
-        fresh=fresh,
-        timeout=timeout,
-        wait=not no_wait,
-        card=_card(explain, yes),
-        explain=explain,
-    )
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    return predict(which, asking, out, Output(json))
-
-
-def _card(explain: bool, yes: bool) -> Any:
-    from parties.client_commands import CardFirst
-
-    return CardFirst.ONLY if explain else CardFirst.NO if yes else CardFirst.IF_PEOPLE
+    if filtered is not None:
+        parameters["where"] = filtered
+    job = replace(job, result=job.result or [table.partition(".")[0]])
+    asking = job.asking("score", parameters, [table])
+    return predict(which, asking, out, output)
 
 
 def _where(text: str | None) -> Any:
-    import json
-
     if text is None:
         return None
     try:
@@ -242,8 +170,6 @@ def _where(text: str | None) -> Any:
 
 def _value(text: str) -> Any:
     """A number, true or false, as JSON has them; else the text itself."""
-    import json
-
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import HomeOption, Passphrase
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -69,9 +69,9 @@ def _found(
         ),
     ] = None,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> None:
     """Begin a consortium, as its first member.
 
@@ -84,7 +84,7 @@ def _found(
     from parties.home import Home
 
     founding = Founding(consortium=title, threshold=threshold, name=name, address=address, roles=read_roles(roles))
-    found(Home(home), founding, Passphrase(passphrase, passphrase_file), Output(json))
+    found(Home(home), founding, passphrase, output)
 
 
 def _invite(
@@ -110,9 +110,9 @@ def _invite(
         bool, typer.Option("--yes", "-y", help="with --wait: sign without a question; the codes alone vouch")
     ] = False,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> None:
     """Make a code for a new member, or wait for those who have one.
 
@@ -124,15 +124,15 @@ def _invite(
     from parties.errors import FoundingInvalid
     from parties.home import Home
 
-    at_home, opening, output = Home(home), Passphrase(passphrase, passphrase_file), Output(json)
+    at_home = Home(home)
     at_home.check()
     if wait:
         if name is not None:
             raise FoundingInvalid("either NAME, to make a code, or --wait")
-        founding.wait_for_all(at_home, bind, opening, output, yes=yes)
+        founding.wait_for_all(at_home, bind, passphrase, output, yes=yes)
     elif name is None:
         raise FoundingInvalid("either NAME, to make a code, or --wait")
     elif cancel:
         founding.cancel(at_home, name, output)
     else:
-        founding.invite(at_home, founding.Invitee(name, address, roles, at, hours), opening, output)
+        founding.invite(at_home, founding.Invitee(name, address, roles, at, hours), passphrase, output)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import Passphrase
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -49,9 +49,9 @@ def _init(
         Path | None,
         typer.Argument(metavar="DIRECTORY", help="where to keep it; default $ACCORD_HOME or ~/.accord"),
     ] = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> None:
     """Make this member's identity, once.
 
@@ -63,7 +63,7 @@ def _init(
     from parties.home import Home
     from parties.identity_commands import make_identity
 
-    make_identity(directory or Home().directory, Passphrase(passphrase, passphrase_file), Output(json))
+    make_identity(directory or Home().directory, passphrase, output)
 
 
 def _fingerprint(
@@ -73,9 +73,9 @@ def _fingerprint(
             metavar="PLACE", help="its directory, or its file where one is mounted; default $ACCORD_HOME or ~/.accord"
         ),
     ] = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> None:
     """Show this member's fingerprint and public key.
 
@@ -86,4 +86,4 @@ def _fingerprint(
     from parties.home import Home
     from parties.identity_commands import show_identity
 
-    show_identity(place or Home().directory, Passphrase(passphrase, passphrase_file), Output(json))
+    show_identity(place or Home().directory, passphrase, output)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import HomeOption, Passphrase
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -58,9 +58,9 @@ def _join(
     ] = 60.0,
     no_doctor: Annotated[bool, typer.Option("--no-doctor", help="do not run `accord doctor` in the end")] = False,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> None:
     """Come into a consortium with a code from its founder.
 
@@ -81,4 +81,4 @@ def _join(
         patience=patience,
         doctor=not no_doctor,
     )
-    join(Home(home), how, Passphrase(passphrase, passphrase_file), Output(json))
+    join(Home(home), how, passphrase, output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, JsonOption
+from parties.command_options import HomeOption
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -33,7 +33,7 @@ def add_ledger_command(app: typer.Typer) -> None:
     add_command(app, "ledger", _ledger, _LEDGER, Panel.DATA)
 
 
-def _ledger(home: HomeOption = None, json: JsonOption = False) -> None:
+def _ledger(home: HomeOption = None, *, output: Output) -> None:
     """Show what was told of this member's people, and what is left.
 
     Epsilon, at the delta of each table's policy: of all analysts together within the policy's
@@ -45,4 +45,4 @@ def _ledger(home: HomeOption = None, json: JsonOption = False) -> None:
     from parties.home import Home
     from parties.ledger_commands import show_ledger
 
-    show_ledger(Home(home), Output(json))
+    show_ledger(Home(home), output)

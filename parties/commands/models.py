@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -11,13 +12,6 @@ from parties.command_app import Page, Panel, add_command, make_group
 from parties.command_completion import job_ids, model_names, own_models
 from parties.command_options import (
     HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
-    Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -74,6 +68,30 @@ _Coefficients: TypeAlias = Annotated[
     bool,
     typer.Option("--give-coefficients", help="who may score may have its coefficients, too", rich_help_panel=_OFFERED),
 ]
+
+
+@dataclass(frozen=True)
+class _OfferedOptions:
+    may_score: _MayScore = None
+    everybody: _Everybody = False
+    purpose: _Purposes = None
+    answer: _Answers = None
+    receiver: _Receivers = None
+    give_coefficients: _Coefficients = False
+
+    @property
+    def offering(self) -> Offering:
+        """What they say."""
+        from parties.model_commands import Offering
+
+        if self.everybody and self.may_score:
+            raise typer.BadParameter("--everybody and --may-score: give one of them")
+        return Offering(
+            self.may_score or (), self.everybody, self.purpose or (), self.answer or (), self.receiver or (),
+            self.give_coefficients,
+        )  # fmt: skip
+
+
 _Own: TypeAlias = Annotated[
     str, typer.Argument(metavar="NAME[@VERSION]", help="default: the latest version", autocompletion=own_models)
 ]
@@ -144,13 +162,8 @@ def add_model_commands(app: typer.Typer) -> None:
 
 
 def _list(
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """List models of here, and those that others offer.
 
@@ -159,18 +172,13 @@ def _list(
     """
     from parties.model_commands import list_models
 
-    list_models(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), Output(json))
+    list_models(which, output)
 
 
 def _show(
     name: Annotated[str, typer.Argument(metavar="[MEMBER.]NAME[@VERSION]", help="which", autocompletion=model_names)],
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """Show one: what it is, where it comes from, its rules.
 
@@ -179,20 +187,14 @@ def _show(
     """
     from parties.model_commands import show_model
 
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    show_model(which, name, Output(json))
+    show_model(which, name, output)
 
 
 def _keep(
     job: Annotated[str, typer.Argument(metavar="JOB", help="of a released fit", autocompletion=job_ids)],
     name: Annotated[str, typer.Argument(metavar="NAME", help="its next version, if there is one")],
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """Keep what a fit gave as a model of this node's.
 
@@ -201,8 +203,7 @@ def _keep(
     """
     from parties.model_commands import keep_model
 
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    keep_model(which, job, name, Output(json))
+    keep_model(which, job, name, output)
 
 
 def _add(
@@ -221,14 +222,10 @@ def _add(
     trees: Annotated[
         int | None, typer.Option("--trees", metavar="N", help="public number of trees; default: their own")
     ] = None,
-    may_score: _MayScore = None,
-    everybody: _Everybody = False,
-    purpose: _Purposes = None,
-    answer: _Answers = None,
-    receiver: _Receivers = None,
-    give_coefficients: _Coefficients = False,
+    *,
+    offered: _OfferedOptions,
     home: HomeOption = None,
-    json: JsonOption = False,
+    output: Output,
 ) -> None:
     """Add a model's file, and say who may score with it.
 
@@ -238,23 +235,18 @@ def _add(
     from parties.home import Home
     from parties.model_commands import add_model
 
-    offering = _offering(may_score, everybody, purpose, answer, receiver, give_coefficients)
     add_model(
-        Home(home), file, name, offering, Output(json),
+        Home(home), file, name, offered.offering, output,
         features=feature or [], predicts=predicts, depth=depth, trees=trees,
     )  # fmt: skip
 
 
 def _offer(
     name: _Own,
-    may_score: _MayScore = None,
-    everybody: _Everybody = False,
-    purpose: _Purposes = None,
-    answer: _Answers = None,
-    receiver: _Receivers = None,
-    give_coefficients: _Coefficients = False,
+    *,
+    offered: _OfferedOptions,
     home: HomeOption = None,
-    json: JsonOption = False,
+    output: Output,
 ) -> None:
     """Say anew who may score with a model.
 
@@ -264,11 +256,10 @@ def _offer(
     from parties.home import Home
     from parties.model_commands import offer_model
 
-    offering = _offering(may_score, everybody, purpose, answer, receiver, give_coefficients)
-    offer_model(Home(home), name, offering, Output(json))
+    offer_model(Home(home), name, offered.offering, output)
 
 
-def _withdraw(name: _Own, home: HomeOption = None, json: JsonOption = False) -> None:
+def _withdraw(name: _Own, home: HomeOption = None, *, output: Output) -> None:
     """Offer a model to nobody any more.
 
     Without a version all of them. Nothing is deleted; `accord models offer` takes it back.
@@ -276,19 +267,4 @@ def _withdraw(name: _Own, home: HomeOption = None, json: JsonOption = False) -> 
     from parties.home import Home
     from parties.model_commands import withdraw_model
 
-    withdraw_model(Home(home), name, Output(json))
-
-
-def _offering(
-    may_score: list[str] | None,
-    everybody: bool,
-    purposes: list[str] | None,
-    answers: list[str] | None,
-    receivers: list[str] | None,
-    coefficients: bool,
-) -> Offering:
-    from parties.model_commands import Offering
-
-    if everybody and may_score:
-        raise typer.BadParameter("--everybody and --may-score: give one of them")
-    return Offering(may_score or (), everybody, purposes or (), answers or (), receivers or (), coefficients)
+    withdraw_model(Home(home), name, output)

@@ -8,14 +8,6 @@ import typer
 
 from parties.command_app import Page, Panel, add_command
 from parties.command_options import (
-    HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
-    Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -84,13 +76,8 @@ def add_jobs_command(app: typer.Typer) -> None:
 
 
 def _status(
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """Show how a node is, and the other members as it sees them.
 
@@ -98,17 +85,12 @@ def _status(
     """
     from parties.client_commands import status
 
-    status(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), Output(json))
+    status(which, output)
 
 
 def _catalogue(
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """List the tables that all members publish.
 
@@ -117,18 +99,14 @@ def _catalogue(
     """
     from parties.client_commands import catalogue
 
-    catalogue(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), Output(json))
+    catalogue(which, output)
 
 
 def _jobs(
     most: Annotated[int, typer.Option("--most", "-n", metavar="N", help="how many, 1 to 1000")] = 20,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """List the jobs a node knows, the latest first.
 
@@ -136,4 +114,4 @@ def _jobs(
     """
     from parties.client_commands import jobs
 
-    jobs(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), most, Output(json))
+    jobs(which, most, output)

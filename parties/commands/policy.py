@@ -11,13 +11,7 @@ from parties.command_app import Page, Panel, add_command
 from parties.command_completion import job_ids
 from parties.command_options import (
     HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
     Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -63,9 +57,9 @@ def _policy(
     ] = None,
     renew: Annotated[bool, typer.Option("--renew", help="sign the policy there is for the table as it is now")] = False,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> None:
     """Show what members may do with tables of here, or sign it anew.
 
@@ -78,8 +72,8 @@ def _policy(
     from parties.home import Home
     from parties.policy_commands import set_policy, show_policies
 
-    place, output = Home(home), Output(json)
-    identity = place.load_identity(passphrase=Passphrase(passphrase, passphrase_file).read())
+    place = Home(home)
+    identity = place.load_identity(passphrase=passphrase.read())
     if put is None and not renew:
         show_policies(place, identity, table, output)
     else:
@@ -91,13 +85,9 @@ def _approve(
         str | None, typer.Argument(metavar="JOB", help="its id; default: show those that wait", autocompletion=job_ids)
     ] = None,
     deny: Annotated[bool, typer.Option("--deny", help="the job is not to go on")] = False,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """Let a job go on that waits for a person here, or show which.
 
@@ -107,5 +97,4 @@ def _approve(
     """
     from parties.policy_commands import approve
 
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    approve(which, job, not deny, Output(json))
+    approve(which, job, not deny, output)

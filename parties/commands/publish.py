@@ -9,7 +9,7 @@ import typer
 
 from parties.command_app import Page, Panel, add_command
 from parties.command_completion import own_tables
-from parties.command_options import HomeOption, JsonOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import HomeOption, Passphrase
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -184,9 +184,9 @@ def _publish(
         bool, typer.Option("--yes", "-y", help="ask nothing: publish what the options say, and only that")
     ] = False,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    passphrase: Passphrase,
+    output: Output,
 ) -> ExitStatus:
     """Let jobs use a table of this member's.
 
@@ -227,15 +227,15 @@ def _publish(
     terms = Terms(limits, minimum, exact_matches)
     place = Home(home)
     try:
-        identity = place.load_identity(passphrase=Passphrase(passphrase, passphrase_file).read())
-        publish(place.directory, identity, draft, terms, replace=replace, yes=yes, output=Output(json))
+        identity = place.load_identity(passphrase=passphrase.read())
+        publish(place.directory, identity, draft, terms, replace=replace, yes=yes, output=output)
     except (EOFError, KeyboardInterrupt) as stop:
         print("\naccord publish: stopped; nothing was changed", file=sys.stderr)
         return ExitStatus.FAILED if isinstance(stop, EOFError) else ExitStatus.INTERRUPTED
     return ExitStatus.GOOD
 
 
-def _tables(home: HomeOption = None, json: JsonOption = False) -> None:
+def _tables(home: HomeOption = None, *, output: Output) -> None:
     """Show which tables are published here, and what others learn.
 
     It reads tables.toml in the node's directory, and changes nothing. The tables of the other
@@ -244,4 +244,4 @@ def _tables(home: HomeOption = None, json: JsonOption = False) -> None:
     from parties.home import Home
     from parties.publish_commands import show_tables
 
-    show_tables(Home(home).directory, Output(json))
+    show_tables(Home(home).directory, output)

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_job_options import (
-    DeadlineOption,
-    ExplainOption,
-    FreshOption,
-    KeyOption,
-    NoWaitOption,
-    PurposeOption,
-    ResultOption,
-    TimeoutOption,
-    YesOption,
-)
+from parties.command_job_options import JobOptions
 from parties.command_options import (
-    HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
-    Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -79,22 +62,10 @@ def _query(
         typer.Option("--pad", metavar="E:D", help="of joins: hide how many match, at this epsilon and delta"),
     ] = None,
     show_matches: Annotated[bool, typer.Option("--show-matches", help="of joins: one member may see how many")] = False,
-    explain: ExplainOption = False,
-    yes: YesOption = False,
-    result: ResultOption = None,
-    purpose: PurposeOption = "",
-    deadline: DeadlineOption = None,
-    key: KeyOption = None,
-    fresh: FreshOption = False,
-    no_wait: NoWaitOption = False,
-    timeout: TimeoutOption = None,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    job: JobOptions,
+    which: WhichNode,
+    output: Output,
 ) -> ExitStatus:
     """Ask in SQL over tables that nobody sees whole.
 
@@ -103,28 +74,16 @@ def _query(
     the rest runs on shares; figures leave with noise. What cannot be asked is refused with the
     place in the text, and the nearest thing that can. `accord catalogue` shows all tables.
     """
-    from parties.client_commands import Asking, CardFirst, ask
+    from parties.client_commands import ask
 
     text = _text(sql, file)
     explained = _EXPLAIN.match(text)
-    explain = explain or explained is not None
-    parameters: dict[str, Any] = {"sql": text[explained.end() :] if explained else text, "epsilon": epsilon}
+    if explained:
+        text, job = text[explained.end() :], replace(job, explain=True)
+    parameters: dict[str, Any] = {"sql": text, "epsilon": epsilon}
     more = {"delta": delta, "minimum": minimum, "pad": _pad(pad), "show_matches": show_matches or None}
     parameters |= {name: value for name, value in more.items() if value is not None}
-    asking = Asking(
-        kind="query",
-        parameters=parameters,
-        results=result,
-        deadline=deadline,
-        key=key,
-        purpose=purpose,
-        fresh=fresh,
-        timeout=timeout,
-        wait=not no_wait,
-        card=CardFirst.ONLY if explain else CardFirst.NO if yes else CardFirst.IF_PEOPLE,
-        explain=explain,
-    )
-    return ask(WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file)), asking, Output(json))
+    return ask(which, job.asking("query", parameters), output)
 
 
 def _text(sql: str | None, file: Path | None) -> str:

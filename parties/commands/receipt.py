@@ -10,14 +10,6 @@ import typer
 from parties.command_app import Page, Panel, add_command
 from parties.command_completion import job_ids
 from parties.command_options import (
-    HomeOption,
-    IdentityOption,
-    JsonOption,
-    NodeOption,
-    Passphrase,
-    PassphraseFileOption,
-    PassphraseOption,
-    UrlOption,
     WhichNode,
 )
 from parties.command_output import Output
@@ -66,13 +58,9 @@ def _receipt(
     without_result: Annotated[
         bool, typer.Option("--without-result", help="leave out all that tells of the answer")
     ] = False,
-    url: UrlOption = None,
-    node: NodeOption = None,
-    identity: IdentityOption = None,
-    home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
-    json: JsonOption = False,
+    *,
+    which: WhichNode,
+    output: Output,
 ) -> None:
     """Get what proves a released job, signed by all members.
 
@@ -82,8 +70,7 @@ def _receipt(
     """
     from parties.receipt_commands import get_receipt
 
-    which = WhichNode(url, node, identity, home, Passphrase(passphrase, passphrase_file))
-    get_receipt(which, job, to, without_result, Output(json))
+    get_receipt(which, job, to, without_result, output)
 
 
 def _verify(
@@ -100,7 +87,8 @@ def _verify(
         list[str] | None,
         typer.Option("--member", metavar="KEY", help="fingerprint or public key of a member you know; may be repeated"),
     ] = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> ExitStatus:
     """See what a receipt proves, without any node.
 
@@ -111,4 +99,4 @@ def _verify(
     """
     from parties.receipt_commands import verify
 
-    return verify(receipt, result, charter_digest or "", member or [], Output(json))
+    return verify(receipt, result, charter_digest or "", member or [], output)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, JsonOption
+from parties.command_options import HomeOption
 from parties.command_output import Output
 from parties.exit_status import ExitStatus
 
@@ -38,7 +38,8 @@ def _remember(
         str, typer.Argument(metavar="KEY", help="ed25519:..., as `accord fingerprint` prints it at the node")
     ],
     home: HomeOption = None,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Keep the key of the node at an address, after comparing it.
 
@@ -48,4 +49,4 @@ def _remember(
     from parties.client_commands import remember_node
     from parties.home import Home
 
-    remember_node(Home(home), url, key, Output(json))
+    remember_node(Home(home), url, key, output)

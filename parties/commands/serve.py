@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, Passphrase, PassphraseFileOption, PassphraseOption
+from parties.command_options import HomeOption, Passphrase
 from parties.exit_status import ExitStatus
 
 __all__ = ["add_serve_command"]
@@ -33,8 +33,8 @@ def add_serve_command(app: typer.Typer) -> None:
 def _serve(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="log warnings only")] = False,
     home: HomeOption = None,
-    passphrase: PassphraseOption = False,
-    passphrase_file: PassphraseFileOption = None,
+    *,
+    passphrase: Passphrase,
 ) -> None:
     """Run this member's node, until Ctrl-C or SIGTERM.
 
@@ -45,4 +45,4 @@ def _serve(
     from parties.home import Home
     from parties.serve_command import serve
 
-    serve(Home(home), Passphrase(passphrase, passphrase_file).read(), quiet=quiet)
+    serve(Home(home), passphrase.read(), quiet=quiet)
