@@ -23,16 +23,18 @@ from parties.command_output import Output
 from parties.errors import FileMissing, FileUnusable, IdentityMissing, PassphraseNeeded
 from parties.fingerprints import fingerprint_of
 from parties.home import Home
-from parties.identity import stated_public_key
 from parties.ledger import Ledger
 from parties.private_files import write_atomically
 from parties.rule_errors import LogBroken
 from parties.shown_heads import check_growing, check_own, check_single, read_floors, read_shown
 from parties.sqlite_file import SqliteFile
 from parties.store_snapshot import snapshot
-from parties.told_errors import printable
 
 __all__ = ["export", "names_of", "open_store", "show", "verify", "verify_file"]
+
+
+_HEADINGS = ("entry", "time, UTC", "what", "job", "who", "purpose", "columns by role", "epsilon", "to", "note")
+"""Of audit_view.Line."""
 
 
 def show(home: Home, wanted: Wanted, most: int, output: Output) -> None:
@@ -61,7 +63,7 @@ def show(home: Home, wanted: Wanted, most: int, output: Output) -> None:
     if not found:
         output.say("no entry of the log is among what you look for")
         return
-    _print([dataclasses.astuple(line_of(*one, names)) for one in found], output)
+    output.table(_HEADINGS, [dataclasses.astuple(line_of(*one, names)) for one in found])
     if count > len(found):
         output.say(f"{count - len(found)} earlier ones are not shown: --most {count} shows them too")
 
@@ -145,7 +147,7 @@ def open_store(home: Home) -> Iterator[tuple[SqliteFile, str]]:
         if len(members) > 1:
             raise LogBroken(f"{home.jobs} has logs of {len(members)} members: {', '.join(logs)}")
         if not members:
-            members = {fingerprint_of(stated_public_key(home.identity_file(home.read_settings())))}
+            members = {fingerprint_of(home.stated_key())}
         yield file, members.pop()
 
 
@@ -158,19 +160,7 @@ def names_of(home: Home) -> dict[str, str]:
 
 def _stated(home: Home, output: Output) -> str | None:
     try:
-        return fingerprint_of(stated_public_key(home.identity_file(home.read_settings())))
+        return fingerprint_of(home.stated_key())
     except (IdentityMissing, PassphraseNeeded):
         output.warn("the member's key is not here, or does not state its public half: whose log it is was not checked")
         return None
-
-
-def _print(lines: list[tuple[str, ...]], output: Output) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table()
-    for heading in ("entry", "time, UTC", "what", "job", "who", "purpose", "columns by role", "epsilon", "to", "note"):
-        grid.add_column(heading)
-    for line in lines:
-        grid.add_row(*(Text(printable(cell)) for cell in line))
-    output.console().print(grid)

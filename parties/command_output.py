@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -53,6 +54,18 @@ class Output:
         """The answer of a command for machines: plain data, or JSON that is text already. Printed with --json only."""
         if self.json:
             print(value if isinstance(value, str) else json.dumps(value, indent=1), flush=True)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """For people. What others wrote may stand in it: it is text, never markup."""
+        from rich.table import Table
+        from rich.text import Text
+
+        from parties.told_errors import printable
+
+        grid = Table(*headings)
+        for row in rows:
+            grid.add_row(*(Text(printable(cell)) for cell in row))
+        self.console().print(grid)
 
     def console(self) -> Console:
         """For tables and colours, where people read."""

@@ -23,7 +23,6 @@ from parties.charter import Charter, Member
 from parties.charter_store import CharterStore
 from parties.errors import PassphraseNeeded
 from parties.home import Home
-from parties.identity import stated_public_key
 from parties.leaf import utc_now
 from parties.private_files import remove, write_atomically
 from parties.settings import NodeSettings
@@ -123,7 +122,7 @@ def examine(home: Home) -> tuple[list[Finding], Patient]:
 def _public(home: Home, settings: NodeSettings) -> bytes:
     """The key as its file states it, or opens it: a mounted one states nothing."""
     try:
-        return stated_public_key(home.identity_file(settings))
+        return home.stated_key(settings)
     except PassphraseNeeded:
         return home.load_identity(settings).public
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parties.errors import FileExposed, FileMissing, FileUnusable
-from parties.identity import Identity, read_passphrase
+from parties.identity import Identity, read_passphrase, stated_public_key
 from parties.private_files import make_private_directory, read_public
 from parties.settings import PORT, NodeSettings, read_settings
 
@@ -115,3 +115,7 @@ class Home:
     def identity_file(self, settings: NodeSettings) -> Path:
         """Where the key is, mounted or not."""
         return self.identity if settings.identity is None else self.directory / settings.identity
+
+    def stated_key(self, settings: NodeSettings | None = None) -> bytes:
+        """This member's public key, as its identity's file states it. Raises as identity.stated_public_key does."""
+        return stated_public_key(self.identity_file(settings or self.read_settings()))

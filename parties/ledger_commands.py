@@ -6,7 +6,7 @@ What is typed is in commands/ledger.py; what the numbers mean is in ledger_view.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from parties.audit_commands import names_of, open_store
@@ -14,14 +14,15 @@ from parties.charter_store import CharterStore
 from parties.command_output import Output
 from parties.errors import IdentityMissing, PassphraseNeeded
 from parties.home import Home
-from parties.identity import stated_public_key
 from parties.ledger import Ledger
 from parties.ledger_view import PopulationSpent, SpentOf, ledger_of
 from parties.policy_store import load_policies
 from parties.tables_file import load_tables
-from parties.told_errors import printable
 
 __all__ = ["show_ledger"]
+
+
+_HEADINGS = ("people known by", "table", "who", "spent", "of", "left", "when", "at delta", "one job")
 
 
 def show_ledger(home: Home, output: Output) -> None:
@@ -35,14 +36,14 @@ def show_ledger(home: Home, output: Output) -> None:
     populations = [asdict(one) for one in found]
     output.result({"member": member, "time": now, "under_way": list(book.open_jobs), "populations": populations})
     if not output.json:
-        _print(found, names, output)
+        output.table(_HEADINGS, _rows(found, names))
         output.say(f"{len(book.open_jobs)} jobs are under way; they count as if they were over")
 
 
 def _key(home: Home, member: str) -> bytes:
     """The public half of this member's: as its file states it, else as the charter has it."""
     try:
-        return stated_public_key(home.identity_file(home.read_settings()))
+        return home.stated_key()
     except (IdentityMissing, PassphraseNeeded):
         for charter in CharterStore(home).chain:
             if member in charter.by_fingerprint:
@@ -50,13 +51,8 @@ def _key(home: Home, member: str) -> bytes:
         raise
 
 
-def _print(found: Sequence[PopulationSpent], names: Mapping[str, str], output: Output) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table()
-    for heading in ("people known by", "table", "who", "spent", "of", "left", "when", "at delta", "one job"):
-        grid.add_column(heading)
+def _rows(found: Sequence[PopulationSpent], names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """Of each table what is spent of each limit, as _HEADINGS say."""
     for population in found:
         for table in population.tables:
             days = f"{table.days} days"
@@ -68,9 +64,7 @@ def _print(found: Sequence[PopulationSpent], names: Mapping[str, str], output: O
             name = table.table if table.policy or not table.table else f"{table.table} (no policy)"
             query = "" if table.query is None else f"{table.query:g}"
             for who, of, when in rows:
-                cells = (population.population, name, who, *_cells(of), when, f"{table.delta:g}", query)
-                grid.add_row(*(Text(printable(cell)) for cell in cells))
-    output.console().print(grid)
+                yield population.population, name, who, *_cells(of), when, f"{table.delta:g}", query
 
 
 def _cells(of: SpentOf) -> tuple[str, str, str]:
