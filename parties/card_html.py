@@ -16,10 +16,11 @@ _COLOURS = {"allowed": "#1a7f37", "ask": "#9a6700", "denied": "#cf222e"}
 
 def html_of(card: PlanCard) -> str:
     """All of it; what most people do not need is folded."""
+    question = "\n".join(words.question(card))
     parts = [
         f"<div><b>plan card</b> {_safe(card.kind)} of {_safe(', '.join(card.tables))}: "
         f"{_verdict(card.verdict)}, {words.verdict(card)}</div>",
-        f"<pre>{_safe(_question(card))}</pre>",
+        f"<pre>{_safe(question)}</pre>",
         f"<div>{_safe(words.asks(card))}</div>",
         *map(_owner, card.owners),
         f"<div>spends &epsilon; {words.amount(card.epsilon)}, &delta; {card.delta:.3g}</div>",
@@ -74,11 +75,6 @@ def _clauses(asked: TableView | ModelView, what: str) -> str:
     )
     parts.append(f"<details><summary>{what}</summary>{every}</details>")
     return "".join(parts)
-
-
-def _question(card: PlanCard) -> str:
-    sql = card.parameters.get("sql")
-    return sql if isinstance(sql, str) else "\n".join(f"{name}: {value}" for name, value in card.parameters.items())
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -24,7 +22,7 @@ def show_card(console: Console, card: PlanCard, *, explain: bool = False) -> Non
         ("plan card ", "bold"), f"{card.kind} of {printable(', '.join(card.tables))}: ",
         (f"{card.verdict}: {words.verdict(card)}", _STYLES[card.verdict]),
     ))  # fmt: skip
-    for line in _question(card):
+    for line in words.question(card):
         console.print(Text("  " + printable(line)))
     console.print(Text(printable(words.asks(card))))
     for owner in card.owners:
@@ -42,14 +40,6 @@ def show_card(console: Console, card: PlanCard, *, explain: bool = False) -> Non
         console.print(Text("how it runs", style="bold"))
         for line in card.explained.splitlines():
             console.print(Text("  " + printable(line)))
-
-
-def _question(card: PlanCard) -> Iterator[str]:
-    if isinstance(card.parameters.get("sql"), str):
-        yield from str(card.parameters["sql"]).strip().splitlines()
-        return
-    for name, value in card.parameters.items():
-        yield f"{name}: {value}"
 
 
 def _show_owner(console: Console, owner: OwnerView) -> None:

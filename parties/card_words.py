@@ -7,7 +7,19 @@ from collections.abc import Iterator
 
 from parties.quote_messages import Clause, Figure, ModelView, PlanCard, TableView
 
-__all__ = ["amount", "asks", "columns", "cost", "errors", "figure", "lefts", "objections", "passed", "verdict"]
+__all__ = [
+    "amount",
+    "asks",
+    "columns",
+    "cost",
+    "errors",
+    "figure",
+    "lefts",
+    "objections",
+    "passed",
+    "question",
+    "verdict",
+]
 
 _VERDICTS = {
     "allowed": "every owner's policy allows it",
@@ -25,6 +37,14 @@ def asks(card: PlanCard) -> str:
     """Who asks, what for, and who receives the answer."""
     purpose = f" for {card.purpose}" if card.purpose else ""
     return f"asked by {card.by}{purpose}; the answer goes to {', '.join(card.results)}"
+
+
+def question(card: PlanCard) -> list[str]:
+    """What is asked, line by line: the SQL, or else the parameters."""
+    sql = card.parameters.get("sql")
+    if isinstance(sql, str):
+        return sql.strip().splitlines()
+    return [f"{name}: {value}" for name, value in card.parameters.items()]
 
 
 def amount(x: float) -> str:

@@ -12,7 +12,7 @@ from mpc.relations import where
 from parties.errors import RowsUnfit
 from parties.kind import PRESENT, Outcome, Owned, Plan, Rows, TableInput, Talk, Work, outcome_of
 from parties.kind_rows import Words, encoded, enter, union
-from parties.row_expression import Column, Expr
+from parties.row_expression import Column, Expr, columns_in
 from parties.sql.figures import Counted, People, Ranked, Summed
 from parties.sql.inputs import made_inputs
 from parties.sql.noise import Raw, counted_for
@@ -110,18 +110,12 @@ def _as_bits(details: Details, givens: Mapping[str, Given]) -> dict[str, Given]:
     """Conditions that came in as 0 and 1 are bits, 0 where they are not there."""
     shared, found = details.shared, dict(givens)
     for expr in (shared.where, *shared.groups, *shared.figures):
-        for column in [] if expr is None else _columns(expr):
+        for column in () if expr is None else columns_in(expr):
             given = givens[column.name]
             if column.type.kind == "boolean" and not isinstance(found[column.name].value, SecretBits):
                 bits = given.value != 0
                 found[column.name] = Given(bits if given.there is None else bits & given.there, given.there)
     return found
-
-
-def _columns(expr: Expr) -> list[Column]:
-    if isinstance(expr, Column):
-        return [expr]
-    return [column for arg in getattr(expr, "args", ()) for column in _columns(arg)]
 
 
 def _code(given: Given, size: int) -> SecretArray:
