@@ -110,7 +110,7 @@ class JobStore:
 
         The very same job again gives what is kept. JobConflict if another one has its id; TooManyJobs.
         """
-        return self._add(job, proposal, computes, now, Job.__eq__)
+        return self._add(job, proposal, computes, now, own=False)
 
     def submit(self, job: Job, proposal: bytes, computes: bool, now: float) -> JobRecord:
         """:meth:`add` for this node's own people: a request that is here already, made at another time, gives that one.
@@ -118,7 +118,7 @@ class JobStore:
         So a client that got no answer asks again, under its key. JobConflict if it asks for something else;
         TooManyJobs.
         """
-        return self._add(job, proposal, computes, now, Job.asks_the_same)
+        return self._add(job, proposal, computes, now, own=True)
 
     def find(self, job_id: str) -> JobRecord | None:
         """The job, if it is here."""
@@ -332,17 +332,17 @@ class JobStore:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _add(
-        self, job: Job, proposal: bytes, computes: bool, now: float, same: Callable[[Job, Job], bool]
-    ) -> JobRecord:
+    def _add(self, job: Job, proposal: bytes, computes: bool, now: float, *, own: bool) -> JobRecord:
         with self._file.transaction():
             kept = self.find(job.id)
             if kept is None:
                 self._check_room(job)
                 self._make_room(job, now)
                 self._insert(job, proposal, computes, now)
+                if own:
+                    self.replays.note(job)
                 kept = self.get(job.id)
-        if not same(kept.job, job):
+        if not (kept.job.asks_the_same(job) if own else kept.job == job):
             raise JobConflict(f"job {job.id}: another job has this id here: submit under another key")
         return kept
 

@@ -83,9 +83,7 @@ class PeopleHandlers:
             if same is not None:
                 view = await self._view(await board.get(same))
                 return view.model_copy(update={"replayed": True})
-        view = await self._view(await self._jobs.submit(job, texts))
-        await board.disk(board.store.replays.note, job)
-        return view
+        return await self._view(await self._jobs.submit(job, texts))
 
     async def quote(self, person: str, asked: Submit) -> PlanCard:
         """Quoting.quote."""

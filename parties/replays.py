@@ -27,10 +27,8 @@ class Replays:
         self._file = file
 
     def note(self, job: Job) -> None:
-        """This node's people asked it. One that is no longer here is none."""
-        with self._file.transaction():
-            if self._file.one("SELECT 1 FROM job WHERE id = ?", job.id) is not None:
-                self._file.change("INSERT OR IGNORE INTO question VALUES (?, ?)", question_of(job), job.id)
+        """This node's people ask it; within the transaction that keeps it."""
+        self._file.change("INSERT INTO question VALUES (?, ?)", question_of(job), job.id)
 
     def find(self, job: Job) -> str | None:
         """Id of the latest released one that asked the same, whose answer is still kept by whom it was for."""
