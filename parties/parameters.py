@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MOST_TEXTS = 256
+_LARGEST = int(sys.float_info.max)
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -49,11 +51,12 @@ def whole(kind: str, parameters: Mapping[str, Any], field: str, least: int, most
 
 
 def number(kind: str, parameters: Mapping[str, Any], field: str, default: Any = None) -> Any:
-    """A finite number, or the default."""
+    """A finite number, which a double can come close to, or the default."""
     value = parameters.get(field)
     if value is None:
         return default
-    if as_exact(value) is None:
+    exact = as_exact(value)
+    if exact is None or abs(exact) > _LARGEST:
         raise ParametersInvalid(f"{kind}: {field} is a finite number")
     return value
 

@@ -136,8 +136,18 @@ _VALUES: tuple[Any, ...] = (
     _Raw('"\\ud800"'), _Raw('"\\udc00\\ud800"'), _Raw("01"), _Raw("+1"), _Raw("'a'"), _Raw("nul"), _Raw('"\t"'),
     _Raw("1.0"), _Raw("1e2"),
 )  # fmt: skip
-_ONE_OF_EACH: tuple[Any, ...] = (None, True, -1, 1 << 62, 0.5, "a", [], _Pairs())
+_ONE_OF_EACH: tuple[Any, ...] = (None, True, -1, 1 << 62, 10**400, 0.5, "a", [], _Pairs())
+_LARGE = 8 << 20  # characters that a list does not grow beyond by repeating what is in it
 _SPECIAL = re.compile(r"[\[{]")
+
+
+_OF_TEXTS: tuple[Callable[[str], str], ...] = (
+    lambda text: text + text,
+    lambda text: text + " ",
+    lambda text: "\ufeff" + text,
+    lambda text: " " * 70000 + text,
+    lambda text: text.replace(":", ": "),
+)
 
 
 def mutate_json(random: Random, seed: bytes, others: Sequence[bytes]) -> bytes:
@@ -150,7 +160,7 @@ def mutate_json(random: Random, seed: bytes, others: Sequence[bytes]) -> bytes:
         _change(random, tree, 0, donor)
     text = _written(tree[0])
     if not random.getrandbits(5):
-        text = random.choice((text + text, text + " ", "\ufeff" + text, " " * 70000 + text, text.replace(":", ": ")))
+        text = random.choice(_OF_TEXTS)(text)
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -239,7 +249,8 @@ def _resize(random: Random, parent: list[Any], at: int, donor: Any) -> None:
     elif what < 4:
         value.insert(i, list(value[i]) if isinstance(value, _Pairs) else value[i])
     elif what == 4:
-        value.extend([value[i]] * random.choice((1, 40, 1001)))
+        times = random.choice((1, 40, 1001))
+        value.extend([value[i]] * min(times, 1 + _LARGE // len(_written(value[i]))))
     elif what == 5:
         random.shuffle(value)
     elif isinstance(value, _Pairs):
