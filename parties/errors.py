@@ -90,6 +90,7 @@ __all__ = [
     "RowsUnfit",
     "SettingsInvalid",
     "SignatureInvalid",
+    "SourceApart",
     "SourceTooLarge",
     "SourceUnreachable",
     "SourceUnreadable",
@@ -395,6 +396,10 @@ class SourceUnreachable(UsageError):
 
 class SourceTooLarge(SourceUnreachable):
     """What an engine would have to hold at once does not fit into the memory it may use. Nothing went to disk."""
+
+
+class SourceApart(UsageError):
+    """A query asks about people of a table that is in another database than the one asked, which takes nothing in."""
 
 
 class SourceUnreadable(UsageError):

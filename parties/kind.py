@@ -66,6 +66,7 @@ class TableAsk:
         counts: whether its rows are counted.
         where: which rows, as the job states it (JSON); the owner's node applies it as it reads the table. None: all.
         query: what its owner makes of its rows as it reads them, instead of ``where`` and the columns of ``uses``.
+        beside: whether its owner only looks at it as it reads another table: nothing of it comes in.
     """
 
     member: str
@@ -74,6 +75,7 @@ class TableAsk:
     counts: bool = False
     where: Any = None
     query: RowQuery | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class TableShape:
 
     Attributes:
         rows: the public capacity.
-        columns: (name, fractional bits) of each.
+        columns: (name, fractional bits) of each; none of a table that its owner only looks at.
     """
 
     rows: int

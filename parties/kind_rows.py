@@ -101,11 +101,12 @@ def own_words(party: Party, work: Work, encode_rows: Encode) -> list[Words | Non
 async def bring_in(party: Party, work: Work, mine: Sequence[Words | None]) -> list[dict[str, SecretArray]]:
     """See enter; ``mine``: what own_words gave."""
     running = []
-    for shape, table, words in zip(work.plan.shapes, work.tables, mine, strict=True):
+    come = [one for one in zip(work.plan.shapes, work.tables, mine, strict=True) if one[0].columns]
+    for shape, table, words in come:
         make = functools.partial(_shared, party, shape, table, words)
         running.append(party.launch("table", make))
     found = []
-    for shape, share in zip(work.plan.shapes, running, strict=True):
+    for (shape, *_), share in zip(come, running, strict=True):
         words = await share.result()
         columns = {name: SecretArray(party, words[:, j], frac) for j, (name, frac) in enumerate(shape.columns)}
         found.append(columns)
@@ -114,7 +115,7 @@ async def bring_in(party: Party, work: Work, mine: Sequence[Words | None]) -> li
 
 def _own(party: Party, plan: Plan, place: int, table: TableInput, encode_rows: Encode) -> Words | None:
     """This party's rows of one table as words; all of them before any is sent."""
-    if table.owner != party.index:
+    if table.owner != party.index or plan.asks[place].beside:
         return None
     if table.rows is None:
         ask = plan.asks[place]

@@ -94,7 +94,7 @@ class KindWork:
             return
         _, plan = await self._planned(job)
         for place, (member, _) in enumerate(job.tables):
-            if member == board.me.name:
+            if member == board.me.name and not plan.asks[place].beside:
                 await self._deal(job, plan, place)
 
     async def _deal(self, job: Job, plan: Plan, place: int) -> None:
@@ -176,6 +176,8 @@ class KindWork:
     async def _input(self, job: Job, plan: Plan, place: int) -> TableInput:
         member = job.tables[place][0]
         names = [m.name for m in self._board.charter.compute]
+        if plan.asks[place].beside:
+            return TableInput(None)
         if member not in names:
             pieces = await trio.to_thread.run_sync(self._parts.read, job.id, part_name(place))
             return TableInput(None, dealt=pieces, context=table_context(job.digest, place))
@@ -189,13 +191,16 @@ class KindWork:
 
     def _reading(
         self, job: Job, plan: Plan, place: int
-    ) -> tuple[PublishedTable, tuple[str, ...], Filter | None, RowQuery | None]:
+    ) -> tuple[PublishedTable, tuple[str, ...], Filter | None, RowQuery | None, tuple[PublishedTable, ...]]:
         """What is read of this member's own table: as it is published now, which has to be as it was consented to."""
         ask, tables = plan.asks[place], self._tables()
-        check_published(job, place, tables)
+        beside = () if ask.query is None else ask.query.others
+        for other, (member, name) in enumerate(job.tables):
+            if other == place or (member == ask.member and name in beside):
+                check_published(job, other, tables)
         where = None if ask.where is None else read_filter(ask.where)
         columns = tuple(ask.uses) if ask.query is None else ()
-        return tables[ask.table], columns, where, ask.query
+        return tables[ask.table], columns, where, ask.query, tuple(tables[name] for name in beside)
 
     async def _planned(self, job: Job) -> tuple[Kind, Plan]:
         def planned() -> tuple[Kind, Plan]:

@@ -42,35 +42,46 @@ class OwnRows:
         return f"<own rows of {len(self._kept)} readings>"
 
     def batches(
-        self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None, query: RowQuery | None = None
+        self,
+        table: PublishedTable,
+        columns: tuple[str, ...],
+        where: Filter | None,
+        query: RowQuery | None = None,
+        others: tuple[PublishedTable, ...] = (),
     ) -> Iterator[Rows]:
         """Rows in batches; at least one, which may be empty. Without columns a column of ones. Errors: Table.read.
 
-        ``query``: its outputs instead of columns and filter.
+        ``query``: its outputs instead of columns and filter; ``others``: tables whose people it asks about.
         """
         if query is not None:
             empty = empty_outputs(query)
         else:
             empty = {name: np.zeros(0, _DTYPES.get(table.columns[name].kind, np.int64)) for name in columns}
         yield empty or {PRESENT: np.zeros(0, np.int64)}
-        with open_table(table) as opened:
+        with open_table(table, others) as opened:
             for batch in opened.read(Reading(columns, where) if query is None else Reading(query=query)):
                 yield dict(batch.columns) or {PRESENT: np.ones(len(batch), np.int64)}
 
     def all(
-        self, table: PublishedTable, columns: tuple[str, ...], where: Filter | None, query: RowQuery | None = None
+        self,
+        table: PublishedTable,
+        columns: tuple[str, ...],
+        where: Filter | None,
+        query: RowQuery | None = None,
+        others: tuple[PublishedTable, ...] = (),
     ) -> Rows:
         """All rows at once, not to be changed; see batches."""
-        key = (digest_of(table), table.source, table.order, columns, where, query)
-        state = source_state(table.source, f"table {table.name}")
+        read = (table, *others)
+        key = (tuple((digest_of(one), one.source, one.order) for one in read), columns, where, query)
+        state = _state(read)
         with self._order:
             known = self._kept.pop(key, None)
             if known is not None and state and known[0] == state:
                 self._kept[key] = known
                 return known[1]
-        batches = list(self.batches(table, columns, where, query))
+        batches = list(self.batches(table, columns, where, query, others))
         rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-        if state and state == source_state(table.source, f"table {table.name}"):
+        if state and state == _state(read):
             self._keep(key, state, rows)
         return rows
 
@@ -82,6 +93,12 @@ class OwnRows:
             self._kept[key] = state, rows, size
             while sum(kept[2] for kept in self._kept.values()) > self._most:
                 self._kept.pop(next(iter(self._kept)))
+
+
+def _state(tables: tuple[PublishedTable, ...]) -> tuple[Any, ...]:
+    """Of all of them; empty where one cannot tell."""
+    found = tuple(source_state(table.source, f"table {table.name}") for table in tables)
+    return found if all(found) else ()
 
 
 def empty_outputs(query: RowQuery) -> dict[str, Any]:

@@ -14,15 +14,22 @@ from parties.source_faults import guarded
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["open_postgres"]
+__all__ = ["open_postgres", "place_of"]
 
 _SNAPSHOT = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
 _OURS = ("table", "password_env")
 _LIBPQ = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "connect_timeout", "target_session_attrs")
 
 
-def open_postgres(source: str, what: str, cleanup: contextlib.ExitStack) -> tuple[Any, ir.Table]:
-    """(Ibis's connection, the table). ``cleanup`` closes it.
+def place_of(source: str) -> str:
+    """An address without its table: sources of one place are tables of one database, for one user."""
+    parts = urllib.parse.urlsplit(source)
+    asked = [(name, value) for name, value in urllib.parse.parse_qsl(parts.query) if name != "table"]
+    return urllib.parse.urlunsplit(parts._replace(scheme="postgres", query=urllib.parse.urlencode(sorted(asked))))
+
+
+def open_postgres(source: str, what: str, cleanup: contextlib.ExitStack, backend: Any = None) -> tuple[Any, ir.Table]:
+    """(Ibis's connection, the table). ``cleanup`` closes it. ``backend``: one that is open to the same place.
 
     Raises TableInvalid (no such address, or one with a password in it), ExtraMissing, SourceUnreachable, TableMissing.
     """
@@ -32,8 +39,9 @@ def open_postgres(source: str, what: str, cleanup: contextlib.ExitStack) -> tupl
         import psycopg
     except ImportError:
         raise ExtraMissing(f"{what}: its source needs psycopg: pip install 'accord[postgres]'") from None
-    backend: Any = guarded(what, lambda: ibis.postgres.connect(**given, autocommit=False, options=_SNAPSHOT))
-    cleanup.callback(backend.disconnect)
+    if backend is None:
+        backend = guarded(what, lambda: ibis.postgres.connect(**given, autocommit=False, options=_SNAPSHOT))
+        cleanup.callback(backend.disconnect)
     guarded(what, lambda: backend.con.execute("SELECT 1"))  # from here on all is one transaction
 
     def found() -> ir.Table | None:

@@ -6,6 +6,7 @@ unfit, a0, ... never, as what is missing is NULL here; e0, e1, ... the outputs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from parties.column_pushdown import encoded, key_identity, readable
@@ -18,13 +19,19 @@ from parties.table_query import bounded
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["query_outputs", "query_rows"]
+__all__ = ["query_outputs", "query_people", "query_rows"]
 
 
-def query_rows(table: ir.Table, published: PublishedTable, query: RowQuery, *, can_try: bool) -> ir.Table:
-    """p, up, k, w, v, u, a, and o if there is an order, of all rows that have a person. w: whether ``where`` holds.
+def query_rows(
+    table: ir.Table, published: PublishedTable, query: RowQuery, people: Sequence[ir.Table] = (), *, can_try: bool
+) -> ir.Table:
+    """p, up, k, w, v, u, a, m, and o if there is an order, of all rows that have a person. w: whether ``where`` holds.
 
-    ``can_try``: as for column_pushdown.readable. Raises ColumnMissing, ColumnUnfit.
+    Args:
+        people: of each of ``query.among`` who they are, as query_people gives them.
+        can_try: as for column_pushdown.readable.
+
+    Raises ColumnMissing, ColumnUnfit.
     """
     import ibis
 
@@ -40,9 +47,12 @@ def query_rows(table: ir.Table, published: PublishedTable, query: RowQuery, *, c
             raise ColumnMissing(f"{what}, order: its source has no such column; publish the table anew")
         named["o"] = table[published.order]
     rows = table.select(**named)
+    for i, found in enumerate(people):  # a join, as not every engine takes IN of a query where it is no filter
+        joined = rows.left_join(found, rows.p == found.q)
+        rows = joined.select(*(joined[name] for name in rows.columns), **{f"m{i}": joined.q.notnull()})
     wanted = ibis.literal(True)
     if query.where is not None:
-        wanted = holding(query.where, _columns(rows, published, query)).fill_null(False)
+        wanted = holding(query.where, _row_columns(rows, published, query)).fill_null(False)
     rows = rows.mutate(w=wanted)
     return rows.filter(rows.p.notnull() | rows.up)
 
@@ -51,20 +61,10 @@ def query_outputs(rows: ir.Table, published: PublishedTable, query: RowQuery, *,
     """e0, e1, ... of the rows of query_rows, and n (1). ``bounding``: as for table_query.kept."""
     import ibis
 
-    rows = rows.filter(rows.w)
-    if bounding:
-        rows = bounded(rows, published, [f"v{i}" for i in range(len(query.columns))])
-    columns = _columns(rows, published, query)
-    key = rows.k
-    if query.totals is not None:
-        named = {f"t{j}": _total(total, rows, columns) for j, total in enumerate(query.totals)}
-        rows = rows.group_by("p").aggregate(k=rows.k.min(), n=rows.count(), **named)  # one of the ways it is written
-        columns = {f"#{j}": rows[f"t{j}"] for j in range(len(query.totals))}
-        key = rows.k if published.columns[published.person].profile not in ("raw", "integer") else rows.p
-        if query.having is not None:
-            rows = rows.filter(holding(query.having, columns))
-            columns = {f"#{j}": rows[f"t{j}"] for j in range(len(query.totals))}
-            key = rows.k if published.columns[published.person].profile not in ("raw", "integer") else rows.p
+    rows = _kept(rows, published, query, bounding=bounding)
+    columns, key = _columns(rows, published, query), rows.k
+    if query.totals is not None and published.columns[published.person].profile in ("raw", "integer"):
+        key = rows.p
     outputs = {}
     for i, output in enumerate(query.outputs):
         kind = output.of.type.kind
@@ -72,9 +72,42 @@ def query_outputs(rows: ir.Table, published: PublishedTable, query: RowQuery, *,
     return rows.select(**outputs, n=ibis.literal(1, "int64"))
 
 
+def query_people(rows: ir.Table, published: PublishedTable, query: RowQuery) -> ir.Table:
+    """q: the people, each once, of the rows of query_rows that the query keeps, or whose totals it keeps."""
+    kept = _kept(rows, published, query, bounding=query.totals is not None)
+    return kept.filter(kept.p.notnull()).select(q=kept.p).distinct()
+
+
+def _kept(rows: ir.Table, published: PublishedTable, query: RowQuery, *, bounding: bool) -> ir.Table:
+    """Rows of query_rows that are wanted, of each person so many as were published; or totals t0, t1, ... of people."""
+    rows = rows.filter(rows.w)
+    if bounding:
+        rows = bounded(rows, published, [f"v{i}" for i in range(len(query.columns))])
+    if query.totals is None:
+        return rows
+    columns = _row_columns(rows, published, query)
+    named = {f"t{j}": _total(total, rows, columns) for j, total in enumerate(query.totals)}
+    named |= {f"m{i}": rows[f"m{i}"].any() for i in range(len(query.among))}  # the same in all rows of a person
+    rows = rows.group_by("p").aggregate(k=rows.k.min(), n=rows.count(), **named)  # one of the ways it is written
+    if query.having is None:
+        return rows
+    return rows.filter(holding(query.having, _columns(rows, published, query)))
+
+
 def _columns(rows: ir.Table, published: PublishedTable, query: RowQuery) -> dict[str, Any]:
+    """Of what _kept gives, by name: what conditions after it, and outputs, are over."""
+    if query.totals is None:
+        return _row_columns(rows, published, query)
+    return {f"#{j}": rows[f"t{j}"] for j in range(len(query.totals))} | _memberships(rows, query)
+
+
+def _memberships(rows: ir.Table, query: RowQuery) -> dict[str, Any]:
+    return {one.name: rows[f"m{i}"] for i, one in enumerate(query.among)}
+
+
+def _row_columns(rows: ir.Table, published: PublishedTable, query: RowQuery) -> dict[str, Any]:
     """By name, as expressions take them: a boolean's digit is whether it is 1."""
-    found = {}
+    found = _memberships(rows, query)
     for i, name in enumerate(query.columns):
         value = rows[f"v{i}"]
         found[name] = value == 1 if published.columns[name].kind == "boolean" else value

@@ -15,7 +15,7 @@ from parties.errors import ExpressionUnfit
 from parties.expression_types import Type
 from parties.row_expression import CONDITIONS, Call, Column, Expr, columns_in
 
-__all__ = ["TOTALS", "Output", "RowQuery", "Total", "add_uses", "total_type"]
+__all__ = ["TOTALS", "Among", "Output", "RowQuery", "Total", "add_uses", "total_type"]
 
 TOTALS = ("count", "sum", "min", "max", "avg")
 
@@ -38,6 +38,21 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Among:
+    """Whether a row's person is among the people of another table of the same owner: a boolean column.
+
+    Attributes:
+        name: of that column: "?0", "?1", ...
+        table: the other table, which may be the same one.
+        query: which of its rows make somebody one of these people, or which people's totals; without outputs.
+    """
+
+    name: str
+    table: str
+    query: RowQuery
+
+
+@dataclass(frozen=True)
 class RowQuery:
     """What to make of a table's rows. Columns are the published ones; after totals the n-th total is column "#n".
 
@@ -46,21 +61,28 @@ class RowQuery:
         totals: one row a person; None: rows as they are.
         having: condition on what the totals are.
         outputs: each name once; of an expression that is a key the person itself.
+        among: columns "?0", "?1", ... that conditions and outputs name, before totals and after them.
     """
 
     where: Expr | None
     totals: tuple[Total, ...] | None
     having: Expr | None
     outputs: tuple[Output, ...]
+    among: tuple[Among, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Published columns that it looks at, each once, without keys."""
-        exprs = [self.where, *(output.of for output in self.outputs)]
-        if self.totals is not None:
-            exprs += [total.of for total in self.totals]
+        exprs = [self.where, *(one.of for one in (self.outputs if self.totals is None else self.totals))]
         names = [column for expr in exprs if expr is not None for column in columns_in(expr)]
-        return tuple(dict.fromkeys(c.name for c in names if c.type.kind != "key" and not c.name.startswith("#")))
+        flags = {one.name for one in self.among}
+        return tuple(dict.fromkeys(c.name for c in names if c.type.kind != "key" and c.name not in flags))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Tables of the same owner whose people it asks about, each once; itself may be one."""
+        found = [name for one in self.among for name in (one.table, *one.query.others)]
+        return tuple(dict.fromkeys(found))
 
 
 def total_type(what: str, of: Expr | None, rows: int) -> Type:
@@ -95,9 +117,12 @@ def _added(total: Type, rows: int) -> Type:
 def add_uses(found: dict[str, set[str]], query: RowQuery, expr: Expr, use: str) -> None:
     """Say what the published columns in an expression are used for: ``use``, or "filter" where they are asked about.
 
-    The argument of a person's total is summed up, whatever is made of the total then.
+    The argument of a person's total is summed up, whatever is made of the total then. What ``among`` asks about is left
+    out: it is of other tables. With totals the expression is over these, as ``having`` and outputs are.
     """
     if isinstance(expr, Column):
+        if any(one.name == expr.name for one in query.among):
+            return
         if query.totals is None or not expr.name.startswith("#"):
             found.setdefault(expr.name, set()).add(use)
             return

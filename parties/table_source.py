@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parties.errors import ExtraMissing, SourceUnreadable, TableInvalid, TableMissing
-from parties.postgres_source import open_postgres
+from parties.errors import ExtraMissing, SourceApart, SourceUnreadable, TableInvalid, TableMissing
+from parties.postgres_source import open_postgres, place_of
 from parties.source_faults import guarded
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ __all__ = ["FILE_KINDS", "OpenSource", "files_of", "load_engine", "open_source",
 
 FILE_KINDS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _MEMORY = 1 << 30  # bytes
+_LENT = 1 << 16  # rows that are taken over from another engine at a time
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class OpenSource:
         what: its table's name, for errors.
         texts: whether columns are texts whose kind is only known from what is published.
         state: tells a changed source from the same: sizes and times of files; empty where the engine keeps a snapshot.
+        place: of a database, which one, and as whom; "" else.
     """
 
     table: ir.Table
@@ -56,6 +58,25 @@ class OpenSource:
     what: str
     texts: bool
     state: Callable[[], tuple[Any, ...]]
+    place: str = ""
+
+    def lent(self, other: OpenSource, people: ir.Table) -> ir.Table:
+        """What another source's engine finds, as this one's takes it: as it is, if they are one; else read, and given.
+
+        Raises SourceApart for PostgreSQL, which is read only and takes nothing; and as one_row.
+        """
+        if other.backend is self.backend:
+            return people
+        if self.backend.name == "postgres":
+            raise SourceApart(
+                f"{self.what}: its database is read only, and cannot be given people of {other.what}, which is "
+                "elsewhere; have both in one database, or publish a copy of this table in a file"
+            )
+        import ibis
+        import pyarrow as pa
+
+        schema = people.schema().to_pyarrow()
+        return ibis.memtable(pa.Table.from_batches(other.batches(people, _LENT), schema))
 
     def sql(self, expression: ir.Expr) -> str:
         """What the engine is asked."""
@@ -75,7 +96,9 @@ class OpenSource:
 
 
 @contextlib.contextmanager
-def open_source(source: str, what: str, *, memory: int = _MEMORY, typed: bool = False) -> Iterator[OpenSource]:
+def open_source(
+    source: str, what: str, *, memory: int = _MEMORY, typed: bool = False, beside: OpenSource | None = None
+) -> Iterator[OpenSource]:
     """Open a source, for reading only.
 
     Args:
@@ -83,17 +106,21 @@ def open_source(source: str, what: str, *, memory: int = _MEMORY, typed: bool = 
         what: the table's name, for errors.
         memory: bytes DuckDB may use; what does not fit raises SourceTooLarge, and nothing goes to disk.
         typed: CSV and JSON get types from a sample of their values: to propose kinds, not to read.
+        beside: another that is open, whose engine is taken where it can have both.
 
     Raises TableInvalid (a source that is none), TableMissing, SourceUnreachable, SourceUnreadable, ExtraMissing.
     """
     with contextlib.ExitStack() as cleanup:
         if source.startswith(("postgres://", "postgresql://")):
-            backend, table = open_postgres(source, what, cleanup)
-            yield OpenSource(table, backend, what, False, tuple)
+            same = beside is not None and beside.place == place_of(source)
+            backend, table = open_postgres(source, what, cleanup, beside.backend if beside and same else None)
+            yield OpenSource(table, backend, what, False, tuple, place_of(source))
         elif source.startswith("spark:"):
-            yield _open_spark(source.removeprefix("spark:"), what, typed)
+            spark = beside.backend if beside is not None and beside.backend.name == "pyspark" else None
+            yield _open_spark(source.removeprefix("spark:"), what, typed, spark)
         else:
-            yield _open_files(source, what, memory, typed, cleanup)
+            duckdb = beside.backend if beside is not None and beside.backend.name == "duckdb" else None
+            yield _open_files(source, what, typed, duckdb or _duckdb(memory, cleanup))
 
 
 def load_engine() -> None:
@@ -125,10 +152,9 @@ def files_of(source: str, what: str) -> tuple[str, list[str]]:
     return kind, files
 
 
-def _open_files(source: str, what: str, memory: int, typed: bool, cleanup: contextlib.ExitStack) -> OpenSource:
+def _duckdb(memory: int, cleanup: contextlib.ExitStack) -> Any:
     import ibis
 
-    kind, files = files_of(source, what)
     backend: Any = ibis.duckdb.connect(
         memory_limit=f"{memory >> 10}KiB",
         temp_directory="",  # nothing of a table goes to disk: see table_parts.py
@@ -137,6 +163,11 @@ def _open_files(source: str, what: str, memory: int, typed: bool, cleanup: conte
         autoload_known_extensions=False,
     )
     cleanup.callback(backend.disconnect)
+    return backend
+
+
+def _open_files(source: str, what: str, typed: bool, backend: Any) -> OpenSource:
+    kind, files = files_of(source, what)
     names = [glob.escape(file) for file in files]
     table = guarded(what, lambda: _duckdb_table(backend, kind, names, typed), SourceUnreadable)
     return OpenSource(table, backend, what, kind != "parquet", lambda: _state(files))
@@ -165,7 +196,7 @@ def _state(files: list[str]) -> tuple[Any, ...]:
         return ()
 
 
-def _open_spark(place: str, what: str, typed: bool) -> OpenSource:
+def _open_spark(place: str, what: str, typed: bool, spark: Any) -> OpenSource:
     try:
         import ibis
         import pyspark  # noqa: F401
@@ -174,7 +205,7 @@ def _open_spark(place: str, what: str, typed: bool) -> OpenSource:
     kind = FILE_KINDS.get(Path(place).suffix.lower())
 
     def opened() -> tuple[Any, Any]:
-        backend: Any = ibis.pyspark.connect()
+        backend: Any = ibis.pyspark.connect() if spark is None else spark
         if kind == "parquet":
             return backend, backend.read_parquet(place)
         if kind == "csv":

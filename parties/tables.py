@@ -13,7 +13,7 @@ rows is no likelier to be kept than one in a single row.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,11 @@ from mpc.encoding import FRAC, LIMIT
 from mpc.errors import OutOfRange
 from parties.batch_arrays import as_arrays, as_outputs
 from parties.column_pushdown import EPOCH
-from parties.errors import ColumnMissing, FilterInvalid, ValueUnfit
+from parties.errors import ColumnMissing, FilterInvalid, TableMissing, ValueUnfit
 from parties.published import PublishedColumn, PublishedTable
-from parties.query_pushdown import query_outputs, query_rows
+from parties.query_pushdown import query_outputs, query_people, query_rows
 from parties.row_filter import Filter, check_filter
-from parties.row_query import RowQuery
+from parties.row_query import Among, RowQuery
 from parties.table_parts import Parts
 from parties.table_query import kept, selected, survey, together
 from parties.table_source import OpenSource, open_source
@@ -113,18 +113,33 @@ def range_of(table: PublishedTable, column: str, *, by_person: bool = False) -> 
 
 
 @contextlib.contextmanager
-def open_table(published: PublishedTable, *, memory: int = 1 << 30) -> Iterator[Table]:
-    """The table, open for reading. ``memory``: bytes an embedded engine may use. Raises as table_source.open_source."""
-    with open_source(published.source, f"table {published.name}", memory=memory) as source:
-        yield Table(published, source)
+def open_table(
+    published: PublishedTable, others: Iterable[PublishedTable] = (), *, memory: int = 1 << 30
+) -> Iterator[Table]:
+    """The table, open for reading.
+
+    Args:
+        others: tables of the same owner whose people a query may ask about.
+        memory: bytes an embedded engine may use.
+
+    Raises as table_source.open_source.
+    """
+    with contextlib.ExitStack() as cleanup:
+        source = cleanup.enter_context(open_source(published.source, f"table {published.name}", memory=memory))
+        opened: dict[str, Table] = {}
+        for other in others:
+            beside = open_source(other.source, f"table {other.name}", memory=memory, beside=source)
+            opened[other.name] = Table(other, cleanup.enter_context(beside), opened)
+        yield Table(published, source, opened)
 
 
 @dataclass(frozen=True, repr=False)
 class Table:
-    """A published table and its open source."""
+    """A published table and its open source; ``others``: those by name whose people may be asked about."""
 
     published: PublishedTable
     source: OpenSource = field(repr=False)
+    others: Mapping[str, Table] = field(default_factory=dict, repr=False)
 
     def check(self, reading: Reading) -> int:
         """How many rows `read` will give; private. The first of its two queries.
@@ -136,7 +151,7 @@ class Table:
 
     def read(self, reading: Reading, *, rows: int = _BATCH) -> Iterator[Batch]:
         """The rows, in batches of at most ``rows``, without ever holding all of them. Errors: check; TableChanged."""
-        before = self.source.state()
+        before = self._state(reading)
         wanted = self._selected(reading)
         parts = Parts()
         promised, bounding = self._check(wanted, reading, parts)
@@ -149,18 +164,40 @@ class Table:
             if seen > promised:
                 break
             yield Batch(columns, np.asarray(batch.column("n").to_numpy(zero_copy_only=False), np.int64))
-        if seen != promised or self.source.state() != before:
+        if seen != promised or self._state(reading) != before:
             raise TableChanged(f"{self.source.what}: changed while it was read; read a copy that stands still")
 
     def sql(self, reading: Reading, *, bounding: bool = True) -> str:
         """The second query, as the engine gets it; ``bounding``: as it is where a person has too many rows."""
         return self.source.sql(self._kept(self._selected(reading), reading, bounding))
 
+    def people(self, query: RowQuery) -> ir.Table:
+        """Who the people of a query without outputs are, for an engine; that its table fits was looked at then.
+
+        Raises as check.
+        """
+        reading = Reading(query=query)
+        rows = self._selected(reading)
+        self._fits(rows, reading, Parts())
+        return query_people(rows, self.published, query)
+
+    def _among(self, one: Among) -> ir.Table:
+        """Those whom a query's rows may be among, as this table's engine takes them."""
+        other = self.others.get(one.table)
+        if other is None:
+            raise TableMissing(f"{self.source.what}: it is asked for the people of {one.table}, which is not published")
+        return self.source.lent(other.source, other.people(one.query))
+
+    def _state(self, reading: Reading) -> tuple[Any, ...]:
+        names = () if reading.query is None else reading.query.others
+        return (self.source.state(), *(self.others[name].source.state() for name in names))
+
     def _selected(self, reading: Reading) -> ir.Table:
         self._refuse(reading)
         can_try = self.source.backend.name != "postgres"
-        if reading.query is not None:
-            return query_rows(self.source.table, self.published, reading.query, can_try=can_try)
+        if (query := reading.query) is not None:
+            people = [self._among(one) for one in query.among]
+            return query_rows(self.source.table, self.published, query, people, can_try=can_try)
         return selected(self.source.table, self.published, reading.columns, reading.where, can_try=can_try)
 
     def _kept(self, rows: ir.Table, reading: Reading, bounding: bool) -> ir.Table:
@@ -190,6 +227,14 @@ class Table:
 
     def _check(self, rows: ir.Table, reading: Reading, parts: Parts) -> tuple[int, bool]:
         """(rows kept, whether anybody has more than were published)."""
+        kept, most = self._fits(rows, reading, parts)
+        bounding = most > self.published.rows_a_person
+        if reading.query is not None and reading.query.having is not None:
+            return self._number(rows, reading, parts, bounding), bounding
+        return kept, bounding
+
+    def _fits(self, rows: ir.Table, reading: Reading, parts: Parts) -> tuple[int, int]:
+        """(rows kept, the most that anybody has), where the table is as it was published."""
         what, most = self.source.what, self.published.rows_a_person
         columns = reading.looked_at
         by_person = reading.by_person or (reading.query is not None and reading.query.totals is not None)
@@ -212,10 +257,7 @@ class Table:
             raise CapacityExceeded(
                 f"{what}: more rows than its capacity of {self.published.capacity}; publish it with a larger one"
             )
-        bounding = found["most"] > most
-        if reading.query is not None and reading.query.having is not None:
-            return self._number(rows, reading, parts, bounding), bounding
-        return found["kept"], bounding
+        return found["kept"], found["most"]
 
     def _number(self, rows: ir.Table, reading: Reading, parts: Parts, bounding: bool) -> int:
         """How many rows the second query gives, where a condition on a person's totals decides."""

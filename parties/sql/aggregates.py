@@ -22,7 +22,7 @@ from parties.sql.relations import Scope, Tables
 from parties.sql.scalar import Scalars
 from parties.sql.text import Node
 
-__all__ = ["Aggregates", "is_aggregate"]
+__all__ = ["Aggregates", "has_aggregate", "is_aggregate"]
 
 _NO = Fraction(0)
 _MOST_POINTS = 1 << 12  # of a grid of reals
@@ -41,6 +41,11 @@ _WHAT = "there are COUNT, SUM, AVG, VARIANCE, STDDEV, MIN, MAX, MEDIAN and QUANT
 def is_aggregate(node: Node) -> bool:
     """Whether a node is an aggregate by itself."""
     return isinstance(node, (exp.AggFunc, *_KNOWN)) or _named(node) is not None
+
+
+def has_aggregate(node: Node) -> bool:
+    """Whether there is one in it, but for what a SELECT within it has."""
+    return any(map(is_aggregate, node.walk(prune=lambda part: isinstance(part, (exp.Select, exp.SetOperation)))))
 
 
 def _named(node: Node) -> str | None:

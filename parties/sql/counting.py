@@ -7,7 +7,7 @@ was made small and rounded to a whole: CEIL(age / 1000) is 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
@@ -23,8 +23,11 @@ def counts_rows(bound: Bound) -> bool:
 
     def of_relation(column: Column) -> list[_Made]:
         i, name = column.name.split(".", 1)
-        return [_Made(b.columns[name], _totals_of(b)) for b in bound.source.relations[int(i)].branches]
+        if name in memberships:
+            return [_ONE]
+        return [_Made(b.columns[name], _of_branch(b, memberships)) for b in bound.source.relations[int(i)].branches]
 
+    memberships = {one.name for one in bound.memberships}
     figures = bound.figures
     return any(not isinstance(figure, Summed) or _constant(_Made(figure.of, of_relation)) for figure in figures)
 
@@ -41,15 +44,24 @@ class _Made:
         return [_Made(arg, self.of) for arg in self.expr.args] if isinstance(self.expr, Call) else []
 
 
-def _totals_of(branch: Branch) -> Callable[[Column], list[_Made]]:
-    """Of a relation's column, over what is published or over a person's totals; a count is a constant added up."""
+_ONE = _Made(literal(1, "integer"), lambda _: [])
+
+
+def _of_branch(branch: Branch, memberships: Collection[str]) -> Callable[[Column], list[_Made]]:
+    """Of a relation's column, over what is published, memberships, or a person's totals.
+
+    A count is a constant added up; so is whether somebody is among some people, whatever a row's values are.
+    """
 
     def read(column: Column) -> list[_Made]:
+        if column.name in memberships:
+            return [_ONE]
         if branch.totals is None or not column.name.startswith("#"):
             return []
         total = branch.totals[int(column.name[1:])]
-        counted = total.of is None or total.what == "count"
-        return [_Made(literal(1, "integer") if counted or total.of is None else total.of, lambda _: [])]
+        if total.what == "count" or total.of is None:
+            return [_ONE]
+        return [_Made(total.of, lambda one: [_ONE] if one.name in memberships else [])]
 
     return read
 

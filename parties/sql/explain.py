@@ -79,18 +79,37 @@ def _owners(details: Details) -> Iterator[str]:
         table = details.tables[part.place]
         query = part.query
         yield f"{table.member} runs, on its own {table.facts.name}:"
-        yield f"  rows of somebody{'' if query.where is None else f' where {written(query.where)}'}"
+        yield from _among(query)
+        yield f"  rows of somebody{_where(query)}"
         yield f"  of each person {table.facts.rows_a_person} rows at most"
         if query.totals is not None:
-            yield "  one row a person: " + ", ".join(
-                f"#{i} = {one.what.upper()}({'*' if one.of is None else written(one.of)})"
-                for i, one in enumerate(query.totals)
-            )
+            yield f"  one row a person{_totals(query)}"
             if query.having is not None:
                 yield f"  of those the rows where {written(query.having)}"
         for name, uses in sorted(part.uses.items()):
             yield f"  column {name}: {', '.join(sorted(uses))}"
         yield f"  shares, of {table.facts.capacity} rows with fillers: {_inputs(part, query)}"
+
+
+def _among(query: RowQuery) -> Iterator[str]:
+    """What is asked about a person in other tables of the owner; what that asks about in turn stands before it."""
+    for one in query.among:
+        yield from _among(one.query)
+        people = f"{_where(one.query)}{'' if one.query.totals is None else f', by person{_totals(one.query)}'}"
+        kept = "" if one.query.having is None else f", where {written(one.query.having)}"
+        yield f"  {one.name}: whether the person is among those of its own {one.table}{people}{kept}"
+
+
+def _where(query: RowQuery) -> str:
+    return "" if query.where is None else f" where {written(query.where)}"
+
+
+def _totals(query: RowQuery) -> str:
+    totals = [
+        f"#{i} = {one.what.upper()}({'*' if one.of is None else written(one.of)})"
+        for i, one in enumerate(query.totals or ())
+    ]
+    return f": {', '.join(totals)}" if totals else ""
 
 
 def _inputs(part: Part, query: RowQuery) -> str:

@@ -110,11 +110,8 @@ def plan_of(
     priced = Priced(bound.figures, bound.size, rows, places, minimum, noise, ends)
     counts = counts_rows(bound)
     by_place = {part.place: part for part in shared.parts}
-    asks = tuple(
-        TableAsk(table.member, table.facts.name, by_place[i].uses, counts, query=by_place[i].query)
-        for i, table in enumerate(tables)
-    )
-    shapes = () if joining else tuple(_shape(by_place[i], table) for i, table in enumerate(tables))
+    asks = tuple(_ask(by_place.get(i), table, shared.beside.get(i, {}), counts) for i, table in enumerate(tables))
+    shapes = () if joining else tuple(_shape(by_place.get(i), table) for i, table in enumerate(tables))
     spent = (0.0, 0.0)
     if joining and joining.pad is not None:
         pairs = len(JoinPlan.pairs(joining.sources, joining.how))
@@ -141,7 +138,18 @@ def _text(bound: Bound, shared: Shared, joining: Joining | None) -> str:
     return repr((*said, joined))
 
 
-def _shape(part: Part, table: Owned) -> TableShape:
+def _ask(part: Part | None, table: Owned, beside: Mapping[str, frozenset[str]], counts: bool) -> TableAsk:
+    """``beside``: what its owner looks at it for as it reads another."""
+    uses = dict(beside)
+    for name, more in () if part is None else part.uses.items():
+        uses[name] = uses.get(name, frozenset()) | more
+    query = None if part is None else part.query
+    return TableAsk(table.member, table.facts.name, uses, counts, query=query, beside=part is None)
+
+
+def _shape(part: Part | None, table: Owned) -> TableShape:
+    if part is None:
+        return TableShape(0, ())
     columns = tuple((one.name, frac_of(one)) for one in part.inputs)
     return TableShape(table.facts.capacity, ((PRESENT, 0), *columns))
 

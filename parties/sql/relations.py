@@ -6,8 +6,10 @@ derived table is only other expressions, and each owner still reads its own tabl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from sqlglot import exp
@@ -19,7 +21,11 @@ from parties.row_expression import Column, Expr, retyped
 from parties.row_query import Total
 from parties.sql.text import Node, Sql
 
-__all__ = ["Branch", "Relation", "Scope", "Tables", "found_name", "table_nodes", "united"]
+__all__ = ["Branch", "Membership", "Relation", "Scope", "Tables", "columns_at", "found_name", "table_nodes", "united"]
+
+
+MEMBER = Type("boolean", Fraction(0), Fraction(1))
+"""Of a membership, where there is a person."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,19 @@ class Branch:
     where: Expr | None = None
     totals: tuple[Total, ...] | None = None
     having: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Whether a person is among those of a branch of another table of the same owner.
+
+    Attributes:
+        name: of the column that says so, in every relation of that owner: "?0", "?1", ...
+        branch: whose people; its columns do not matter.
+    """
+
+    name: str
+    branch: Branch
 
 
 @dataclass(frozen=True)
@@ -84,11 +103,13 @@ class Tables:
         sql: the text.
         tables: in the job's order.
         named: places that were named so far.
+        memberships: what is asked about people in other tables, as far as it was read.
     """
 
     sql: Sql
     tables: Sequence[Owned]
     named: set[int] = field(default_factory=set)
+    memberships: list[Membership] = field(default_factory=list)
 
     def places(self, node: Node) -> tuple[int, ...]:
         """Of a name member.table, or of all tables of a name. Raises SqlUnbound, SqlUnsupported."""
@@ -142,10 +163,31 @@ class Tables:
         branch = Branch(place, facts.rows_a_person, {name: Column(name, kind) for name, kind in columns.items()})
         return Relation("", "", (branch,), columns)
 
+    def among(self, branch: Branch) -> str:
+        """The name of the column that says whether a person is among those of a branch; the same for the same."""
+        for one in self.memberships:
+            if one.branch == branch:
+                return one.name
+        taken = {name for table in self.tables for name in table.facts.columns}
+        taken |= {one.name for one in self.memberships}
+        name = next(name for k in itertools.count() if (name := f"?{k}") not in taken)
+        self.memberships.append(Membership(name, branch))
+        return name
+
+    def inner(self, branch: Branch) -> dict[str, Expr]:
+        """See columns_at; of the only relation."""
+        return columns_at(branch, 0, self.memberships)
+
     def is_person(self, branch: Branch, name: str) -> bool:
         """Whether a relation's column is what tells people apart in the branch's table."""
         found = branch.columns.get(name)
         return isinstance(found, Column) and found.name == self.tables[branch.place].facts.person
+
+
+def columns_at(branch: Branch, i: int, memberships: Sequence[Membership]) -> dict[str, Expr]:
+    """What columns "i.name" of relation i are at a branch of it, memberships among them."""
+    found = {f"{i}.{name}": expr for name, expr in branch.columns.items()}
+    return found | {f"{i}.{one.name}": Column(one.name, MEMBER) for one in memberships}
 
 
 def _only(branch: Branch, names: Sequence[str]) -> Branch:
@@ -187,11 +229,13 @@ class Scope:
         sql: the text.
         relations: what is joined, in order.
         types: of each, with what a join makes of NULL.
+        people: what IN (SELECT ...) and EXISTS (SELECT ...) are as a column.
     """
 
     sql: Sql
     relations: Sequence[Relation]
     types: Sequence[Mapping[str, Type]]
+    people: Callable[[Scope, Node], Expr]
 
     def find(self, node: Node) -> tuple[int, str]:
         """(which relation, its column) of a name. Raises SqlUnbound, SqlUnsupported."""
@@ -229,7 +273,9 @@ class Scope:
         if isinstance(node, refused):
             way = "aggregates stand in SELECT, HAVING and ORDER BY"
             raise self.sql.unsupported(node, f"{type(node).__name__.upper()} of rows one by one", way)
-        if isinstance(node, (exp.Subquery, exp.Select, exp.Exists)):
+        if isinstance(node, exp.Exists) or (isinstance(node, exp.In) and node.args.get("query") is not None):
+            return self.people(self, node)
+        if isinstance(node, (exp.Subquery, exp.Select)):
             raise self.sql.unsupported(
                 node, "a SELECT within an expression", "a derived table in FROM gives a person's totals"
             )

@@ -196,9 +196,7 @@ def _between(by: Scalars, node: Node) -> Expr:
 def _in(by: Scalars, node: Node) -> Expr:
     if node.args.get("query") is not None:
         raise by.sql.unsupported(
-            node,
-            "IN (SELECT ...) would let rows of others decide about a person's row",
-            "IN takes a list of literals; a derived table with GROUP BY of the person key says what a person has",
+            node, "IN (SELECT ...) of figures", "of people it stands in WHERE, GROUP BY, and within aggregates"
         )
     given, listed = by.bind(node.this), [by.bind(one) for one in node.expressions]
     if not listed or len(listed) > _MOST_LISTED:

@@ -14,9 +14,9 @@ from mpc.errors import AccordError
 from parties.expression_types import Type
 from parties.kind import Owned
 from parties.row_expression import Column, Expr
-from parties.sql.aggregates import Aggregates, is_aggregate
+from parties.sql.aggregates import Aggregates, has_aggregate
 from parties.sql.figures import Aggregate, Figure
-from parties.sql.relations import Tables, found_name
+from parties.sql.relations import Membership, Tables, found_name
 from parties.sql.scalar import Scalars, number_in
 from parties.sql.sources import From, read_from
 from parties.sql.text import Node, Sql
@@ -50,6 +50,7 @@ class Bound:
         aggregates: made of figures; what is shown calls them "a0", "a1", ...
         items: (name, expression) of each column of the answer.
         having, order, limit, offset: what is done with the groups' rows then.
+        memberships: what is asked about people in other tables of their owner.
     """
 
     source: From
@@ -62,6 +63,7 @@ class Bound:
     order: tuple[Order, ...]
     limit: int | None
     offset: int
+    memberships: tuple[Membership, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -122,8 +124,9 @@ class _Binder:
         figures, aggregates = self._aggregates.made(counted=counted or not self._aggregates.asked)
         limit, offset = self._number("limit"), self._number("offset")
         return Bound(
-            self._source, kept, tuple(self._groups), figures, aggregates, tuple(made), wanted, order, limit, offset or 0
-        )
+            self._source, kept, tuple(self._groups), figures, aggregates, tuple(made), wanted, order, limit,
+            offset or 0, tuple(self._tables.memberships),
+        )  # fmt: skip
 
     def _items(self) -> list[tuple[str, Node]]:
         """(name, node) of each column of the answer; names are told apart by a number."""
@@ -169,7 +172,7 @@ class _Binder:
             given = items[place - 1][1]
         elif isinstance(node, exp.Column) and not node.args.get("table") and not self._is_column(node):
             given = self._named.get(node.name.lower(), node)
-        if any(is_aggregate(part) for part in given.walk()):
+        if has_aggregate(given):
             raise sql.unsupported(node, "GROUP BY of an aggregate", "HAVING and ORDER BY take aggregates")
         found = Scalars(sql, self._scope.leaf).bind(given)
         if found.type.kind not in ("category", "boolean") or not found.type.domain:
@@ -191,7 +194,7 @@ class _Binder:
             return aggregate
         if isinstance(node, (exp.Literal, exp.Boolean, exp.Null)):
             return None
-        if self._groups and not any(is_aggregate(part) for part in node.walk()):
+        if self._groups and not has_aggregate(node):
             found: Expr | None = None
             with contextlib.suppress(AccordError):
                 found = Scalars(self._sql, self._scope.leaf).bind(node)

@@ -16,11 +16,12 @@ from parties.expression_value import value_of_nulls
 from parties.kind import Owned
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, parts_of, retyped, substituted
 from parties.row_query import RowQuery, add_uses
+from parties.sql.beside import Beside, condition_uses
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed
 from parties.sql.inputs import Input, Outputs, column_of
 from parties.sql.joins import both
 from parties.sql.on_shares import check_shared
-from parties.sql.relations import Branch
+from parties.sql.relations import Branch, columns_at
 from parties.sql.select import Bound
 
 __all__ = ["Leaf", "Part", "Shared", "share_out"]
@@ -71,6 +72,7 @@ class Shared:
         figures: on shares, (value, whether it is there) of each; of a union names of inputs in Columns.
         leaves: parts of those expressions, by the names of their columns.
         places, keys: names of the inputs of ranked figures; of digests of people.
+        beside: what their owners look at tables for as they read others: by place, uses by column.
     """
 
     parts: tuple[Part, ...]
@@ -81,6 +83,7 @@ class Shared:
     leaves: Mapping[str, Leaf]
     places: Mapping[int, str]
     keys: tuple[str, str] | None
+    beside: Mapping[int, Mapping[str, frozenset[str]]]
 
 
 def share_out(bound: Bound, tables: Sequence[Owned]) -> Shared:
@@ -105,6 +108,7 @@ class _Sharing:
         self._made = [_Made() for _ in bound.source.relations]
         self._pushed: list[Expr | None] = [None for _ in bound.source.relations]
         self._leaves: dict[str, Leaf] = {}
+        self._beside = Beside(bound.memberships, tables)
 
     def shared(self) -> Shared:
         bound, left = self._bound, self._bound.source.left
@@ -131,7 +135,8 @@ class _Sharing:
             keys = self._key(0), self._key(1)
         where = None if kept is None else self._split(kept, kept.type, {"filter"})
         parts = [part for i in range(len(self._made)) for part in self._parts(i)]
-        found = Shared(tuple(parts), self._joins, where, groups, figures, dict(self._leaves), places, keys)
+        beside = {i: {name: frozenset(used) for name, used in uses.items()} for i, uses in self._beside.uses.items()}
+        found = Shared(tuple(parts), self._joins, where, groups, figures, dict(self._leaves), places, keys, beside)
         self._check(found)
         return found
 
@@ -233,7 +238,7 @@ class _Sharing:
         return [self._part(i, branch) for branch in self._bound.source.relations[i].branches]
 
     def _part(self, i: int, branch: Branch) -> Part:
-        inner = {f"{i}.{name}": expr for name, expr in branch.columns.items()}
+        inner = columns_at(branch, i, self._bound.memberships)
         facts, outputs, inputs = self._tables[branch.place].facts, Outputs(), []
         pushed = self._pushed[i]
         more = None if pushed is None else substituted(pushed, inner)
@@ -242,11 +247,8 @@ class _Sharing:
             where = both(where, more)
         else:
             having = both(having, more)
-        query = RowQuery(where, branch.totals, having, ())
-        uses: dict[str, set[str]] = {}
-        for condition in (where, having):
-            if condition is not None:
-                add_uses(uses, query, condition, "filter")
+        query = RowQuery(where, branch.totals, having, (), self._beside.all)
+        uses = condition_uses(query)
         if branch.totals is not None:  # one row a person: counting rows counts people
             uses.setdefault(facts.person, set()).add("count")
         if self._joins:
@@ -263,7 +265,9 @@ class _Sharing:
             inputs.append(replace(one, outputs=tuple(read)))
         for one in inputs:
             column_of(one)  # refuses what cannot be shared
-        made = outputs.query(where, branch.totals, having)
+        made, looks = self._beside.added(outputs.query(where, branch.totals, having))
+        if looks:
+            uses.setdefault(facts.person, set()).add("join")
         return Part(branch.place, i, made, tuple(inputs), {name: frozenset(found) for name, found in uses.items()})
 
     def _check(self, shared: Shared) -> None:

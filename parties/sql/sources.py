@@ -13,9 +13,10 @@ from parties.expression_types import Type
 from parties.row_expression import Column, Expr, substituted
 from parties.row_query import Total, total_type
 from parties.sql.joins import both, joined_on, side_of
+from parties.sql.people import person_among
 from parties.sql.relations import Branch, Relation, Scope, Tables, united
 from parties.sql.scalar import Scalars
-from parties.sql.text import Node, Sql
+from parties.sql.text import Node
 
 __all__ = ["From", "read_from"]
 
@@ -58,9 +59,9 @@ def read_from(tables: Tables, select: Node) -> tuple[From, Scope]:
     ]  # fmt: skip
     on: list[Expr | None] = [None]
     for i, join in enumerate(wanted, 1):
-        scope = Scope(tables.sql, relations[: i + 1], types[: i + 1])
+        scope = Scope(tables.sql, relations[: i + 1], types[: i + 1], reader.people)
         on.append(joined_on(tables, scope, join, i))
-    return From(tuple(relations), tuple(left), tuple(on)), Scope(tables.sql, relations, types)
+    return From(tuple(relations), tuple(left), tuple(on)), Scope(tables.sql, relations, types, reader.people)
 
 
 # -- derived tables ----------------------------------------------------------------------------
@@ -86,6 +87,11 @@ class _Reader:
                 raise self.tables.sql.unsupported(cte, "WITH names this twice", "give each another name")
             given[cte.alias.lower()] = (cte.this, dict(given))
         return replace(self, given=given)
+
+    def people(self, scope: Scope, node: Node) -> Expr:
+        """A condition on the person; there a table may be named that is named elsewhere, or once more."""
+        apart = replace(self, tables=replace(self.tables, named=set()))
+        return person_among(self.tables, scope, node, apart.query)
 
     def first(self, select: Node) -> Node:
         found = select.args.get("from_")
@@ -147,7 +153,7 @@ class _Reader:
                     node, f"{shown} within a derived table", "it stays at its owners; do that in the outermost SELECT"
                 )
         relation = self.item(self.first(node))
-        scope = Scope(sql, (relation,), (relation.columns,))
+        scope = Scope(sql, (relation,), (relation.columns,), self.people)
         where = None
         if node.args.get("where") is not None:
             where = Scalars(sql, scope.leaf).condition(node.args["where"].this)
@@ -157,7 +163,7 @@ class _Reader:
         if node.args.get("having") is not None:
             raise sql.unsupported(node.args["having"], "HAVING without GROUP BY of the person key", "WHERE")
         columns = dict(self._plain(node, scope))
-        branches = tuple(_with(sql, node, branch, columns, where) for branch in relation.branches)
+        branches = tuple(_with(self.tables, node, branch, columns, where) for branch in relation.branches)
         return Relation("", "", branches, {name: expr.type for name, expr in columns.items()})
 
     def _plain(self, node: Node, scope: Scope) -> list[tuple[str, Expr]]:
@@ -201,15 +207,15 @@ class _Reader:
                 "group by person at each member, and take UNION ALL of these",
             )  # fmt: skip
         branch, totals = relation.branches[0], list[Total]()
-        inner = {f"0.{name}": expr for name, expr in branch.columns.items()}
 
         def leaf(one: Node) -> Expr | None:
             what = _AGGREGATES.get(type(one))
             if what is None:
                 if isinstance(one, exp.Column):
                     raise sql.unsupported(one, "a column that is not aggregated", "SUM(...), MIN(...) of it")
-                return scope.leaf(one)
-            return _total(sql, scope, one, what, branch, inner, totals)
+                found = scope.leaf(one)
+                return None if found is None else substituted(found, tables.inner(branch))
+            return _total(tables, scope, one, what, branch, totals)
 
         columns: dict[str, Expr] = {}
         for item in node.expressions:
@@ -225,22 +231,20 @@ class _Reader:
             columns[name] = made
         having = node.args.get("having")
         kept = None if having is None else Scalars(sql, leaf).condition(having.this)
-        filtered = both(branch.where, None if where is None else substituted(where, inner))
+        filtered = both(branch.where, None if where is None else substituted(where, tables.inner(branch)))
         found = Branch(branch.place, 1, columns, filtered, tuple(totals), kept)
         return Relation("", "", (found,), {name: expr.type for name, expr in columns.items()})
 
 
-def _total(
-    sql: Sql, scope: Scope, node: Node, what: str, branch: Branch, inner: Mapping[str, Expr], totals: list[Total]
-) -> Expr:
+def _total(tables: Tables, scope: Scope, node: Node, what: str, branch: Branch, totals: list[Total]) -> Expr:
     """A person's total as a column; those that are there already are taken again."""
-    given = node.this
+    sql, given = tables.sql, node.this
     if isinstance(given, exp.Distinct) or node.args.get("expressions"):
         raise sql.unsupported(node, "DISTINCT or several arguments within a derived table", "COUNT, SUM, MIN, MAX, AVG")
     of = None
     try:
         if not isinstance(given, exp.Star):
-            of = substituted(Scalars(sql, scope.leaf).bind(given), inner)
+            of = substituted(Scalars(sql, scope.leaf).bind(given), tables.inner(branch))
         kind = total_type(what, of, branch.rows)
     except ExpressionUnfit as error:
         raise sql.unsupported(node, str(error)) from None
@@ -250,13 +254,13 @@ def _total(
     return Column(f"#{totals.index(total)}", kind)
 
 
-def _with(sql: Sql, node: Node, branch: Branch, columns: Mapping[str, Expr], where: Expr | None) -> Branch:
-    inner = {f"0.{name}": expr for name, expr in branch.columns.items()}
+def _with(tables: Tables, node: Node, branch: Branch, columns: Mapping[str, Expr], where: Expr | None) -> Branch:
+    inner = tables.inner(branch)
     try:
         made = {name: substituted(expr, inner) for name, expr in columns.items()}
         kept = None if where is None else substituted(where, inner)
     except ExpressionUnfit as error:
-        raise sql.unsupported(node, str(error)) from None
+        raise tables.sql.unsupported(node, str(error)) from None
     if branch.totals is None:
         return replace(branch, columns=made, where=both(branch.where, kept))
     return replace(branch, columns=made, having=both(branch.having, kept))

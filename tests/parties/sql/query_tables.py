@@ -126,8 +126,15 @@ class World:
 
 def read_all(plan: Plan) -> list[tuple[int | None, Mapping[str, Any]]]:
     owners = {"alfa": 0, "bravo": 1, "charlie": 2}
-    pairs = zip(plan.asks, plan.details.tables, strict=True)
-    return [(owners[ask.member], OwnRows().all(table.facts, (), None, ask.query)) for ask, table in pairs]
+    by_name = {(table.member, table.facts.name): table.facts for table in plan.details.tables}
+    found: list[tuple[int | None, Mapping[str, Any]]] = []
+    for ask, table in zip(plan.asks, plan.details.tables, strict=True):
+        if ask.beside:
+            found.append((owners[ask.member], {}))
+            continue
+        others = tuple(by_name[ask.member, name] for name in (ask.query.others if ask.query else ()))
+        found.append((owners[ask.member], OwnRows().all(table.facts, (), None, ask.query, others)))
+    return found
 
 
 def run_exact(plan: Plan, given: Sequence[Any], m: int = 3) -> dict[str, Any]:

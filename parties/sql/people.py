@@ -1,0 +1,137 @@
+"""Conditions on people: ``person IN (SELECT person FROM member.other WHERE ...)``, and EXISTS that says the same. Pure.
+
+What other rows a person has at the same owner decides about that person's rows, and nobody else's. So one person more
+or less changes what it changed before, and the owner finds it out by itself, as it reads its rows. A condition on what
+is not the person key would let rows of others decide; what is at another owner takes a private join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlglot import exp
+
+from parties.row_expression import Column, Expr
+from parties.sql.relations import MEMBER, Branch, Relation, Scope, Tables
+from parties.sql.text import Node
+
+__all__ = ["person_among"]
+
+_OTHERS = "it would let rows of others decide about a person's row"
+_TAKES = (
+    "IN takes a list of literals, or of the person key a SELECT of the person key: person IN (SELECT person FROM ...)"
+)
+_PLAIN = ("from_", "where", "with_")
+
+
+def person_among(tables: Tables, scope: Scope, node: Node, read: Callable[[Node], Relation]) -> Expr:
+    """Whether a row's person is among those of a SELECT, as a column of the row's relation. SqlUnsupported, SqlUnbound.
+
+    Args:
+        scope: where the row's columns are.
+        node: IN with a query, or EXISTS.
+        read: what a derived table is.
+    """
+    given, select = _exists(tables, scope, node) if isinstance(node, exp.Exists) else (node.this, node.args["query"])
+    given = given.unnest()
+    if not isinstance(given, exp.Column):
+        raise tables.sql.unsupported(node, _OTHERS, _TAKES)
+    i, name = scope.find(given)
+    relation = scope.relations[i]
+    if scope.types[i][name].kind != "key":
+        raise tables.sql.unsupported(node, f"{name} is not what tells people apart; {_OTHERS}", _TAKES)
+    mine = _person(tables, node, relation, name)
+    theirs = _people(tables, node, read(_each_once(select)))
+    own, other = tables.tables[mine.place], tables.tables[theirs.place]
+    if own.member != other.member:
+        raise tables.sql.unsupported(
+            node, f"{own.name} and {other.name} are at two members",
+            "JOIN ... USING (person) finds who is in both, and nobody learns who",
+        )  # fmt: skip
+    profiles = [table.facts.columns[table.facts.person].profile for table in (own, other)]
+    if len(set(profiles)) > 1:
+        raise tables.sql.unsupported(
+            node,
+            f"people of {own.name} are told apart by profile {profiles[0]}, those of {other.name} by {profiles[1]}",
+            "take tables whose keys have one profile",
+        )  # fmt: skip
+    nullable = scope.types[i][name].nullable
+    return Column(f"{i}.{tables.among(theirs)}", replace(MEMBER, nullable=nullable))
+
+
+def _person(tables: Tables, node: Node, relation: Relation, name: str) -> Branch:
+    """The one branch whose person key a column is."""
+    if len(relation.branches) != 1:
+        raise tables.sql.unsupported(
+            node, "people who may be at several members",
+            "name one member's table, or ask each owner in a SELECT of its own under UNION ALL",
+        )  # fmt: skip
+    branch = relation.branches[0]
+    if not tables.is_person(branch, name):
+        owned = tables.tables[branch.place]
+        raise tables.sql.unsupported(
+            node, f"{name} is not what tells people apart in {owned.name}", f"take {owned.facts.person}"
+        )
+    return branch
+
+
+def _each_once(select: Node) -> Node:
+    """Without DISTINCT and the brackets around it: people are who they are, however often they are named."""
+    while isinstance(select, exp.Subquery) and not select.alias:
+        select = select.this
+    if isinstance(select, exp.Select) and select.args.get("distinct") and not select.args["distinct"].args.get("on"):
+        made = select.copy()
+        made.set("distinct", None)
+        made.parent = select.parent
+        return made
+    return select
+
+
+def _people(tables: Tables, node: Node, relation: Relation) -> Branch:
+    """Of a SELECT of nothing but the person key: its rows, whatever else they have."""
+    if len(relation.columns) != 1:
+        raise tables.sql.unsupported(
+            node, f"a SELECT of {len(relation.columns)} columns", "SELECT the person key alone"
+        )
+    if len(relation.branches) > 1:
+        raise tables.sql.unsupported(
+            node, "people of several tables", "name one member's table, or write person IN (...) OR person IN (...)"
+        )
+    (name,) = relation.columns
+    branch = _person(tables, node, relation, name)
+    return Branch(branch.place, 1, {name: branch.columns[name]}, branch.where, branch.totals, branch.having)
+
+
+def _exists(tables: Tables, scope: Scope, node: Node) -> tuple[Node, Node]:
+    """(the outer key, SELECT of the inner one) of EXISTS (SELECT ... WHERE inner.key = outer.key AND ...)."""
+    select = node.this.this if isinstance(node.this, exp.Subquery) else node.this
+    known = isinstance(select, exp.Select) and all(
+        name in _PLAIN for name, value in select.args.items() if value and name != "expressions"
+    )
+    if not known or not (select.args.get("from_") and select.args.get("where")):
+        raise tables.sql.unsupported(node, "EXISTS of anything but SELECT ... FROM ... WHERE", _TAKES)
+    inside = select.args["from_"].this.alias_or_name.lower()
+    condition = select.args["where"].this.unnest()
+    parts = [part.unnest() for part in condition.flatten()] if isinstance(condition, exp.And) else [condition]
+    for k, part in enumerate(parts):
+        sides = (part.this, part.expression) if isinstance(part, exp.EQ) else ()
+        outer = [one for one in sides if isinstance(one, exp.Column) and one.table and one.table.lower() != inside]
+        inner = [one for one in sides if isinstance(one, exp.Column) and one not in outer]
+        if len(outer) == len(inner) == 1 and _is_key(scope, outer[0]):
+            made = select.copy()
+            made.set("expressions", [inner[0].copy()])
+            rest = [one.copy() for one in (*parts[:k], *parts[k + 1 :])]
+            made.set("where", exp.Where(this=exp.and_(*rest, copy=False)) if rest else None)
+            made.parent = node
+            return outer[0], made
+    raise tables.sql.unsupported(
+        node,
+        f"EXISTS that is not about the person; {_OTHERS}",
+        "WHERE its.person = outer.person AND ..., both named by their table",
+    )
+
+
+def _is_key(scope: Scope, node: Node) -> bool:
+    i, name = scope.find(node)
+    return scope.types[i][name].kind == "key"
