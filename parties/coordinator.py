@@ -126,14 +126,15 @@ class Coordinator:
             await self._participant.stopped(job.id)
             record = await self._board.get(job.id)
             if record.state is State.ABORTED:
-                await self._stopped_everywhere(job, record.cause)
+                await self._stopped_everywhere(job, record.cause, order)
 
-    async def _stopped_everywhere(self, job: Job, cause: str) -> None:
+    async def _stopped_everywhere(self, job: Job, cause: str, order: Run) -> None:
         """Until no compute member is at the job any more: its lane is the next one's.
 
-        PeerCallFailed, and the lane is not used again, where one does not say so: it may have been stopped, or cut off.
+        PeerCallFailed, and the lane is not used again, where one does not say so: it may have been stopped, or cut off,
+        or had to end its worker, as that did not stop. The next job would fail for that, which is none of its faults.
         """
-        message = Abort(text=cause[:2000])
+        message = Abort(text=cause[:2000], lane=order.lane, epoch=order.epoch)
         others = self._board.other_computers(job)
         await everywhere(others, lambda member: self._board.network.call(member, message, job.id, within=_OBEYS))
 

@@ -180,8 +180,11 @@ class MemberHandlers:
         return await self._jobs.participant.state(peer, job, body)
 
     async def abort(self, peer: Member, job: str, body: Abort) -> Done:
-        """Participant.abort."""
-        return await self._jobs.participant.abort(peer, job, body)
+        """Participant.abort; and to the coordinator, whether the job's lane is still good for another. WorkerLost."""
+        done = await self._jobs.participant.abort(peer, job, body)
+        if body.lane is not None and body.epoch is not None:
+            self._of(peer).lane(body.lane, body.epoch)
+        return done
 
     async def progress(self, peer: Member, job: str, body: ProgressReport) -> Done:
         """From the coordinator, for who asked for the job."""

@@ -102,6 +102,7 @@ class Abort(Message[Done]):
 
     Attributes:
         job, signature: as in Propose, for a member that was never told of the job: it must never take it up.
+        lane, epoch: from the coordinator, where the job ran: to be answered with an error if that lane broke here.
     """
 
     path = "/v1/job/abort"
@@ -109,6 +110,8 @@ class Abort(Message[Done]):
     text: Text
     job: Annotated[str, StringConstraints(min_length=2, max_length=MOST_JOB)] | None = None
     signature: Signature | None = None
+    lane: Lane | None = None
+    epoch: Count | None = None
 
 
 class StateAnswer(Strict):

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from parties import delivery
 from parties.answer_store import MOST_SHARE
 from parties.charter import Charter
-from parties.errors import JobRefused, JobUnknown, TooManyJobs
+from parties.errors import JobRefused, JobUnknown, LaneInvalid, TooManyJobs, WorkerLost
 from parties.job import Job
 from parties.job_signatures import sign_proposal, sign_vote
 from parties.member_handlers import MemberHandlers
@@ -102,6 +102,28 @@ def test_a_share_of_an_answer_that_is_not_awaited_is_refused_before_a_byte_of_it
             piece = Piece(purpose="answer", name="answer", part=0, parts=2, size=1 << 26, sha256="0" * 64)
             with pytest.raises(JobRefused, match="awaited"):
                 await handlers.piece(world._member(world.nodes[HOSTILE]), id_, piece, never())
+
+    play(tmp_path, scenario)
+
+
+def test_the_coordinator_hears_that_a_jobs_lane_broke_and_nobody_else_may_ask(tmp_path: Path) -> None:
+    class Lanes:
+        def lane(self, number: int, epoch: int) -> None:
+            assert (number, epoch) == (2, 9)
+            raise WorkerLost("it did not stop when it was told to")
+
+    async def scenario(world: World) -> None:
+        job = world.job()
+        await world.nodes["delta"].jobs.submit(job, TABLES)
+        await world.at_their_end(job.id, 5)
+        node = world.nodes["bravo"]
+        handlers: Any = MemberHandlers(node.board, node.jobs, None, None, Lanes(), *[None] * 4)  # type: ignore[arg-type]
+        coordinator = node.board.coordinator()
+        await handlers.abort(coordinator, job.id, Abort(text="x"))
+        with pytest.raises(WorkerLost, match="did not stop"):
+            await handlers.abort(coordinator, job.id, Abort(text="x", lane=2, epoch=9))
+        with pytest.raises(LaneInvalid, match="the coordinator does"):
+            await handlers.abort(world._member(world.nodes["charlie"]), job.id, Abort(text="x", lane=2, epoch=9))
 
     play(tmp_path, scenario)
 

@@ -15,10 +15,12 @@ import trio
 from trio.testing import MockClock
 
 from mpc.errors import AccordError, OutOfRange
+from parties.charter import Member
 from parties.errors import JobConflict, JobInvalid, JobRefused, LaneLost, SignatureInvalid, WorkerLost
 from parties.job import Job
 from parties.job_signatures import sign_proposal
-from parties.messages import Propose
+from parties.message_form import Done
+from parties.messages import Abort, Propose
 from parties.rule_errors import ApprovalUnknown
 from parties.session import State
 from tests.parties.world import NOTICED, TABLES, World
@@ -214,12 +216,26 @@ def test_a_deadline_ends_a_job_that_waits_for_a_lane(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("hears", (True, False))
-def test_a_lane_is_used_again_only_if_nobody_is_at_the_job_before_any_more(tmp_path: Path, hears: bool) -> None:
-    """Bravo's node is stopped while the job is given up: its worker is at it still, and would break the next one's."""
+@pytest.mark.parametrize(("hears", "obeys"), [(True, True), (True, False), (False, True)])
+def test_a_lane_is_used_again_only_if_nobody_is_at_the_job_before_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hears: bool, obeys: bool
+) -> None:
+    """Bravo's node is stopped while the job is given up: its worker is at it still, and would break the next one's.
+    Or its worker does not stop, and is ended: the lane is gone, which the coordinator's own worker learns later."""
 
     async def scenario(world: World) -> None:
         world.long = 5.0
+        bravo = world.nodes["bravo"].jobs.participant
+        abort = bravo.abort
+
+        async def ended(peer: Member, job_id: str, body: Abort) -> Done:
+            await abort(peer, job_id, body)
+            if body.lane is not None and not obeys:
+                assert body.epoch == world.epoch
+                raise WorkerLost("it did not stop when it was told to")
+            return Done()
+
+        monkeypatch.setattr(bravo, "abort", ended)
         job = world.job()
         await submitted(world, job)
         await trio.sleep(1.0)
@@ -229,7 +245,7 @@ def test_a_lane_is_used_again_only_if_nobody_is_at_the_job_before_any_more(tmp_p
         await world.nodes["delta"].jobs.cancel(job.id, "ann")
         await trio.sleep(4.0)
         assert world.states(job.id)["alfa"] is State.ABORTED
-        assert world.disorder == (0 if hears else 1)
+        assert world.disorder == (0 if hears and obeys else 1)
         world.join("bravo")
         await world.at_their_end(job.id, 5.0)
 
