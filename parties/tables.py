@@ -183,14 +183,17 @@ class Table:
 
     def _among(self, one: Among) -> ir.Table:
         """Those whom a query's rows may be among, as this table's engine takes them."""
-        other = self.others.get(one.table)
-        if other is None:
-            raise TableMissing(f"{self.source.what}: it is asked for the people of {one.table}, which is not published")
+        other = self._other(one.table)
         return self.source.lent(other.source, other.people(one.query))
+
+    def _other(self, name: str) -> Table:
+        if name not in self.others:
+            raise TableMissing(f"{self.source.what}: it is asked for the people of {name}, which is not open beside it")
+        return self.others[name]
 
     def _state(self, reading: Reading) -> tuple[Any, ...]:
         names = () if reading.query is None else reading.query.others
-        return (self.source.state(), *(self.others[name].source.state() for name in names))
+        return (self.source.state(), *(self._other(name).source.state() for name in names))
 
     def _selected(self, reading: Reading) -> ir.Table:
         self._refuse(reading)

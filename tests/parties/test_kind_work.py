@@ -17,7 +17,8 @@ from parties.errors import NotPublished
 from parties.job import Job, job_id
 from parties.job_plans import Plans
 from parties.job_work import PUBLISHED
-from parties.kind_work import KindWork
+from parties.kind import TableInput
+from parties.kind_work import KindWork, part_name
 from parties.ledger import Ledger
 from parties.model_assets import ModelAssets
 from parties.policy_store import SignedPolicy, sign_policy
@@ -92,5 +93,44 @@ def test_a_table_published_anew_or_withdrawn_after_the_consent_is_not_read(tmp_p
         await ends(TableChanged, lambda: work.consent(job, texts))
         del tables[table.name]
         await ends(NotPublished, lambda: work.deal(job))
+
+    trio.run(main)
+
+
+def test_a_table_that_is_only_looked_at_is_not_dealt_and_has_to_be_as_it_was_consented_to(tmp_path: Path) -> None:
+    here, other = tmp_path / "stays.csv", tmp_path / "visits.csv"
+    here.write_text("person,age\n1,20\n2,30\n3,40\n")
+    other.write_text("person,age\n2,50\n3,5\n")
+    mine = dataclasses.replace(stays(), source=str(here))
+    visits = dataclasses.replace(stays(), name="visits", source=str(other))
+    tables = {table.name: table for table in (mine, visits)}
+    text = "SELECT SUM(age) FROM delta.stays WHERE person IN (SELECT person FROM delta.visits WHERE age > 9)"
+    job = dataclasses.replace(
+        of(mine),
+        kind="query",
+        parameters={"sql": text, "epsilon": 1.0},
+        tables=(("delta", "stays"), ("delta", "visits")),
+        published=(digest_of(mine), digest_of(visits)),
+    )
+    work = node(tmp_path, tables, [describe(mine).decode(), describe(visits).decode()])
+    sent: list[str] = []
+
+    async def send_part(member: Any, job_id: str, purpose: str, name: str, part: int, content: bytes) -> None:
+        assert content
+        sent.append(name)
+
+    work._board.network = SimpleNamespace(send_part=send_part)  # type: ignore[assignment]
+
+    async def main() -> None:
+        await work.consent(job, [describe(mine).decode(), describe(visits).decode()])
+        await work.deal(job)
+        assert set(sent) == {part_name(0)}
+        _, plan = await work._planned(job)
+        rows = work._own.all(*work._reading(job, plan, 0))
+        assert [list(values) for values in rows.values()] == [[30], [1]]
+        assert await work._input(job, plan, 1) == TableInput(None)
+        tables["visits"] = dataclasses.replace(visits, epsilon_a_job=0.5)
+        with pytest.raises(TableChanged, match="table visits of delta was published anew"):
+            await work.deal(job)
 
     trio.run(main)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 
-__all__ = ["HAND", "drawn"]
+__all__ = ["HAND", "drawn", "drawn_of_people"]
 
 HAND = r"""
 SELECT COUNT(*) FROM stays
@@ -85,8 +85,29 @@ SELECT COUNT(*) FROM stays WHERE age > 5 AND age < 5
 SELECT ward, COUNT(*) FROM stays WHERE age > 88 GROUP BY ward
 SELECT COUNT(*) FROM stays WHERE NULL
 SELECT SUM(0.1 * age), SUM(cost * 0.5 - 1e1) FROM stays WHERE cost * 2.5 > 12.25
+SELECT COUNT(*), SUM(age) FROM alfa.stays WHERE person IN (SELECT person FROM alfa.visits)
+SELECT COUNT(*), SUM(age) FROM alfa.stays WHERE person NOT IN (SELECT person FROM alfa.visits WHERE minutes > 40)
+SELECT ward, COUNT(*) FROM bravo.stays WHERE person IN (SELECT v.person FROM bravo.visits v WHERE v.reason = 'fall' OR v.minutes IS NULL) AND age > 10 GROUP BY ward
+SELECT COUNT(*), AVG(minutes) FROM alfa.visits WHERE person IN (SELECT DISTINCT person FROM alfa.visits WHERE reason = 'fever')
+SELECT COUNT(DISTINCT person), COUNT(*) FROM alfa.visits WHERE reason = 'fall' AND person IN (SELECT person FROM alfa.visits GROUP BY person HAVING COUNT(*) >= 3)
+SELECT person IN (SELECT person FROM bravo.visits GROUP BY person HAVING SUM(minutes) > 100) AS busy, COUNT(*), SUM(score) FROM bravo.stays GROUP BY busy
+SELECT SUM(CASE WHEN person IN (SELECT person FROM bravo.visits) THEN age ELSE score END), COUNT(*) FILTER (WHERE person NOT IN (SELECT person FROM bravo.people)) FROM bravo.stays
+WITH falls AS (SELECT person FROM bravo.visits WHERE reason = 'fall') SELECT level, COUNT(*) FROM bravo.people WHERE person IN (SELECT person FROM falls) GROUP BY level
+SELECT COUNT(*), SUM(s) FROM (SELECT person, SUM(price) AS s FROM alfa.visits GROUP BY person HAVING COUNT(*) > 1) t WHERE person IN (SELECT person FROM alfa.stays WHERE died)
+SELECT COUNT(*), SUM(m) FROM (SELECT person, SUM(CASE WHEN person IN (SELECT person FROM bravo.stays) THEN minutes ELSE 1 END) AS m FROM bravo.visits WHERE person NOT IN (SELECT person FROM bravo.people) GROUP BY person) t
+SELECT COUNT(*) FROM bravo.people WHERE person IN (SELECT person FROM bravo.visits WHERE person IN (SELECT person FROM bravo.stays WHERE age > 20) AND minutes > 5)
+SELECT level, COUNT(*), SUM(age) FROM alfa.stays s JOIN bravo.people p USING (person) WHERE s.person IN (SELECT person FROM alfa.visits) AND p.person NOT IN (SELECT person FROM bravo.visits) GROUP BY level
+SELECT COUNT(*) FROM alfa.stays s LEFT JOIN bravo.people p USING (person) WHERE p.person IN (SELECT person FROM bravo.stays)
+SELECT COUNT(*), SUM(age) FROM alfa.stays s LEFT JOIN bravo.people p USING (person) WHERE (p.person IN (SELECT person FROM bravo.stays)) IS NOT TRUE
+SELECT SUM(age * 2), COUNT(*) FROM alfa.stays s JOIN bravo.people p USING (person) WHERE s.person IN (SELECT person FROM alfa.visits) OR p.income > 300
+SELECT COUNT(*) FROM alfa.stays s WHERE EXISTS (SELECT 1 FROM alfa.visits v WHERE v.person = s.person AND v.minutes > 30)
+SELECT COUNT(*) FROM alfa.stays s WHERE NOT EXISTS (SELECT * FROM alfa.visits WHERE s.person = person) AND age > 5
+SELECT SUM(n), COUNT(*) FROM (SELECT age AS n FROM alfa.stays WHERE person IN (SELECT person FROM alfa.visits) UNION ALL SELECT age FROM bravo.stays WHERE person IN (SELECT person FROM bravo.visits)) t
+SELECT COUNT(*), SUM(f) FROM (SELECT age, CAST(person IN (SELECT person FROM alfa.visits) AS INTEGER) AS f FROM alfa.stays) t WHERE age > 3
+SELECT COUNT(*) FROM (SELECT person, person IN (SELECT person FROM bravo.stays) AS here, COUNT(*) AS n FROM bravo.visits GROUP BY person) t WHERE here
+SELECT COUNT(DISTINCT person), MAX(minutes) FROM bravo.visits WHERE (person) IN ((SELECT person FROM bravo.people WHERE level = 'low'))
 """.strip().splitlines()
-"""Sums, NULLs, dates, joins, unions, derived tables, HAVING, ORDER BY, LIMIT."""
+"""Sums, NULLs, dates, joins, unions, derived tables, HAVING, ORDER BY, LIMIT, people of other tables."""
 
 
 def drawn(seed: int) -> str:
@@ -95,9 +116,18 @@ def drawn(seed: int) -> str:
     return draw.query()
 
 
+def drawn_of_people(seed: int) -> str:
+    """A query on one member's table, whose conditions are on what else its people have there too."""
+    rng = random.Random(seed)
+    return _Drawing(rng, rng.choice(("alfa", "bravo"))).query()
+
+
 class _Drawing:
-    def __init__(self, rng: random.Random) -> None:
+    """``member``: whose table alone it is on, with conditions on people of its other tables; "": no such."""
+
+    def __init__(self, rng: random.Random, member: str = "") -> None:
         self._rng = rng
+        self._member = member
 
     def _one(self, *of: str) -> str:
         return self._rng.choice(of)
@@ -126,8 +156,24 @@ class _Drawing:
             f"LEAST({a}, 7.5)",
         )  # fmt: skip
 
+    def people(self) -> str:
+        """Whether somebody is among the people of some table of the member's."""
+        member, rng = self._member, self._rng
+        stays = f"SELECT person FROM {member}.stays WHERE {self.truth(1)}"
+        visits = f"SELECT person FROM {member}.visits"
+        minutes = f"minutes {self._one('<', '>')} {rng.randint(10, 110)}"
+        found = self._one(
+            visits, stays, f"{visits} WHERE {minutes}", f"SELECT DISTINCT v.person FROM {member}.visits v WHERE reason = 'fall'",
+            f"{visits} GROUP BY person HAVING COUNT(*) > {rng.randint(1, 2)}",
+            f"{visits} WHERE {minutes} GROUP BY person HAVING SUM(price) > {rng.randint(2, 12)}",
+            f"{visits} WHERE {minutes} OR person IN ({stays})", f"SELECT t.person FROM ({stays}) t",
+        )  # fmt: skip
+        return self._one(f"(person IN ({found}))", f"(person IN ({found}))", f"(person NOT IN ({found}))")
+
     def truth(self, depth: int) -> str:
         r = self._one
+        if self._member and self._rng.random() < 0.3:
+            return self.people()
         if depth <= 0:
             return r(
                 "died", "age > 40", "score < 0", "ward = 'north'", "ward <> 'west'", "cost >= 50", "ward IS NULL",
@@ -157,6 +203,9 @@ class _Drawing:
         )  # fmt: skip
 
     def source(self) -> str:
+        if self._member:
+            table = f"{self._member}.stays"
+            return self._one(table, f"(SELECT * FROM {table} WHERE {self.truth(1)}) t")
         return self._one(
             "alfa.stays", "alfa.stays", "bravo.stays", "bravo.stays", "charlie.stays", "stays",
             f"(SELECT * FROM alfa.stays WHERE {self.truth(1)}) t",

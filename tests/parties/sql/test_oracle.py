@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.parties.sql.queries import HAND, drawn
+from tests.parties.sql.queries import HAND, drawn, drawn_of_people
 from tests.parties.sql.query_tables import World, assert_same
 
 DRAWN = range(130)
@@ -21,7 +21,12 @@ def check(world: World, text: str, m: int = 3) -> None:
 
 def grouped(text: str) -> bool:
     """Whether the outermost SELECT has groups, of which DuckDB shows those that are there."""
-    return "GROUP BY" in text[text.rfind(")", 0, text.rfind("GROUP BY") + 1) + 1 :] and not text.endswith(") t")
+    depth = 0
+    for i, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if not depth and text.startswith("GROUP BY", i):
+            return True
+    return False
 
 
 @pytest.mark.parametrize("text", HAND)
@@ -34,10 +39,21 @@ def test_drawn(world: World, seed: int) -> None:
     check(world, drawn(seed))
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_drawn_of_people(world: World, seed: int) -> None:
+    check(world, drawn_of_people(seed))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", MORE)
 def test_more_drawn(world: World, seed: int) -> None:
     check(world, drawn(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1150))
+def test_more_drawn_of_people(world: World, seed: int) -> None:
+    check(world, drawn_of_people(seed))
 
 
 @pytest.mark.parametrize("text", [HAND[2], HAND[7], HAND[9], HAND[11], HAND[12], HAND[13], drawn(3)])
