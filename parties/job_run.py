@@ -27,7 +27,8 @@ from parties.under_way import Running, UnderWay
 __all__ = ["Runs"]
 
 _log = logging.getLogger("accord.node")
-_CAUSE = 0.3  # seconds in which a run that broke for others waits to be told why
+_CAUSE = 0.3  # seconds in which a run that lost somebody waits to be told why
+_HEARSAY = 1.2  # the same, where another member lost somebody, and this one does not know whom
 _UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
 
 
@@ -92,7 +93,8 @@ class Runs:
                 vote = await self._ready(job, outcome)
             elif failure is not None:
                 if _is_loss(failure) and type(failure) is not WorkerLost:
-                    with trio.move_on_after(_CAUSE):  # who ended it says why, and knows better
+                    knows = not isinstance(failure, PartyFailed)
+                    with trio.move_on_after(_CAUSE if knows else _HEARSAY):  # who ended it says why, and knows better
                         await self._board.until(job.id)
                 cause = f"{type(failure).__name__}: {self._where(failure)}"
                 await (ending.give_up_or_wait if _is_loss(failure) else ending.give_up)(job, cause)

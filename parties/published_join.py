@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from mpc.encoding import FRAC
 from mpc.errors import OutOfRange
+from parties.column_ranges import range_of
 from parties.errors import NotPublished
 from parties.published import PublishedTable, profile_of
-from parties.tables import range_of
 from protocols.sources import Column, Source
 
 __all__ = ["join_source"]

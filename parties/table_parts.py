@@ -16,11 +16,26 @@ from parties.errors import SourceTooLarge
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Parts"]
+__all__ = ["WHOLE", "Part", "Parts"]
 
 _MOST_BITS = 10
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the people: those the last ``bits`` of whose hash are ``number``."""
+
+    bits: int
+    number: int
+
+    def of(self, rows: ir.Table, person: str) -> ir.Table:
+        """The rows of these people, by a column that holds the person."""
+        return rows.filter((rows[person].hash() & ((1 << self.bits) - 1)) == self.number) if self.bits else rows
+
+
+WHOLE = Part(0, 0)
 
 
 @dataclass
@@ -29,8 +44,8 @@ class Parts:
 
     bits: int = 0
 
-    def ask(self, rows: ir.Table, question: Callable[[ir.Table], Iterator[T]]) -> Iterator[T]:
-        """What the question gives of all parts, one after the other. ``rows`` has a column p, the person.
+    def ask(self, rows: Callable[[Part], ir.Table], question: Callable[[ir.Table], Iterator[T]]) -> Iterator[T]:
+        """What the question gives of the rows of all parts, one after the other.
 
         Raises SourceTooLarge if even a thousandth of the people does not fit, or a part stops after it gave something.
         """
@@ -39,7 +54,7 @@ class Parts:
             part = waiting.pop()
             started = False
             try:
-                for found in question(_part(rows, self.bits, part)):
+                for found in question(rows(Part(self.bits, part))):
                     started = True
                     yield found
             except SourceTooLarge:
@@ -47,7 +62,3 @@ class Parts:
                     raise
                 waiting = [one | half << self.bits for one in (*waiting, part) for half in (0, 1)]
                 self.bits += 1
-
-
-def _part(rows: ir.Table, bits: int, part: int) -> ir.Table:
-    return rows.filter((rows.p.hash() & ((1 << bits) - 1)) == part) if bits else rows

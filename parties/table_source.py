@@ -60,13 +60,15 @@ class OpenSource:
     state: Callable[[], tuple[Any, ...]]
     place: str = ""
 
+    def shares(self, other: OpenSource) -> bool:
+        """Whether one engine has both."""
+        return other.backend is self.backend
+
     def lent(self, other: OpenSource, people: ir.Table) -> ir.Table:
-        """What another source's engine finds, as this one's takes it: as it is, if they are one; else read, and given.
+        """What another source's engine finds, read, and given to this one's.
 
         Raises SourceApart for PostgreSQL, which is read only and takes nothing; and as one_row.
         """
-        if other.backend is self.backend:
-            return people
         if self.backend.name == "postgres":
             raise SourceApart(
                 f"{self.what}: its database is read only, and cannot be given people of {other.what}, which is "

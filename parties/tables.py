@@ -13,23 +13,21 @@ rows is no likelier to be kept than one in a single row.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc.encoding import FRAC, LIMIT
-from mpc.errors import OutOfRange
 from parties.batch_arrays import as_arrays, as_outputs
-from parties.column_pushdown import EPOCH
+from parties.column_ranges import range_of
 from parties.errors import ColumnMissing, FilterInvalid, TableMissing, ValueUnfit
 from parties.published import PublishedColumn, PublishedTable
 from parties.query_pushdown import query_outputs, query_people, query_rows
 from parties.row_filter import Filter, check_filter
 from parties.row_query import Among, RowQuery
-from parties.table_parts import Parts
+from parties.table_parts import WHOLE, Part, Parts
 from parties.table_query import kept, selected, survey, together
 from parties.table_source import OpenSource, open_source
 from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
@@ -37,7 +35,7 @@ from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Batch", "Reading", "Table", "open_table", "range_of"]
+__all__ = ["Batch", "Reading", "Table", "open_table"]
 
 _BATCH = 1 << 16  # rows
 _SUMMED = ("integer", "real", "boolean")
@@ -65,6 +63,11 @@ class Reading:
         """Published columns whose values are looked at."""
         return self.columns if self.query is None else self.query.columns
 
+    @property
+    def holds_people(self) -> bool:
+        """Whether an engine has to hold people at once, if only as many rows of each as were published are there."""
+        return self.by_person or (self.query is not None and (self.query.totals is not None or bool(self.query.among)))
+
 
 @dataclass(frozen=True, repr=False)
 class Batch:
@@ -82,34 +85,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-
-def range_of(table: PublishedTable, column: str, *, by_person: bool = False) -> tuple[int | float, int | float]:
-    """Within what the numbers of a column lie: of one row, or of the sum over a person's rows (none among them).
-
-    This is what sensitivities are made of. A category has its places, a date its days. Raises OutOfRange if sums could
-    leave the range of the encoding; ColumnUnfit for a key, or a column without bounds.
-    """
-    c = table.columns[column]
-    low: Any
-    high: Any
-    if c.kind == "boolean":
-        low, high = 0, 1
-    elif c.kind == "category":
-        low, high = 0, len(c.categories) - 1
-    elif c.low is None or c.high is None:
-        raise ColumnUnfit(f"table {table.name}, column {column}: no numbers within published bounds")
-    else:
-        low, high = (_days(end) if c.kind == "date" else end for end in (c.low, c.high))
-    if not by_person:
-        return low, high
-    low, high = min(low * table.rows_a_person, 0), max(high * table.rows_a_person, 0)
-    if max(-low, high) >= (LIMIT >> FRAC if c.kind == "real" else LIMIT):
-        raise OutOfRange(
-            f"table {table.name}, column {column}: sums of {table.rows_a_person} rows a person could leave the range "
-            "of the encoding; publish narrower bounds, or fewer rows a person"
-        )
-    return low, high
 
 
 @contextlib.contextmanager
@@ -155,8 +130,8 @@ class Table:
         wanted = self._selected(reading)
         parts = Parts()
         promised, bounding = self._check(wanted, reading, parts)
-        if not bounding and not reading.by_person and (reading.query is None or reading.query.totals is None):
-            parts = Parts()  # the engine holds nothing, so once is enough
+        if not bounding and not reading.holds_people:
+            parts = Parts()  # once is enough
         seen = 0
         for batch in parts.ask(wanted, lambda part: self.source.batches(self._kept(part, reading, bounding), rows)):
             columns = self._arrays(batch, reading)
@@ -169,22 +144,26 @@ class Table:
 
     def sql(self, reading: Reading, *, bounding: bool = True) -> str:
         """The second query, as the engine gets it; ``bounding``: as it is where a person has too many rows."""
-        return self.source.sql(self._kept(self._selected(reading), reading, bounding))
+        return self.source.sql(self._kept(self._selected(reading)(WHOLE), reading, bounding))
 
-    def people(self, query: RowQuery) -> ir.Table:
-        """Who the people of a query without outputs are, for an engine; that its table fits was looked at then.
+    def people(self, query: RowQuery) -> Callable[[Part], ir.Table]:
+        """Who the people of a query without outputs are, as an engine finds them; that its table fits is looked at now.
 
         Raises as check.
         """
         reading = Reading(query=query)
         rows = self._selected(reading)
         self._fits(rows, reading, Parts())
-        return query_people(rows, self.published, query)
+        return lambda part: query_people(rows(part), self.published, query)
 
-    def _among(self, one: Among) -> ir.Table:
+    def _among(self, one: Among) -> Callable[[Part], ir.Table]:
         """Those whom a query's rows may be among, as this table's engine takes them."""
         other = self._other(one.table)
-        return self.source.lent(other.source, other.people(one.query))
+        people = other.people(one.query)
+        if self.source.shares(other.source):
+            return people
+        lent = self.source.lent(other.source, people(WHOLE))
+        return lambda part: part.of(lent, "q")
 
     def _other(self, name: str) -> Table:
         if name not in self.others:
@@ -195,13 +174,21 @@ class Table:
         names = () if reading.query is None else reading.query.others
         return (self.source.state(), *(self._other(name).source.state() for name in names))
 
-    def _selected(self, reading: Reading) -> ir.Table:
+    def _selected(self, reading: Reading) -> Callable[[Part], ir.Table]:
+        """All rows of some people, and which of them are wanted."""
         self._refuse(reading)
-        can_try = self.source.backend.name != "postgres"
-        if (query := reading.query) is not None:
-            people = [self._among(one) for one in query.among]
-            return query_rows(self.source.table, self.published, query, people, can_try=can_try)
-        return selected(self.source.table, self.published, reading.columns, reading.where, can_try=can_try)
+        can_try, source = self.source.backend.name != "postgres", self.source.table
+        if (query := reading.query) is None:
+            rows = selected(source, self.published, reading.columns, reading.where, can_try=can_try)
+            return lambda part: part.of(rows, "p")
+        people = [self._among(one) for one in query.among]
+
+        def of(part: Part) -> ir.Table:
+            found = [one(part) for one in people]
+            return part.of(query_rows(source, self.published, query, found, can_try=can_try), "p")
+
+        of(WHOLE)  # what it raises, it raises before any question
+        return of
 
     def _kept(self, rows: ir.Table, reading: Reading, bounding: bool) -> ir.Table:
         if reading.query is not None:
@@ -228,7 +215,7 @@ class Table:
             raise FilterInvalid(f"{what}: a filter of parties.row_filter is needed")
         check_filter(reading.where, self.published)
 
-    def _check(self, rows: ir.Table, reading: Reading, parts: Parts) -> tuple[int, bool]:
+    def _check(self, rows: Callable[[Part], ir.Table], reading: Reading, parts: Parts) -> tuple[int, bool]:
         """(rows kept, whether anybody has more than were published)."""
         kept, most = self._fits(rows, reading, parts)
         bounding = most > self.published.rows_a_person
@@ -236,7 +223,7 @@ class Table:
             return self._number(rows, reading, parts, bounding), bounding
         return kept, bounding
 
-    def _fits(self, rows: ir.Table, reading: Reading, parts: Parts) -> tuple[int, int]:
+    def _fits(self, rows: Callable[[Part], ir.Table], reading: Reading, parts: Parts) -> tuple[int, int]:
         """(rows kept, the most that anybody has), where the table is as it was published."""
         what, most = self.source.what, self.published.rows_a_person
         columns = reading.looked_at
@@ -262,7 +249,7 @@ class Table:
             )
         return found["kept"], found["most"]
 
-    def _number(self, rows: ir.Table, reading: Reading, parts: Parts, bounding: bool) -> int:
+    def _number(self, rows: Callable[[Part], ir.Table], reading: Reading, parts: Parts, bounding: bool) -> int:
         """How many rows the second query gives, where a condition on a person's totals decides."""
 
         def number(part: ir.Table) -> Iterator[int]:
@@ -296,7 +283,3 @@ def _unfit(column: PublishedColumn) -> str:
         "key": f"some keys do not fit the profile {column.profile}",
     }
     return f"{kinds[column.kind]}; publish the column as another kind, or mend its source"
-
-
-def _days(date: Any) -> int:
-    return int((date - EPOCH).days)

@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from mpc.errors import AccordError, OutOfRange
+from mpc.errors import AccordError, OutOfRange, PartyFailed
 from parties.charter import Member
 from parties.errors import JobConflict, JobInvalid, JobRefused, LaneLost, SignatureInvalid, WorkerLost
 from parties.job import Job
@@ -149,14 +149,15 @@ def test_a_run_that_fails_anywhere_ends_the_job_everywhere(tmp_path: Path, faili
     play(tmp_path, scenario)
 
 
-def causes_of(tmp_path: Path, failing: Mapping[str, AccordError]) -> list[str]:
-    """Why a job ended, as all members have it, whose run failed so."""
+def causes_of(tmp_path: Path, failing: Mapping[str, AccordError], **after: float) -> list[str]:
+    """Why a job ended, as all members have it, whose run failed so; ``after``: seconds, by member."""
 
     async def scenario(world: World) -> list[str]:
         world.failing |= failing
+        world.fails_after |= after
         job = world.job()
         await submitted(world, job)
-        await trio.sleep(0.5)
+        await trio.sleep(0.5 + max(after.values(), default=0.0))
         await world.at_their_end(job.id, 1.0)
         return list(world.causes(job.id).values())
 
@@ -178,6 +179,15 @@ def test_who_has_a_lane_made_anew_under_it_leaves_the_cause_to_who_knows_it(tmp_
         tmp_path, {"alfa": WorkerLost("worker 7 was stopped"), "bravo": LaneLost("the lane is made anew")}
     )
     assert all("at alfa: worker 7" in cause for cause in causes), causes
+
+
+@pytest.mark.parametrize("busy", (0.0, 0.8))
+def test_who_hears_that_somebody_was_lost_leaves_the_cause_to_who_knows_whom(tmp_path: Path, busy: float) -> None:
+    """However busy the machine of who lost it is, within a second."""
+    heard = PartyFailed(0, "PeerLost")
+    lost = LaneLost("the connection to party 2 broke", 2)
+    causes = causes_of(tmp_path, {"alfa": lost, "bravo": heard}, alfa=busy)
+    assert all("at alfa" in cause and "party 2 is charlie" in cause for cause in causes), causes
 
 
 @pytest.mark.parametrize("failing", ("alfa", "bravo"))

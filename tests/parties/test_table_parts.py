@@ -33,11 +33,11 @@ def test_all_people_each_once(rows: Any, most: int) -> None:
         yield from part.group_by("p").aggregate(n=part.count()).execute().itertuples(index=False, name=None)
 
     parts = Parts()
-    found = [(p, n) for p, n in parts.ask(rows, question) if isinstance(p, str)]
+    found = [(p, n) for p, n in parts.ask(lambda part: part.of(rows, "p"), question) if isinstance(p, str)]
     assert sorted(found) == sorted((f"p{i}", 3) for i in range(100))
     assert (parts.bits == 0) == (most == 1000)
     before = len(asked)
-    assert len(list(parts.ask(rows, question))) == 101  # those of nobody too
+    assert len(list(parts.ask(lambda part: part.of(rows, "p"), question))) == 101  # those of nobody too
     assert len(asked) - before == 1 << parts.bits  # it begins as finely as it ended
 
 
@@ -47,7 +47,7 @@ def test_what_fits_nowhere_and_what_stops_midway(rows: Any) -> None:
         yield
 
     with pytest.raises(SourceTooLarge):
-        list(Parts().ask(rows, never))
+        list(Parts().ask(lambda part: part.of(rows, "p"), never))
 
     def midway(part: Any) -> Iterator[Any]:
         yield 1
@@ -55,4 +55,4 @@ def test_what_fits_nowhere_and_what_stops_midway(rows: Any) -> None:
             raise SourceTooLarge("table t: too little memory")
 
     with pytest.raises(SourceTooLarge):  # asked anew, it would give the same rows twice
-        list(Parts().ask(rows, midway))
+        list(Parts().ask(lambda part: part.of(rows, "p"), midway))

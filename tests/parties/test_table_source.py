@@ -136,6 +136,10 @@ def test_a_table_larger_than_memory(tmp_path: Path) -> None:
     )
     program = textwrap.dedent(f"""
         import resource
+        from fractions import Fraction
+        from parties.expression_types import Type
+        from parties.row_expression import Column, call, literal
+        from parties.row_query import Among, Output, RowQuery
         from parties.tables import Reading, open_table
         from tests.parties.tabular import table
         import ibis, pyarrow, pyarrow.compute, pandas
@@ -146,6 +150,14 @@ def test_a_table_larger_than_memory(tmp_path: Path) -> None:
             with open_table(table({str(path)!r}, rows_a_person=rows, capacity=2000000), memory=96 << 20) as opened:
                 seen = sum(map(len, opened.read(Reading(("id", "age")))))
             assert seen == 1000000 * rows, seen
+        age = Column("age", Type("integer", Fraction(0), Fraction(100)))
+        here = Column("?0", Type("boolean", Fraction(0), Fraction(1)))
+        old = RowQuery(call(">", age, literal(50, "integer")), None, None, ())
+        asked = RowQuery(here, None, None, (Output("x", age, age.type),), (Among("?0", "patients", old),))
+        all = table({str(path)!r}, rows_a_person=2, capacity=2000000)
+        with open_table(all, (all,), memory=96 << 20) as opened:  # of people who are among as many others
+            seen = sum(map(len, opened.read(Reading(query=asked))))
+        assert seen == 2 * sum(i % 130 > 50 or (i + 1000000) % 130 > 50 for i in range(1000000)), seen
         print(peak() - before)
     """)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.errors import OutOfRange
+from parties.column_ranges import range_of
 from parties.errors import BoundsMissing, ColumnMissing, FilterInvalid, ValueUnfit
 from parties.published import PublishedColumn
 from parties.row_filter import AllOf, AnyOf, Compare, Filter, Not
-from parties.tables import Reading, open_table, range_of
+from parties.tables import Reading, open_table
 from protocols.errors import CapacityExceeded, ColumnUnfit, TableChanged
 from protocols.keys import digests
 from protocols.profiles import EMAIL_ADMAP, INTEGERS, TEXT

@@ -128,6 +128,7 @@ class FakeWork:
         lane = self.world.lanes.setdefault((job.id, order.epoch, order.number), Lane(len(self.world.charter.compute)))
         try:
             if self.node.name in self.world.failing:
+                await trio.sleep(self.world.fails_after.get(self.node.name, 0.0))
                 raise self.world.failing[self.node.name]
             await lane.meet(self.node.name, self.world.long)
         except BaseException:
@@ -186,6 +187,7 @@ class World:
         self.refusals: dict[str, AccordError] = {}
         self.waits: dict[str, str] = {}  # why a person has to approve, by member
         self.failing: dict[str, AccordError] = {}
+        self.fails_after: dict[str, float] = {}  # seconds
         self.dealt: set[str] = set()
         self.held: dict[str, list[tuple[str, int]]] = {}
         self.orders: list[tuple[str, Run]] = []
