@@ -16,7 +16,7 @@ NEVER = (
 _LEARNT = {
     "count": "from {who}: how many different keys there are, with noise",
     "sum": "from {who}: sums and means, with noise that hides a change of {change} by one person",
-    "group": "from {who}: how many rows, or what sums, there are in each of {groups} groups, with noise",
+    "group": "from {who}: how many rows, or what sums, there are {groups}, with noise",
     "filter": "from {who}: all other figures of only those rows whose value compares in a way they choose",
     "join": "from {who}: figures of the rows whose key another member has too; never which keys these are",
     "train": "from {who}: a model that was fitted to the column, with noise if the job says so",
@@ -50,7 +50,7 @@ def exposures(table: PublishedTable) -> list[Exposure]:
     for name, column in table.columns.items():
         told.append(Exposure(name, "", f"in the clear: {_said(column)}"))
         for use in sorted(column.uses):
-            change, groups = _change(column, table.rows_a_person), len(column.categories) or 2
+            change, groups = _change(column, table.rows_a_person), _groups(column)
             told.append(Exposure(name, use, _LEARNT[use].format(who=who, change=change, groups=groups)))
     return told
 
@@ -62,6 +62,12 @@ def _said(column: PublishedColumn) -> str:
     if column.categories:
         said += f": {', '.join(map(str, column.categories))}"
     return said + (f"; a missing value counts as {column.missing}" if column.missing is not None else "")
+
+
+def _groups(column: PublishedColumn) -> str:
+    if column.kind in ("boolean", "category"):
+        return f"in each of {len(column.categories) or 2} groups"
+    return "for each value, or range of values they choose"
 
 
 def _change(column: PublishedColumn, rows: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,10 +37,29 @@ class Type:
     nullable: bool = False
 
     @property
-    def domain(self) -> tuple[Any, ...]:
-        """Of a category or a boolean, what it can be, NULL last where it can be that. Others have none."""
-        found: tuple[Any, ...] = (False, True) if self.kind == "boolean" else self.values
-        return (*found, None) if self.nullable else found
+    def size(self) -> int:
+        """How many values it can be, NULL among them: of categories, booleans, and integers and dates with bounds.
+        Others have no list of them, and 0."""
+        if self.kind == "category":
+            found = len(self.values)
+        elif self.kind in ("boolean", "integer", "date") and self.low is not None and self.high is not None:
+            found = max(0, math.floor(self.high) - self.first + 1)
+        else:
+            return 0
+        return found + self.nullable
+
+    @property
+    def first(self) -> int:
+        """The least of the whole numbers, or days, that it can be; 0 of a category, whose places are counted from 0."""
+        return 0 if self.low is None else math.ceil(self.low)
+
+    def at(self, place: int) -> Any:
+        """What it is at a place of that list: values in their order, NULL last."""
+        if self.nullable and place == self.size - 1:
+            return None
+        if self.kind == "category":
+            return self.values[place]
+        return bool(place) if self.kind == "boolean" else self.first + place
 
 
 def type_of(column: PublishedColumn) -> Type:

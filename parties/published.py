@@ -28,9 +28,9 @@ Scalar = int | float | str | bool | datetime.date
 
 USES = ("count", "sum", "group", "filter", "join", "train", "score")
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "integer": ("sum", "filter", "train", "score"),
-    "real": ("sum", "filter", "train", "score"),
-    "date": ("sum", "filter", "train", "score"),
+    "integer": ("sum", "group", "filter", "train", "score"),
+    "real": ("sum", "group", "filter", "train", "score"),
+    "date": ("sum", "group", "filter", "train", "score"),
     "boolean": ("sum", "group", "filter", "train", "score"),
     "category": ("group", "filter", "train", "score"),
     "key": ("count", "join"),

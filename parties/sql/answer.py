@@ -77,7 +77,7 @@ def _row(details: Details, figures: Sequence[Noised], g: int) -> _Row:
     values: dict[str, Any] = {}
     for j in reversed(range(len(bound.groups))):
         g, place = divmod(g, bound.sizes[j])
-        values[f"g{j}"] = bound.groups[j].type.domain[place]
+        values[f"g{j}"] = bound.groups[j].type.at(place)
     cells = {}
     for j, aggregate in enumerate(bound.aggregates):
         cells[f"a{j}"] = _aggregate(aggregate, [figures[k] for k in aggregate.figures], details)

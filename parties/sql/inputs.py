@@ -92,7 +92,7 @@ def _ends(one: Input) -> tuple[Any, Any]:
     if one.kind == "there":
         return 0, 1
     if one.kind == "code":
-        return 0, math.prod(_size(output) for _, output in one.outputs) - 1
+        return 0, math.prod(output.size for _, output in one.outputs) - 1
     if one.kind == "place":
         assert one.grid is not None
         return 0, one.grid.points - 1
@@ -109,10 +109,6 @@ def _ends(one: Input) -> tuple[Any, Any]:
     if max(-low, high) >= LIMIT >> FRAC:
         raise ExpressionUnfit("reals from -2^46 to 2^46 can be shared, and by its public bounds it could go beyond")
     return float(low), float(high)
-
-
-def _size(kind: Type) -> int:
-    return len(kind.domain)
 
 
 def made_inputs(inputs: Sequence[Input], rows: Rows, table: Owned) -> dict[str, npt.NDArray[Any]]:
@@ -142,8 +138,7 @@ def _made(one: Input, rows: Rows, what: str) -> npt.NDArray[Any]:
     if one.kind == "code":
         codes = np.zeros(len(values), np.int64)
         for (_, kind), (place, known) in zip(one.outputs, columns, strict=True):
-            size = _size(kind)
-            codes = codes * size + np.where(known == 1, place, size - 1 if kind.nullable else 0)
+            codes = codes * kind.size + np.where(known == 1, place - kind.first, kind.size - 1 if kind.nullable else 0)
         return codes
     return values
 

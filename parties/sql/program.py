@@ -10,6 +10,7 @@ from mpc.arrays import SecretArray, SecretBits
 from mpc.party import Party
 from mpc.relations import where
 from parties.errors import RowsUnfit
+from parties.expression_types import Type
 from parties.kind import PRESENT, Outcome, Owned, Plan, Rows, TableInput, Talk, Work, outcome_of
 from parties.kind_rows import Words, encoded, enter, union
 from parties.row_expression import Column, Expr, columns_in
@@ -100,9 +101,11 @@ async def _joined(party: Party, work: Work) -> _Rows:
     if shared.where is not None:
         present = await (present & truth_of(computed(shared.where, rows.givens, ones)))
     codes: SecretArray | None = None
-    for group, size in zip(shared.groups, details.bound.sizes, strict=True):
-        code = _code(computed(group, rows.givens, ones), size)
-        codes = code if codes is None else codes * size + code
+    for made, group in zip(shared.groups, details.bound.groups, strict=True):
+        code = _code(computed(made, rows.givens, ones), group.type)
+        codes = code if codes is None else codes * group.type.size + code
+    if codes is not None and any(group.type.first for group in details.bound.groups):
+        codes = where(present, codes, 0)  # what is made of a row that is not there is no place of the list
     return _Rows(await present, codes, common.columns, rows.givens)
 
 
@@ -118,11 +121,12 @@ def _as_bits(details: Details, givens: Mapping[str, Given]) -> dict[str, Given]:
     return found
 
 
-def _code(given: Given, size: int) -> SecretArray:
-    value = given.value.to_array() if isinstance(given.value, SecretBits) else given.value
+def _code(given: Given, kind: Type) -> SecretArray:
+    """The place of a value in its type's list."""
+    value = (given.value.to_array() if isinstance(given.value, SecretBits) else given.value) - kind.first
     if given.there is None:
         return value
-    return where(given.there, value, size - 1)
+    return where(given.there, value, kind.size - 1)
 
 
 def _mine(party: Party, work: Work) -> dict[str, Any] | None:

@@ -68,7 +68,7 @@ class Bound:
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many groups each key makes."""
-        return tuple(len(group.type.domain) for group in self.groups)
+        return tuple(group.type.size for group in self.groups)
 
     @property
     def size(self) -> int:
@@ -160,8 +160,10 @@ class _Binder:
             found = self._key(node, items)
             if found not in self._groups:
                 self._groups.append(found)
-        if math.prod(len(one.type.domain) for one in self._groups) > MOST_GROUPS:
-            raise sql.unsupported(group, f"more than {MOST_GROUPS} groups", "group by fewer columns")
+        if math.prod(one.type.size for one in self._groups) > MOST_GROUPS:
+            raise sql.unsupported(
+                group, f"more than {MOST_GROUPS} groups", "group by fewer columns, or by ranges: FLOOR(... / 10)"
+            )
 
     def _key(self, node: Node, items: Sequence[tuple[str, Node]]) -> Expr:
         sql, given = self._sql, node
@@ -175,10 +177,10 @@ class _Binder:
         if has_aggregate(given):
             raise sql.unsupported(node, "GROUP BY of an aggregate", "HAVING and ORDER BY take aggregates")
         found = Scalars(sql, self._scope.leaf).bind(given)
-        if found.type.kind not in ("category", "boolean") or not found.type.domain:
+        if not found.type.size:
             raise sql.unsupported(
                 node, f"GROUP BY of values of kind {found.type.kind}, of which there is no public list",
-                "CASE WHEN ... THEN 'low' ELSE 'high' END, a column of categories or a condition",
+                "FLOOR(... / 10) of what has public bounds, CASE WHEN ... THEN 'low' ELSE 'high' END, a condition",
             )  # fmt: skip
         return found
 

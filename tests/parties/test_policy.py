@@ -97,11 +97,13 @@ def test_an_empty_policy_denies_everything_and_so_does_no_finding() -> None:
         ({"published": "0" * 64}, {}, [("published", TABLE)]),
         ({}, {"uses": {"height": frozenset({"sum"})}}, [("use", "height")]),
         ({}, {"uses": {"age": frozenset({"steal"})}}, [("use", "age"), ("rule", "age")]),
-        ({}, {"uses": {"age": frozenset({"group"})}}, [("use", "age")]),
+        ({}, {"uses": {"age": frozenset({"join"})}}, [("use", "age")]),
+        ({}, {"uses": {"age": frozenset({"group"})}}, []),
         ({}, {"uses": {"id": frozenset({"filter"})}}, [("use", "id")]),
         ({}, {"uses": {"age": frozenset()}}, [("use", "age")]),
         ({}, {"uses": {"weight": frozenset({"sum"})}}, [("bounds", "weight")]),
         ({}, {"uses": {"weight": frozenset({"predict"})}}, [("bounds", "weight")]),
+        ({}, {"uses": {"weight": frozenset({"group"})}}, [("bounds", "weight")]),
         ({}, {"uses": {}, "counts": False}, [("use", TABLE)]),
         ({"rules": (Rule(ALL - {"count"}),)}, {}, [("rule", TABLE)]),
         ({"rules": (Rule(ALL - {"filter"}),)}, {}, [("rule", "age")]),
@@ -198,7 +200,8 @@ def test_every_clause_in_its_words_where_all_is_denied() -> None:
     assert [line for line in words(strict, asked) if "] denied" in line and not line.startswith("rule [no]")] == [
         "published [] denied: the policy is for the table as it is published | its owner looks at the table as it is "
         "published now and signs anew: `accord policy`",
-        "use [age] denied: join of a column of kind integer | it can be for sum, filter, train, predict, release",
+        "use [age] denied: join of a column of kind integer | it can be for sum, group, filter, train, predict, "
+        "release",
         "use [dead] denied: the job says no use of the column | leave it out",
         f"use [no] denied: not published | take one of {', '.join(PATIENTS.columns)}, or ask the owner to publish it",
         "bounds [weight] denied: public bounds, by which noise is measured | the owner publishes bounds: `accord "

@@ -74,7 +74,7 @@ def test_without_a_terminal(source: Path, tmp_path: Path, capsys: pytest.Capture
     assert (home / TABLES_FILE).stat().st_mode & 0o777 == 0o600
     assert home.stat().st_mode & 0o777 == 0o700
     assert list(table.columns) == ["age", "email", "admitted", "sex", "patient_id"]
-    assert table.columns["age"].uses == {"sum", "filter"}
+    assert table.columns["age"].uses == {"sum", "group", "filter"}
     assert table.columns["sex"].uses == {"group", "filter"}
     assert table.columns["email"].uses == {"join", "count"}
     assert table.counts and table.results_to == {"alfa", "beta"} and table.epsilon_a_job == 0.5
@@ -87,7 +87,7 @@ def test_without_a_terminal(source: Path, tmp_path: Path, capsys: pytest.Capture
     assert signed.policy.limits == Limits(query=0.5, ever=10.0) and signed.policy.receivers == {"alfa", "beta"}
     assert set(signed.policy.rules) == {
         Rule(frozenset({"count"}), frozenset({TABLE})),
-        Rule(frozenset({"sum", "filter", "release"}), frozenset({"age", "admitted"})),
+        Rule(frozenset({"sum", "group", "filter", "release"}), frozenset({"age", "admitted"})),
         Rule(frozenset({"group", "filter", "release"}), frozenset({"sex"})),
         Rule(frozenset({"count", "join"}), frozenset({"email", "patient_id"})),
     }
@@ -128,7 +128,7 @@ def test_json_says_what_others_know(source: Path, tmp_path: Path, capsys: pytest
         (["--category", "sex=F"], "ValueUnfit: table patients, column sex: some values are none of its categories"),
         (["--column", "[red]odd[/]=integer:0:9"], "--missing [red]odd[/]=VALUE"),
         (["--missing", "cost=0"], "--missing cost: give that column"),
-        (["--use", "age=group"], "column age, uses"),
+        (["--use", "age=join"], "column age, uses"),
         (["--allow", "sum,steal"], "--allow steal"),
         (["--capacity", "100"], "CapacityExceeded: table patients: more rows than its capacity of 100"),
         (["--capacity", "0"], "capacity 0"),

@@ -106,6 +106,17 @@ SELECT SUM(n), COUNT(*) FROM (SELECT age AS n FROM alfa.stays WHERE person IN (S
 SELECT COUNT(*), SUM(f) FROM (SELECT age, CAST(person IN (SELECT person FROM alfa.visits) AS INTEGER) AS f FROM alfa.stays) t WHERE age > 3
 SELECT COUNT(*) FROM (SELECT person, person IN (SELECT person FROM bravo.stays) AS here, COUNT(*) AS n FROM bravo.visits GROUP BY person) t WHERE here
 SELECT COUNT(DISTINCT person), MAX(minutes) FROM bravo.visits WHERE (person) IN ((SELECT person FROM bravo.people WHERE level = 'low'))
+SELECT YEAR(seen) AS y, COUNT(*), SUM(cost) FROM stays GROUP BY y HAVING YEAR(seen) > 2019 ORDER BY y DESC
+SELECT age // 10 AS d, ward, COUNT(*), AVG(score) FROM stays WHERE age >= 0 GROUP BY d, ward ORDER BY d, ward
+SELECT score, COUNT(*) FROM bravo.stays GROUP BY score
+SELECT CAST(FLOOR(cost / 20) AS INTEGER) AS c, MAX(score), COUNT(DISTINCT person) FROM alfa.stays GROUP BY c
+SELECT seen, COUNT(*) FROM alfa.stays WHERE seen < DATE '2019-09-01' GROUP BY seen ORDER BY seen
+SELECT QUARTER(seen) * 10 + MONTH(seen) AS q, died, COUNT(*) FROM stays GROUP BY q, died
+SELECT n, COUNT(*), SUM(m) FROM (SELECT person, COUNT(*) AS n, SUM(minutes) AS m FROM alfa.visits GROUP BY person) t GROUP BY n
+SELECT YEAR(p.born) // 10 AS b, level, COUNT(*), SUM(age) FROM alfa.stays s JOIN bravo.people p USING (person) GROUP BY b, level
+SELECT s.score + 20 AS k, COUNT(*), MIN(p.income) FROM alfa.stays s JOIN bravo.people p USING (person) GROUP BY k
+SELECT s.score + YEAR(p.born) AS k, COUNT(*), COUNT(DISTINCT s.person) FROM alfa.stays s LEFT JOIN bravo.people p USING (person) WHERE s.age > 20 GROUP BY k
+SELECT CASE WHEN s.age > 40 THEN 50 ELSE p.income END AS k, COUNT(*) FROM alfa.stays s LEFT JOIN bravo.people p USING (person) GROUP BY k
 """.strip().splitlines()
 """Sums, NULLs, dates, joins, unions, derived tables, HAVING, ORDER BY, LIMIT, people of other tables."""
 
@@ -191,6 +202,7 @@ class _Drawing:
         return self._one(
             "ward", "died", f"CASE WHEN {self.truth(1)} THEN 'yes' ELSE 'no' END", f"({self.truth(1)})",
             f"CASE WHEN {self.truth(1)} THEN ward WHEN {self.truth(0)} THEN 'other' END", "COALESCE(ward, 'none')",
+            "MONTH(seen)", "score", f"ABS(score) // {self._rng.randint(2, 5)}", f"ABS(LEAST({self.whole(1)}, 5)) % 3 + 3",
         )  # fmt: skip
 
     def figure(self) -> str:
