@@ -171,6 +171,9 @@ def _note(content: Mapping[str, Any]) -> str:
     match content["what"]:
         case "policy":
             return f"{content['table']}: {digest}"
+        case "model":
+            withdrawn = "withdrawn, " if content.get("withdrawn") else ""
+            return f"{content['model']}: {withdrawn}{digest}"
         case "charter":
             return f"version {content['version']}: {digest}"
         case "software":

@@ -196,7 +196,7 @@ class Daemon:
             )
         tasks, progress = Tasks(nursery), ProgressBoard(board.wake)
         teller = ProgressTeller(board, progress, tasks)
-        models = ModelAssets(self.home.models)
+        models = ModelAssets(self.home.models, rulebook.models)
         rules = Rules(lambda: board.me, plans, self._tables, rulebook.policies, store.ledger, time.time, models)
         work = KindWork(
             board,

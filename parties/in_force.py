@@ -1,15 +1,19 @@
-"""What a node goes by, as its log has it: policies, charters and its own program, each noted when it is another one.
+"""What a node goes by, as its log has it: policies, models' rules, charters and its own program, each noted when it is
+another one.
 
 Same file as the jobs, same manners. What was noted last is kept beside the log, in the same transaction.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from parties.audit import AuditLog
+from parties.chain import canonical
 from parties.charter import Charter
+from parties.model_entry import Asset
 from parties.policy_store import SignedPolicy
 from parties.sqlite_file import SqliteFile
 
@@ -20,7 +24,7 @@ CREATE TABLE IF NOT EXISTS in_force (
     what TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (what, name)) STRICT, WITHOUT ROWID;
 """
 
-_POLICY, _CHARTER, _SOFTWARE = "policy", "charter", "software"
+_POLICY, _MODEL, _CHARTER, _SOFTWARE = "policy", "model", "charter", "software"
 
 _Key = tuple[str, str]
 
@@ -44,7 +48,10 @@ class InForce:
     @property
     def tables(self) -> list[str]:
         """Names of those whose policy was noted, and is not gone."""
-        return [name for (what, name), digest in self._known.items() if what == _POLICY and digest]
+        return self._there(_POLICY)
+
+    def _there(self, what: str) -> list[str]:
+        return [name for (one, name), digest in self._known.items() if one == what and digest]
 
     def policies(self, tables: Iterable[str], found: Mapping[str, SignedPolicy], now: float) -> None:
         """Of these tables; those that are not found have none.
@@ -63,6 +70,20 @@ class InForce:
                     "signed": signed.signed,
                 }
             said[_POLICY, table] = ("" if signed is None else signed.digest), fields
+        self._note(said, now)
+
+    def models(self, assets: Iterable[Asset], now: float, *, all_there_are: bool = False) -> None:
+        """Whose they are, and who may score with them. ``all_there_are``: of models that are not among them none is
+        left."""
+        said: dict[_Key, tuple[str, dict[str, Any]]] = {}
+        for asset in assets:
+            told = {"id": asset.id, "rules": asset.rules.fields, "withdrawn": asset.withdrawn is not None}
+            digest = hashlib.sha256(b"accord model in force 1\0" + canonical(told)).hexdigest()
+            said[_MODEL, asset.title] = digest, told
+        if all_there_are:
+            said |= {(_MODEL, name): ("", {}) for name in self._there(_MODEL) if (_MODEL, name) not in said}
+        for key, (_, fields) in said.items():
+            fields |= {"model": key[1], "before": self._known.get(key, "")}
         self._note(said, now)
 
     def charters(self, chain: Sequence[Charter], now: float) -> None:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,17 +45,21 @@ class ModelAssets:
 
     Args:
         directory: where they are; it need not exist.
+        noted: called with entries before anybody decides by them.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, noted: Callable[[Sequence[Asset]], None] = lambda assets: None) -> None:
         self._directory = directory
+        self._noted = noted
         self._read: dict[str, Model] = {}
 
     # -- what there is -----------------------------------------------------------------------------
 
     def all(self) -> list[Asset]:
         """By name and version, withdrawn ones too. Raises ModelUnfit for an entry that is none, FileExposed."""
-        return [asset for name in self._names() for asset in self.versions(name)]
+        found = [asset for name in self._names() for asset in self.versions(name)]
+        self._noted(found)
+        return found
 
     def versions(self, name: str) -> list[Asset]:
         """Of a name, the first first."""
@@ -76,6 +80,7 @@ class ModelAssets:
         there = self.versions(name)
         for asset in reversed(there):
             if asset.version == version or (version is None and asset.withdrawn is None):
+                self._noted([asset])
                 return asset
         wanted = f"{name!r}" if version is None else f"{name!r}, version {version}"
         versions = ", ".join(str(asset.version) for asset in there)

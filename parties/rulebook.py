@@ -1,4 +1,4 @@
-"""The policies and the charter a node goes by: read when something is to be decided, noted in its log before it is.
+"""The policies, models' rules and the charter a node goes by: noted in its log before anything is decided by them.
 
 So the log tells by which rules everything was decided, also where they were changed by hand. Blocks.
 """
@@ -9,9 +9,11 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from parties.charter import Charter
-from parties.errors import FileUnusable, TableInvalid
+from parties.errors import FileUnusable, ModelUnfit, TableInvalid
 from parties.home import Home
 from parties.in_force import InForce
+from parties.model_assets import ModelAssets
+from parties.model_entry import Asset
 from parties.policy_store import SignedPolicy, load_policies
 from parties.rule_errors import PolicyInvalid
 from parties.tables_file import load_tables
@@ -31,7 +33,7 @@ class Rulebook:
         in_force: of its store.
         clock: Unix time in seconds.
 
-    Both methods raise StoreFailed where the disk fails.
+    All methods raise StoreFailed where the disk fails.
     """
 
     def __init__(
@@ -59,8 +61,12 @@ class Rulebook:
         self._in_force.policies(asked, found, self._clock())
         return found
 
+    def models(self, assets: Iterable[Asset]) -> None:
+        """Somebody is about to decide by these: what they are, and their rules, are in the log then."""
+        self._in_force.models(assets, self._clock())
+
     def note(self, software: str) -> None:
-        """All there is, when a node starts: charters, policies, and the digest of its program."""
+        """All there is, when a node starts: charters, policies, models, and the digest of its program."""
         self._in_force.software(software, self._clock())
         self._in_force.charters(self._chain(), self._clock())
         try:
@@ -68,3 +74,7 @@ class Rulebook:
             self.policies(sorted(tables))
         except (FileUnusable, PolicyInvalid, TableInvalid) as error:  # nothing is decided by what cannot be read
             _log.warning("policies were not looked at: %s: %s", type(error).__name__, error)
+        try:
+            self._in_force.models(ModelAssets(self._home.models).all(), self._clock(), all_there_are=True)
+        except (FileUnusable, ModelUnfit) as error:
+            _log.warning("models were not looked at: %s: %s", type(error).__name__, error)

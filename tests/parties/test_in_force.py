@@ -13,6 +13,8 @@ from parties.charter import Charter
 from parties.errors import StoreFailed
 from parties.home import Home
 from parties.job_store import JobStore
+from parties.model_assets import ModelAssets
+from parties.model_rules import ModelRules
 from parties.policy_store import save_policy, sign_policy
 from parties.rule_errors import PolicyInvalid
 from parties.rulebook import Rulebook
@@ -20,6 +22,7 @@ from parties.tables_file import save_tables
 from tests.parties.consortium import charter, identity
 from tests.parties.jobs import KEY, ME
 from tests.parties.tabular import table
+from tests.parties.test_model_assets import BROUGHT, trees
 from tests.parties.test_policy import OPEN
 
 OTHER = dataclasses.replace(OPEN, minimum=50)
@@ -138,3 +141,45 @@ def test_a_note_that_was_undone_is_made_again(place: Place, monkeypatch: pytest.
             place.book.policies(["patients"])
     place.book.policies(["patients"])
     assert len(place.noted("policy")) == len(place.noted("charter")) == 1
+
+
+def test_a_models_rules_are_noted_before_anybody_decides_by_them(place: Place) -> None:
+    models = ModelAssets(place.home.models, place.book.models)
+    models.add(trees(), "risk", BROUGHT, 7.0, features=("a", "b"))
+    assert place.noted("model") == []
+    one = models.find("risk")
+    for _ in range(3):
+        models.find("risk", 1)
+    opened = models.set_rules(one, ModelRules(members=None, answers=frozenset({"predict_proba"})))
+    place.begin_anew()
+    again = ModelAssets(place.home.models, place.book.models)
+    assert again.all() == [opened] and again.find("risk") == opened
+    again.withdraw(opened, 9.0)
+    again.find("risk", 1)
+    noted = place.noted("model")
+    assert [(entry["model"], entry["id"], entry["withdrawn"]) for entry in noted] == [
+        ("risk@1", one.id, withdrawn) for withdrawn in (False, False, True)
+    ]
+    assert [entry["rules"] for entry in noted] == [one.rules.fields, opened.rules.fields, opened.rules.fields]
+    assert [entry["before"] for entry in noted] == ["", *(entry["digest"] for entry in noted[:2])]
+
+
+def test_at_a_start_models_that_are_gone_are_noted_and_broken_ones_decide_nothing(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = ModelAssets(place.home.models)
+    models.add(trees(), "risk", BROUGHT, 7.0, features=("a", "b"))
+    place.book.note("a" * 64)
+    assert [entry["model"] for entry in place.noted("model")] == ["risk@1"]
+    (entry,) = place.home.models.glob("risk/*.entry.json")
+    kept = entry.read_bytes()
+    entry.write_bytes(b"{}")
+    place.book.note("a" * 64)
+    assert "models were not looked at: ModelUnfit" in caplog.text and len(place.noted("model")) == 1
+    entry.unlink()
+    place.book.note("a" * 64)
+    assert [(one["digest"], one["model"]) for one in place.noted("model")][1:] == [("", "risk@1")]
+    entry.write_bytes(kept)
+    entry.chmod(0o600)
+    place.book.note("a" * 64)
+    assert len(place.noted("model")) == 3
