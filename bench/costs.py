@@ -28,6 +28,7 @@ from bench.nodes import NAMES, nodes
 from parties.charter_store import CharterStore
 from parties.client import Client
 from parties.costs import FILE, WHAT, foretold, sizes_of
+from parties.fitted import Coefficient, FittedLogistic
 from parties.home import Home
 from parties.kind import Owned, Plan
 from parties.kinds import kind_of
@@ -221,6 +222,8 @@ def _jobs() -> Iterator[Asked]:
                 continue
             for answer in ("predict", "predict_proba"):
                 yield Asked("score", {"model": f"bravo.{name}", "answer": answer}, (f"alfa.{size}",))
+        for answer in ANSWERS:
+            yield Asked("score", {"model": "bravo.linear", "answer": answer}, (f"alfa.{size}",))
 
 
 def _table(name: str, source: Path, rows: int) -> PublishedTable:
@@ -266,3 +269,9 @@ def _offer(member: str, home: Home) -> None:
         lineage = BroughtIn(by="bench", file=name, sha256="0" * 64)
         model = from_sklearn(forest)
         ModelAssets(home.models).add(model, name, lineage, 0.0, features=_FEATURES, rules=rules, depth=depth)
+    terms = [Coefficient(name, None, 0.0, 100.0, 0.5) for name in ("age", "cost")]
+    terms += [Coefficient("region", region, 0.0, 1.0, 0.1) for region in _REGION]
+    told: dict[str, Any] = {"bound": 1.0, "spread": 2.0, "label": "died", "positive": True}
+    linear = FittedLogistic(terms, -1.0, **told, epsilon=1.0, delta=1e-6)
+    lineage = BroughtIn(by="bench", file="linear", sha256="0" * 64)
+    ModelAssets(home.models).add(linear, "linear", lineage, 0.0, rules=rules)

@@ -141,9 +141,14 @@ def _root(groups: int) -> float:
 
 
 def _score(plan: Plan) -> dict[str, float]:
-    facts = plan.details.facts
-    if facts.family != "trees":  # a product and a sigmoid: one comparison or two a row
-        return {"words": _words(plan), "rows by outputs": _table_rows(plan)}
+    facts, answer = plan.details.facts, plan.details.answer
+    if facts.family != "trees":  # a product; then a comparison, or a sigmoid
+        return {
+            "linear: one": 1.0,
+            "linear: words": _words(plan),
+            "linear: compared": _table_rows(plan) if answer == "predict" else 0.0,
+            "linear: probabilities": _table_rows(plan) if answer == "predict_proba" else 0.0,
+        }
     rows, nodes = _table_rows(plan), float(facts.trees * 2**facts.depth)
     return {
         "words": _words(plan),
