@@ -23,7 +23,10 @@ _LIBPQ = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "conn
 
 def place_of(source: str) -> str:
     """An address without its table: sources of one place are tables of one database, for one user."""
-    parts = urllib.parse.urlsplit(source)
+    try:
+        parts = urllib.parse.urlsplit(source)
+    except ValueError:  # no address: opening it says so
+        return source
     asked = [(name, value) for name, value in urllib.parse.parse_qsl(parts.query) if name != "table"]
     return urllib.parse.urlunsplit(parts._replace(scheme="postgres", query=urllib.parse.urlencode(sorted(asked))))
 

@@ -32,7 +32,7 @@ from protocols.errors import KeyInvalid
 from protocols.join import Column
 from protocols.keys import digests
 
-__all__ = ["Input", "Outputs", "column_of", "frac_of", "made_inputs"]
+__all__ = ["Input", "Outputs", "check_parts", "column_of", "frac_of", "made_inputs"]
 
 _SALT = b"accord people of a query"  # digests stay shares, and are never opened
 _KEY_BITS = 62
@@ -69,11 +69,19 @@ class Outputs:
         return self._made.setdefault((of, kind), f"x{len(self._made)}"), kind
 
     def query(self, where: Expr | None, totals: tuple[Total, ...] | None, having: Expr | None) -> RowQuery:
-        """The owner's query with these outputs. ExpressionUnfit if it is too much for an engine to take."""
-        exprs = [where, having, *(total.of for total in totals or ()), *(of for of, _ in self._made)]
-        if sum(expr.size for expr in exprs if expr is not None) > _MOST_PARTS:
-            raise ExpressionUnfit(f"expressions of more than {_MOST_PARTS} parts in all; ask in several queries")
+        """The owner's query with these outputs."""
         return RowQuery(where, totals, having, tuple(Output(name, of, kind) for (of, kind), name in self._made.items()))
+
+
+def check_parts(query: RowQuery) -> None:
+    """ExpressionUnfit if it is too much for an engine to take."""
+    if _parts(query) > _MOST_PARTS:
+        raise ExpressionUnfit(f"expressions of more than {_MOST_PARTS} parts in all; ask in several queries")
+
+
+def _parts(query: RowQuery) -> int:
+    exprs = [query.where, query.having, *(total.of for total in query.totals or ()), *(o.of for o in query.outputs)]
+    return sum(expr.size for expr in exprs if expr is not None) + sum(_parts(one.query) for one in query.among)
 
 
 def frac_of(one: Input) -> int:

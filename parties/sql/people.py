@@ -22,6 +22,8 @@ _OTHERS = "it would let rows of others decide about a person's row"
 _TAKES = (
     "IN takes a list of literals, or of the person key a SELECT of the person key: person IN (SELECT person FROM ...)"
 )
+_MOST = 24  # that differ
+_MOST_READ = 256
 _PLAIN = ("from_", "where", "with_")
 
 
@@ -33,6 +35,9 @@ def person_among(tables: Tables, scope: Scope, node: Node, read: Callable[[Node]
         node: IN with a query, or EXISTS.
         read: what a derived table is.
     """
+    tables.asked.append(node)
+    if len(tables.asked) > _MOST_READ:
+        raise tables.sql.unsupported(node, f"conditions on people that are read more than {_MOST_READ} times")
     given, select = _exists(tables, scope, node) if isinstance(node, exp.Exists) else (node.this, node.args["query"])
     given = given.unnest()
     if not isinstance(given, exp.Column):
@@ -56,8 +61,10 @@ def person_among(tables: Tables, scope: Scope, node: Node, read: Callable[[Node]
             f"people of {own.name} are told apart by profile {profiles[0]}, those of {other.name} by {profiles[1]}",
             "take tables whose keys have one profile",
         )  # fmt: skip
-    nullable = scope.types[i][name].nullable
-    return Column(f"{i}.{tables.among(theirs)}", replace(MEMBER, nullable=nullable))
+    column, nullable = tables.among(theirs), scope.types[i][name].nullable
+    if len(tables.memberships) > _MOST:
+        raise tables.sql.unsupported(node, f"more than {_MOST} conditions on people", "ask in several queries")
+    return Column(f"{i}.{column}", replace(MEMBER, nullable=nullable))
 
 
 def _person(tables: Tables, node: Node, relation: Relation, name: str) -> Branch:

@@ -104,12 +104,14 @@ class Tables:
         tables: in the job's order.
         named: places that were named so far.
         memberships: what is asked about people in other tables, as far as it was read.
+        asked: a condition on people, each time it was read: names of WITH could multiply them.
     """
 
     sql: Sql
     tables: Sequence[Owned]
     named: set[int] = field(default_factory=set)
     memberships: list[Membership] = field(default_factory=list)
+    asked: list[Node] = field(default_factory=list)
 
     def places(self, node: Node) -> tuple[int, ...]:
         """Of a name member.table, or of all tables of a name. Raises SqlUnbound, SqlUnsupported."""

@@ -18,7 +18,7 @@ from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, colu
 from parties.row_query import RowQuery, add_uses
 from parties.sql.beside import Beside, condition_uses
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed
-from parties.sql.inputs import Input, Outputs, column_of
+from parties.sql.inputs import Input, Outputs, check_parts, column_of
 from parties.sql.joins import both
 from parties.sql.on_shares import check_shared
 from parties.sql.relations import Branch, columns_at
@@ -266,6 +266,7 @@ class _Sharing:
         for one in inputs:
             column_of(one)  # refuses what cannot be shared
         made, looks = self._beside.added(outputs.query(where, branch.totals, having))
+        check_parts(made)
         if looks:
             uses.setdefault(facts.person, set()).add("join")
         return Part(branch.place, i, made, tuple(inputs), {name: frozenset(found) for name, found in uses.items()})

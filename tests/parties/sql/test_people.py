@@ -133,3 +133,26 @@ def test_what_is_refused(world: World, text: str, why: str) -> None:
 def test_names_that_are_not_there(world: World, text: str, why: str) -> None:
     with pytest.raises(SqlUnbound, match=why):
         world.plan(text)
+
+
+def test_names_of_with_do_not_multiply_what_is_read(world: World) -> None:
+    """Each name asks twice about the one before it: 2^20 conditions, if all were read."""
+    inner = "SELECT person FROM alfa.visits WHERE person IN (SELECT person FROM b{0}) OR person IN (SELECT person FROM b{0} WHERE person IN (SELECT person FROM b{0}))"
+    names = ["b0 AS (SELECT person FROM alfa.stays)", *(f"b{k} AS ({inner.format(k - 1)})" for k in range(1, 20))]
+    with pytest.raises(SqlUnsupported, match="conditions on people that are read more than 256 times"):
+        world.plan(f"WITH {', '.join(names)} SELECT COUNT(*) FROM alfa.stays WHERE person IN (SELECT person FROM b19)")
+
+
+def test_more_conditions_and_longer_ones_than_an_engine_takes_are_refused(world: World) -> None:
+    def asked(n: int, column: str = "minutes", table: str = "alfa.visits") -> str:
+        of = (f"person IN (SELECT person FROM {table} WHERE {column} > {k})" for k in range(n))
+        return f"SELECT COUNT(*) FROM alfa.stays WHERE {' AND '.join(of)}"
+
+    query = read_of(world.plan(asked(24)), "stays")
+    assert len(query.among) == 24
+    with pytest.raises(SqlUnsupported, match="more than 24 conditions on people; ask in several"):
+        world.plan(asked(25))
+    with pytest.raises(SqlUnsupported, match="expressions of more than 16000 parts in all"):
+        doubled = [f"a{k} AS (SELECT person, x + x AS x FROM a{k - 1})" for k in range(1, 10)]
+        first = "a0 AS (SELECT person, minutes AS x FROM alfa.visits)"
+        world.plan(f"WITH {', '.join([first, *doubled])} {asked(20, 'x', 'a9')}")
