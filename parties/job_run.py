@@ -28,7 +28,7 @@ __all__ = ["Runs"]
 
 _log = logging.getLogger("accord.node")
 _CAUSE = 0.3  # seconds in which a run that lost somebody waits to be told why
-_HEARSAY = 1.2  # the same, where another member lost somebody, and this one does not know whom
+_HEARSAY = 1.2  # the same, where somebody was lost, and this node does not know who
 _UNDECIDED = 2.0  # seconds after its vote in which a node waits to be told, before it asks
 
 
@@ -93,8 +93,8 @@ class Runs:
                 vote = await self._ready(job, outcome)
             elif failure is not None:
                 if _is_loss(failure) and type(failure) is not WorkerLost:
-                    knows = not isinstance(failure, PartyFailed)
-                    with trio.move_on_after(_CAUSE if knows else _HEARSAY):  # who ended it says why, and knows better
+                    within = _CAUSE if _named(failure) else _HEARSAY
+                    with trio.move_on_after(within):  # who ended it says why, and knows better
                         await self._board.until(job.id)
                 cause = f"{type(failure).__name__}: {self._where(failure)}"
                 await (ending.give_up_or_wait if _is_loss(failure) else ending.give_up)(job, cause)
@@ -140,6 +140,11 @@ class Runs:
         message = Ready(epoch=epoch, vote=vote.hex())
         with contextlib.suppress(AccordError):
             await board.network.call(board.coordinator(), message, job.id, within=_UNDECIDED)
+
+
+def _named(failure: AccordError) -> bool:
+    """Whether a failure says which party was lost."""
+    return isinstance(failure, PeerError | LaneLost) and failure.peer >= 0
 
 
 def _is_loss(failure: AccordError) -> bool:

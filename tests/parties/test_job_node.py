@@ -182,9 +182,11 @@ def test_who_has_a_lane_made_anew_under_it_leaves_the_cause_to_who_knows_it(tmp_
 
 
 @pytest.mark.parametrize("busy", (0.0, 0.8))
-def test_who_hears_that_somebody_was_lost_leaves_the_cause_to_who_knows_whom(tmp_path: Path, busy: float) -> None:
+@pytest.mark.parametrize("heard", (PartyFailed(0, "PeerLost"), LaneLost("the lane is made anew, as alfa asked")))
+def test_who_hears_that_somebody_was_lost_leaves_the_cause_to_who_knows_whom(
+    tmp_path: Path, heard: AccordError, busy: float
+) -> None:
     """However busy the machine of who lost it is, within a second."""
-    heard = PartyFailed(0, "PeerLost")
     lost = LaneLost("the connection to party 2 broke", 2)
     causes = causes_of(tmp_path, {"alfa": lost, "bravo": heard}, alfa=busy)
     assert all("at alfa" in cause and "party 2 is charlie" in cause for cause in causes), causes
