@@ -13,9 +13,9 @@ from fractions import Fraction
 
 from parties.errors import ExpressionUnfit
 from parties.expression_types import Type
-from parties.row_expression import CONDITIONS, Call, Column, Expr, columns_in
+from parties.row_expression import CONDITIONS, Call, Column, Expr, columns_in, substituted
 
-__all__ = ["TOTALS", "Among", "Output", "RowQuery", "Total", "add_uses", "total_type"]
+__all__ = ["TOTALS", "Among", "Output", "RowQuery", "Total", "add_uses", "lean", "total_type"]
 
 TOTALS = ("count", "sum", "min", "max", "avg")
 
@@ -44,7 +44,8 @@ class Among:
     Attributes:
         name: of that column: "?0", "?1", ...
         table: the other table, which may be the same one.
-        query: which of its rows make somebody one of these people, or which people's totals; without outputs.
+        query: which of its rows make somebody one of these people, or which people's totals; without outputs. Totals are
+            of so many rows of a person as were published; of rows any may be the one.
     """
 
     name: str
@@ -83,6 +84,22 @@ class RowQuery:
         """Tables of the same owner whose people it asks about, each once; itself may be one."""
         found = [name for one in self.among for name in (one.table, *one.query.others)]
         return tuple(dict.fromkeys(found))
+
+
+def lean(query: RowQuery) -> RowQuery:
+    """Without totals that nothing is made of: their columns need not be looked at."""
+    if query.totals is None:
+        return query
+    exprs = [expr for expr in (query.having, *(output.of for output in query.outputs)) if expr is not None]
+    named = {column.name for expr in exprs for column in columns_in(expr)}
+    kept = [j for j in range(len(query.totals)) if f"#{j}" in named]
+    by: dict[str, Expr] = {}
+    for new, j in enumerate(kept):
+        kind = next(c.type for expr in exprs for c in columns_in(expr) if c.name == f"#{j}")
+        by[f"#{j}"] = Column(f"#{new}", kind)
+    having = None if query.having is None else substituted(query.having, by)
+    outputs = tuple(replace(output, of=substituted(output.of, by)) for output in query.outputs)
+    return replace(query, totals=tuple(query.totals[j] for j in kept), having=having, outputs=outputs)
 
 
 def total_type(what: str, of: Expr | None, rows: int) -> Type:

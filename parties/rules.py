@@ -30,7 +30,9 @@ from parties.policy_store import SignedPolicy
 from parties.policy_terms import TABLE, TELLS, Asked, Finding, Limits, Spent, Verdict, capability
 from parties.published import PublishedTable
 from parties.row_filter import check_filter, columns_of, read_filter
+from parties.row_query import RowQuery
 from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
+from parties.table_source import check_beside
 from protocols.errors import TableChanged
 
 __all__ = ["Opinion", "Rules", "check_published", "uses_of"]
@@ -97,8 +99,9 @@ class Rules:
     def consent(self, job: Job, tables: Sequence[str]) -> Consent:
         """What they say to a job they allow.
 
-        Raises what the kind's check raises, NotPublished, TableChanged, FilterInvalid, PolicyInvalid, PolicyMissing,
-        PolicyDenied, BudgetExhausted, ModelChanged: each with the table or model, the column and the way out.
+        Raises what the kind's check raises, NotPublished, TableChanged, SourceApart, FilterInvalid, PolicyInvalid,
+        PolicyMissing, PolicyDenied, BudgetExhausted, ModelChanged: each with the table or model, the column and the
+        way out.
         """
         book = self._ledger.chain.head
         plan, charge, opinions = self.opinions(job, tables)
@@ -132,6 +135,9 @@ class Rules:
         for place, (member, _) in enumerate(job.tables):
             if member == me:
                 check_published(job, place, published)
+        for ask in asks:
+            if ask.query is not None:
+                check_sources(ask.query, published[ask.table], published)
         policies = self._policies(ask.table for ask in asks)
         charge = self._charge(job, plan, [published[ask.table] for ask in asks])
         return plan, charge, [self._opinion(job, plan, ask, published, policies, charge) for ask in asks]
@@ -188,6 +194,14 @@ class Rules:
             return Opinion(ask.table, "", None, asked, ())
         findings = check_policy(signed.policy, table, digest_of(table), asked)
         return Opinion(ask.table, signed.digest, signed.policy.limits, asked, findings)
+
+
+def check_sources(query: RowQuery, table: PublishedTable, mine: Mapping[str, PublishedTable]) -> None:
+    """SourceApart unless the engine of each table can be given the people that its rows are compared with."""
+    for one in query.among:
+        other = mine[one.table]
+        check_beside(table.source, f"table {table.name}", other.source, f"table {other.name}")
+        check_sources(one.query, other, mine)
 
 
 def uses_of(plan: Plan, ask: TableAsk, table: PublishedTable) -> dict[str, frozenset[str]]:

@@ -32,7 +32,12 @@ class Part:
 
     def of(self, rows: ir.Table, person: str) -> ir.Table:
         """The rows of these people, by a column that holds the person."""
-        return rows.filter((rows[person].hash() & ((1 << self.bits) - 1)) == self.number) if self.bits else rows
+        if not self.bits:
+            return rows
+        key = rows[person]
+        if not (key.type().is_string() or key.type().is_binary()):  # integers of several widths hash differently
+            key = key.cast("string")
+        return rows.filter((key.hash() & ((1 << self.bits) - 1)) == self.number)
 
 
 WHOLE = Part(0, 0)

@@ -20,7 +20,7 @@ import contextlib
 import glob
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-__all__ = ["FILE_KINDS", "OpenSource", "files_of", "load_engine", "open_source", "source_state"]
+__all__ = ["FILE_KINDS", "OpenSource", "check_beside", "files_of", "load_engine", "open_source", "source_state"]
 
 FILE_KINDS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+_POSTGRES = ("postgres://", "postgresql://")
 _MEMORY = 1 << 30  # bytes
 _LENT = 1 << 16  # rows that are taken over from another engine at a time
 
@@ -65,15 +66,9 @@ class OpenSource:
         return other.backend is self.backend
 
     def lent(self, other: OpenSource, people: ir.Table) -> ir.Table:
-        """What another source's engine finds, read, and given to this one's.
-
-        Raises SourceApart for PostgreSQL, which is read only and takes nothing; and as one_row.
-        """
+        """What another source's engine finds, read, and given to this one's. Raises as check_beside, and one_row."""
         if self.backend.name == "postgres":
-            raise SourceApart(
-                f"{self.what}: its database is read only, and cannot be given people of {other.what}, which is "
-                "elsewhere; have both in one database, or publish a copy of this table in a file"
-            )
+            raise _apart(self.what, other.what)
         import ibis
         import pyarrow as pa
 
@@ -97,9 +92,22 @@ class OpenSource:
                 yield batch.slice(start, rows)
 
 
+def check_beside(source: str, what: str, other: str, other_what: str) -> None:
+    """SourceApart where people of another source cannot be asked about: PostgreSQL, opened read only, takes none in."""
+    if source.startswith(_POSTGRES) and not (other.startswith(_POSTGRES) and place_of(source) == place_of(other)):
+        raise _apart(what, other_what)
+
+
+def _apart(what: str, other: str) -> SourceApart:
+    return SourceApart(
+        f"{what}: its database is read only, and cannot be given people of {other}, which is elsewhere; have both in "
+        "one database, or publish a copy of this table in a file"
+    )
+
+
 @contextlib.contextmanager
 def open_source(
-    source: str, what: str, *, memory: int = _MEMORY, typed: bool = False, beside: OpenSource | None = None
+    source: str, what: str, *, memory: int = _MEMORY, typed: bool = False, beside: Sequence[OpenSource] = ()
 ) -> Iterator[OpenSource]:
     """Open a source, for reading only.
 
@@ -108,20 +116,20 @@ def open_source(
         what: the table's name, for errors.
         memory: bytes DuckDB may use; what does not fit raises SourceTooLarge, and nothing goes to disk.
         typed: CSV and JSON get types from a sample of their values: to propose kinds, not to read.
-        beside: another that is open, whose engine is taken where it can have both.
+        beside: others that are open; the engine of one of them is taken where it can have both.
 
     Raises TableInvalid (a source that is none), TableMissing, SourceUnreachable, SourceUnreadable, ExtraMissing.
     """
     with contextlib.ExitStack() as cleanup:
-        if source.startswith(("postgres://", "postgresql://")):
-            same = beside is not None and beside.place == place_of(source)
-            backend, table = open_postgres(source, what, cleanup, beside.backend if beside and same else None)
+        if source.startswith(_POSTGRES):
+            same = next((one.backend for one in beside if one.place == place_of(source)), None)
+            backend, table = open_postgres(source, what, cleanup, same)
             yield OpenSource(table, backend, what, False, tuple, place_of(source))
         elif source.startswith("spark:"):
-            spark = beside.backend if beside is not None and beside.backend.name == "pyspark" else None
+            spark = next((one.backend for one in beside if one.backend.name == "pyspark"), None)
             yield _open_spark(source.removeprefix("spark:"), what, typed, spark)
         else:
-            duckdb = beside.backend if beside is not None and beside.backend.name == "duckdb" else None
+            duckdb = next((one.backend for one in beside if one.backend.name == "duckdb"), None)
             yield _open_files(source, what, typed, duckdb or _duckdb(memory, cleanup))
 
 
@@ -186,7 +194,7 @@ def _duckdb_table(backend: Any, kind: str, files: list[str], typed: bool) -> Any
 
 def source_state(source: str, what: str) -> tuple[Any, ...]:
     """Sizes and times of a source's files: the same as long as they are; empty where a source cannot tell."""
-    if source.startswith(("postgres://", "postgresql://", "spark:")):
+    if source.startswith((*_POSTGRES, "spark:")):
         return ()
     return _state(files_of(source, what)[1])
 

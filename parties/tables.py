@@ -2,6 +2,7 @@
 
 1. One query looks at all rows wanted: do they fit what was published, and how many are kept?  (an aggregation)
 2. Another gives them in batches, of each person so many rows as were published at most.       (a stream)
+Tables whose people a query asks about are looked at by the first kind of query, each once, before these.
 So a value that does not fit, or a row too many, is found before anything is shared. A table that was changed between
 the two is TableChanged. One reading at a time: a second one of the same Table ends the first.
 
@@ -13,6 +14,7 @@ rows is no likelier to be kept than one in a single row.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -102,9 +104,11 @@ def open_table(
     with contextlib.ExitStack() as cleanup:
         source = cleanup.enter_context(open_source(published.source, f"table {published.name}", memory=memory))
         opened: dict[str, Table] = {}
+        sources = [source]
         for other in others:
-            beside = open_source(other.source, f"table {other.name}", memory=memory, beside=source)
-            opened[other.name] = Table(other, cleanup.enter_context(beside), opened)
+            beside = open_source(other.source, f"table {other.name}", memory=memory, beside=sources)
+            sources.append(cleanup.enter_context(beside))
+            opened[other.name] = Table(other, sources[-1], opened)
         yield Table(published, source, opened)
 
 
@@ -115,6 +119,7 @@ class Table:
     published: PublishedTable
     source: OpenSource = field(repr=False)
     others: Mapping[str, Table] = field(default_factory=dict, repr=False)
+    _found: dict[RowQuery, Callable[[Part], ir.Table]] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self, reading: Reading) -> int:
         """How many rows `read` will give; private. The first of its two queries.
@@ -151,10 +156,13 @@ class Table:
 
         Raises as check.
         """
-        reading = Reading(query=query)
-        rows = self._selected(reading)
-        self._fits(rows, reading, Parts())
-        return lambda part: query_people(rows(part), self.published, query)
+        if query not in self._found:
+            reading = Reading(query=query)
+            rows = self._selected(reading)
+            self._fits(rows, reading, Parts())
+            # one expression wherever it is asked for: an engine then sees that it is one
+            self._found[query] = functools.cache(lambda part: query_people(rows(part), self.published, query))
+        return self._found[query]
 
     def _among(self, one: Among) -> Callable[[Part], ir.Table]:
         """Those whom a query's rows may be among, as this table's engine takes them."""
@@ -163,7 +171,7 @@ class Table:
         if self.source.shares(other.source):
             return people
         lent = self.source.lent(other.source, people(WHOLE))
-        return lambda part: part.of(lent, "q")
+        return functools.cache(lambda part: part.of(lent, "q"))
 
     def _other(self, name: str) -> Table:
         if name not in self.others:

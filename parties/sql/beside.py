@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from parties.kind import Owned
 from parties.row_expression import columns_in
-from parties.row_query import Among, RowQuery, add_uses
+from parties.row_query import Among, RowQuery, add_uses, lean
 from parties.sql.relations import Membership
 
 __all__ = ["Beside", "condition_uses"]
@@ -37,7 +37,7 @@ class Beside:
         self._known: dict[str, Among] = {}
         for one in memberships:  # what one asks about within it stands before it
             branch = one.branch
-            query = RowQuery(branch.where, branch.totals, branch.having, (), self.all)
+            query = lean(RowQuery(branch.where, branch.totals, branch.having, (), self.all))
             name = tables[branch.place].facts.name
             self._known[one.name] = Among(one.name, name, replace(query, among=self._named(query)))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
 from parties.sql.figures import Summed
-from parties.sql.relations import Branch
+from parties.sql.relations import Branch, relation_of
 from parties.sql.select import Bound
 
 __all__ = ["counts_rows"]
@@ -22,10 +22,10 @@ def counts_rows(bound: Bound) -> bool:
     """Of any figure."""
 
     def of_relation(column: Column) -> list[_Made]:
-        i, name = column.name.split(".", 1)
-        if name in memberships:
+        i, name = relation_of(column.name)
+        if "." not in column.name:  # a membership
             return [_ONE]
-        return [_Made(b.columns[name], _of_branch(b, memberships)) for b in bound.source.relations[int(i)].branches]
+        return [_Made(b.columns[name], _of_branch(b, memberships)) for b in bound.source.relations[i].branches]
 
     memberships = {one.name for one in bound.memberships}
     figures = bound.figures

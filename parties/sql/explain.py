@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from parties.expression_ranges import day_of
@@ -11,6 +11,7 @@ from parties.row_expression import Call, Column, Expr, Literal, columns_in
 from parties.row_query import RowQuery
 from parties.sql.figures import Counted, Figure, People, Ranked, Summed
 from parties.sql.plan import Details
+from parties.sql.relations import relation_of
 from parties.sql.sharing import Part
 
 __all__ = ["expected", "explain", "written"]
@@ -86,9 +87,14 @@ def _owners(details: Details) -> Iterator[str]:
             yield f"  one row a person{_totals(query)}"
             if query.having is not None:
                 yield f"  of those the rows where {written(query.having)}"
-        for name, uses in sorted(part.uses.items()):
-            yield f"  column {name}: {', '.join(sorted(uses))}"
+        yield from _used(part.uses)
         yield f"  shares, of {table.facts.capacity} rows with fillers: {_inputs(part, query)}"
+    places = {part.place for part in details.shared.parts}
+    for place, uses in sorted(details.shared.beside.items()):
+        if place not in places:
+            table = details.tables[place]
+            yield f"{table.member} looks at its own {table.facts.name}, of which nothing comes in:"
+            yield from _used(uses)
 
 
 def _among(query: RowQuery) -> Iterator[str]:
@@ -98,6 +104,11 @@ def _among(query: RowQuery) -> Iterator[str]:
         people = f"{_where(one.query)}{'' if one.query.totals is None else f', by person{_totals(one.query)}'}"
         kept = "" if one.query.having is None else f", where {written(one.query.having)}"
         yield f"  {one.name}: whether the person is among those of its own {one.table}{people}{kept}"
+
+
+def _used(uses: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    for name, found in sorted(uses.items()):
+        yield f"  column {name}: {', '.join(sorted(found))}"
 
 
 def _where(query: RowQuery) -> str:
@@ -163,8 +174,9 @@ def _plainly(details: Details, expr: Expr) -> str:
     """With columns as the query names them."""
     relations, made = details.bound.source.relations, dict[str, Expr]()
     for column in columns_in(expr):
-        i, name = column.name.split(".", 1)
-        made[column.name] = Column(f"{relations[int(i)].name}.{name}" if len(relations) > 1 else name, column.type)
+        i, name = relation_of(column.name)
+        several = len(relations) > 1 and "." in column.name
+        made[column.name] = Column(f"{relations[i].name}.{name}" if several else name, column.type)
     return written(_replaced(expr, made))
 
 

@@ -36,6 +36,7 @@ __all__ = ["Input", "Outputs", "check_parts", "column_of", "frac_of", "made_inpu
 
 _SALT = b"accord people of a query"  # digests stay shares, and are never opened
 _KEY_BITS = 62
+_MOST_CONDITIONS = 32
 _MOST_PARTS = 16_000  # of all that one table is asked for, written out; an engine takes half a millisecond for each
 
 
@@ -77,6 +78,15 @@ def check_parts(query: RowQuery) -> None:
     """ExpressionUnfit if it is too much for an engine to take."""
     if _parts(query) > _MOST_PARTS:
         raise ExpressionUnfit(f"expressions of more than {_MOST_PARTS} parts in all; ask in several queries")
+    if _conditions(query) > _MOST_CONDITIONS:
+        raise ExpressionUnfit(
+            f"more than {_MOST_CONDITIONS} conditions on people, each counted wherever another asks about it; ask in "
+            "several queries"
+        )
+
+
+def _conditions(query: RowQuery) -> int:
+    return sum(1 + _conditions(one.query) for one in query.among)
 
 
 def _parts(query: RowQuery) -> int:

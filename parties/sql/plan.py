@@ -110,6 +110,9 @@ def plan_of(
     priced = Priced(bound.figures, bound.size, rows, places, minimum, noise, ends)
     counts = counts_rows(bound)
     by_place = {part.place: part for part in shared.parts}
+    for i, table in enumerate(tables):
+        if i not in by_place and i not in shared.beside:
+            raise sql.unsupported(sql.tree, f"{table.name} is named, and nothing is made of it", "leave it out")
     asks = tuple(_ask(by_place.get(i), table, shared.beside.get(i, {}), counts) for i, table in enumerate(tables))
     shapes = () if joining else tuple(_shape(by_place.get(i), table) for i, table in enumerate(tables))
     spent = (0.0, 0.0)

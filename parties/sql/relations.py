@@ -7,6 +7,7 @@ derived table is only other expressions, and each owner still reads its own tabl
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,7 +22,10 @@ from parties.row_expression import Column, Expr, retyped
 from parties.row_query import Total
 from parties.sql.text import Node, Sql
 
-__all__ = ["Branch", "Membership", "Relation", "Scope", "Tables", "columns_at", "found_name", "table_nodes", "united"]
+__all__ = [
+    "Branch", "Membership", "Relation", "Scope", "Tables", "columns_at", "found_name", "relation_of", "table_nodes",
+    "united",
+]  # fmt: skip
 
 
 MEMBER = Type("boolean", Fraction(0), Fraction(1))
@@ -52,7 +56,7 @@ class Membership:
     """Whether a person is among those of a branch of another table of the same owner.
 
     Attributes:
-        name: of the column that says so, in every relation of that owner: "?0", "?1", ...
+        name: of the column that says so, where its owner reads rows: "?0", "?1", ..., as no table publishes any.
         branch: whose people; its columns do not matter.
     """
 
@@ -105,6 +109,7 @@ class Tables:
         named: places that were named so far.
         memberships: what is asked about people in other tables, as far as it was read.
         asked: a condition on people, each time it was read: names of WITH could multiply them.
+        depth: within how many such conditions this is.
     """
 
     sql: Sql
@@ -112,6 +117,7 @@ class Tables:
     named: set[int] = field(default_factory=set)
     memberships: list[Membership] = field(default_factory=list)
     asked: list[Node] = field(default_factory=list)
+    depth: int = 0
 
     def places(self, node: Node) -> tuple[int, ...]:
         """Of a name member.table, or of all tables of a name. Raises SqlUnbound, SqlUnsupported."""
@@ -186,10 +192,18 @@ class Tables:
         return isinstance(found, Column) and found.name == self.tables[branch.place].facts.person
 
 
+def relation_of(name: str) -> tuple[int, str]:
+    """(which relation, its column) of a scope's column "i.name"; of a membership "i?k" its own name, "?k"."""
+    digits = re.match(r"[0-9]+", name)
+    assert digits is not None
+    rest = name[digits.end() :]
+    return int(digits[0]), rest.removeprefix(".")
+
+
 def columns_at(branch: Branch, i: int, memberships: Sequence[Membership]) -> dict[str, Expr]:
-    """What columns "i.name" of relation i are at a branch of it, memberships among them."""
+    """What columns "i.name" of relation i are at a branch of it, and memberships "i?k", which no column can be."""
     found = {f"{i}.{name}": expr for name, expr in branch.columns.items()}
-    return found | {f"{i}.{one.name}": Column(one.name, MEMBER) for one in memberships}
+    return found | {f"{i}{one.name}": Column(one.name, MEMBER) for one in memberships}
 
 
 def _only(branch: Branch, names: Sequence[str]) -> Branch:

@@ -15,13 +15,13 @@ from parties.expression_types import Type
 from parties.expression_value import value_of_nulls
 from parties.kind import Owned
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, parts_of, retyped, substituted
-from parties.row_query import RowQuery, add_uses
+from parties.row_query import RowQuery, add_uses, lean
 from parties.sql.beside import Beside, condition_uses
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed
 from parties.sql.inputs import Input, Outputs, check_parts, column_of
 from parties.sql.joins import both
 from parties.sql.on_shares import check_shared
-from parties.sql.relations import Branch, columns_at
+from parties.sql.relations import Branch, columns_at, relation_of
 from parties.sql.select import Bound
 
 __all__ = ["Leaf", "Part", "Shared", "share_out"]
@@ -206,7 +206,7 @@ class _Sharing:
 
     def _only(self, expr: Expr) -> int | None:
         """The one relation whose columns it has; the first one for a constant."""
-        found = {int(column.name.split(".", 1)[0]) for column in columns_in(expr)}
+        found = {relation_of(column.name)[0] for column in columns_in(expr)}
         return found.pop() if len(found) == 1 else None if found else 0
 
     def _split(self, expr: Expr, want: Type, use: set[str]) -> Expr:
@@ -265,7 +265,7 @@ class _Sharing:
             inputs.append(replace(one, outputs=tuple(read)))
         for one in inputs:
             column_of(one)  # refuses what cannot be shared
-        made, looks = self._beside.added(outputs.query(where, branch.totals, having))
+        made, looks = self._beside.added(lean(outputs.query(where, branch.totals, having)))
         check_parts(made)
         if looks:
             uses.setdefault(facts.person, set()).add("join")

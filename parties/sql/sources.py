@@ -16,11 +16,12 @@ from parties.sql.joins import both, joined_on, side_of
 from parties.sql.people import person_among
 from parties.sql.relations import Branch, Relation, Scope, Tables, united
 from parties.sql.scalar import Scalars
-from parties.sql.text import Node
+from parties.sql.text import Node, without_brackets
 
 __all__ = ["From", "read_from"]
 
 _SELECT = frozenset({"expressions", "from_", "where", "group", "having", "with_"})
+_DEEPEST = 40
 _AGGREGATES: Mapping[type, str] = {exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
 
 
@@ -71,6 +72,7 @@ def read_from(tables: Tables, select: Node) -> tuple[From, Scope]:
 class _Reader:
     tables: Tables
     given: Mapping[str, Node]  # what WITH names
+    depth: int = 0  # within how many derived tables this is
 
     def within(self, select: Node) -> _Reader:
         """With the names of a query's own WITH."""
@@ -90,7 +92,7 @@ class _Reader:
 
     def people(self, scope: Scope, node: Node) -> Expr:
         """A condition on the person; there a table may be named that is named elsewhere, or once more."""
-        apart = replace(self, tables=replace(self.tables, named=set()))
+        apart = replace(self, tables=replace(self.tables, named=set(), depth=self.tables.depth + 1))
         return person_among(self.tables, scope, node, apart.query)
 
     def first(self, select: Node) -> Node:
@@ -109,7 +111,7 @@ class _Reader:
             if named is None:
                 return self.tables.relation(node)
             query, before = named
-            return replace(_Reader(self.tables, before).query(query), name=node.alias or node.name, member="")
+            return replace(self._deeper(node, before).query(query), name=node.alias or node.name, member="")
         if isinstance(node, exp.Subquery):
             alias = node.args.get("alias")
             if alias is not None and alias.args.get("columns"):
@@ -117,8 +119,13 @@ class _Reader:
             for name, value in node.args.items():
                 if value and name not in ("this", "alias"):
                     raise sql.unsupported(node, f"a derived table with {name.replace('_', ' ')}", "leave that out")
-            return replace(self.query(node.this), name=node.alias, member="")
+            return replace(self._deeper(node, self.given).query(node.this), name=node.alias, member="")
         raise sql.unsupported(node, f"FROM {type(node).__name__.upper()}", "name published tables: FROM member.table")
+
+    def _deeper(self, node: Node, given: Mapping[str, Node]) -> _Reader:
+        if self.depth >= _DEEPEST:
+            raise self.tables.sql.unsupported(node, f"derived tables more than {_DEEPEST} deep", "write some as one")
+        return _Reader(self.tables, given, self.depth + 1)
 
     def query(self, node: Node) -> Relation:
         """A SELECT at owners, or a UNION ALL of several."""
@@ -126,10 +133,8 @@ class _Reader:
         reader = self.within(node)
         waiting = [node]
         while waiting:
-            one = waiting.pop()
-            if isinstance(one, exp.Subquery) and not one.alias:
-                waiting.append(one.this)
-            elif isinstance(one, exp.Union):
+            one = without_brackets(sql, waiting.pop())
+            if isinstance(one, exp.Union):
                 if one.args.get("distinct") or any(
                     value for name, value in one.args.items() if name not in ("this", "expression", "distinct", "with_")
                 ):

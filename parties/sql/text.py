@@ -70,6 +70,16 @@ class Sql:
         return f"sql, line {line}, column {column}, {_shown(node)}: {why}"
 
 
+def without_brackets(sql: Sql, node: Node) -> Node:
+    """What stands within brackets that say nothing else. SqlUnsupported for LIMIT and the like behind them."""
+    while isinstance(node, exp.Subquery) and not node.alias:
+        for name, value in node.args.items():
+            if value and name not in ("this", "alias"):
+                raise sql.unsupported(node, f"{name.strip('_').upper()} behind brackets", "leave that out")
+        node = node.this
+    return node
+
+
 def close_to(name: str, known: Iterable[str]) -> str:
     """Names like it, or some of those there are."""
     listed = sorted(set(known))

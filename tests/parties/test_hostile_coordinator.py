@@ -26,7 +26,7 @@ def test_an_order_to_begin_anew_what_must_not_is_refused_and_one_with_a_checkpoi
         alfa, node = world.nodes["alfa"], world.nodes[victim]
         alfa.scope.cancel()  # what it says from now on, the test says
         alfa.alive = False
-        await trio.sleep(1)
+        await trio.sleep(2)
         before, hostile = len(world.orders), world._member(alfa)
         assert node.store.get(job.id).state is State.RESERVED
         world.held[victim] = [("r1", 2)]

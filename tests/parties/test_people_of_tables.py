@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import parties.tables as tables_module
 from parties.errors import ColumnMissing, SourceApart, TableMissing, ValueUnfit
 from parties.expression_types import Type, type_of
 from parties.own_rows_kept import OwnRows
-from parties.published import PublishedTable
+from parties.published import PublishedColumn, PublishedTable
 from parties.row_expression import Column, Expr, call, literal
 from parties.row_query import Among, Output, RowQuery, Total, total_type
-from parties.tables import Reading, open_table
+from parties.rules import check_sources
+from parties.table_parts import Parts
+from parties.tables import Reading, Table, open_table
 from protocols.errors import CapacityExceeded, TableChanged
 from tests.parties import postgres
 from tests.parties.tabular import COLUMNS, frame, save, table
@@ -151,6 +155,49 @@ def test_another_table_that_changes_is_noticed(tmp_path: Path) -> None:
     assert before and not len(kept.all(mine, (), None, query, (others,))["x0"])
 
 
+def test_keys_of_several_widths_are_one_in_each_part_of_the_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB's hash of a negative number depends on its type."""
+    columns = {"id": PublishedColumn("id", "key", frozenset({"join"}), profile="integer"), "age": COLUMNS["age"]}
+    keys = range(-100, 100)
+    tables = {}
+    for name, dtype in (("mine", "int32"), ("others", "int64"), ("large", "object")):
+        made = pd.DataFrame({"id": pd.Series(list(keys), dtype=dtype), "age": 60})
+        if dtype == "object":
+            made["id"] = made["id"].map(Decimal)
+        made.to_parquet(tmp_path / f"{name}.parquet")
+        tables[name] = published(name, tmp_path / f"{name}.parquet", columns=columns)
+    monkeypatch.setattr(tables_module, "Parts", lambda: Parts(3))
+    outputs = tuple(Output(f"x{i}", one, one.type) for i, one in enumerate((PERSON, AGE)))
+    for other in ("others", "large"):
+        query = RowQuery(HERE, None, None, outputs, (people(OLD, table=other),))
+        assert sorted(read(query, tables["mine"], tables[other])["x0"]) == list(keys)
+
+
+def test_a_query_that_names_a_condition_often_looks_at_its_table_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = published("mine", save(MINE, tmp_path / "m.parquet"))
+    others = published("others", save(THEIRS, tmp_path / "o.parquet"))
+    surveys, fits = [], Table._fits
+    monkeypatch.setattr(Table, "_fits", lambda self, *rest: surveys.append(self.published.name) or fits(self, *rest))
+    innermost = people(OLD, table="mine")
+    inner = [
+        Among(
+            f"?{k}",
+            "others",
+            RowQuery(call("and", HERE, call(">", AGE, literal(k, "integer"))), None, None, (), (innermost,)),
+        )
+        for k in (1, 2)
+    ]
+    second = Column("?2", HERE.type)
+    first = Column("?1", HERE.type)
+    outputs = tuple(Output(f"x{i}", one, one.type) for i, one in enumerate((PERSON, AGE)))
+    read(RowQuery(call("or", first, second), None, None, outputs, tuple(inner)), mine, others, mine)
+    assert surveys == ["mine", "others", "others", "mine"]
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Cluster]:
     with postgres.cluster() as made:
@@ -179,10 +226,18 @@ def test_of_postgres_alone_and_beside_a_file(tmp_path: Path, server: postgres.Cl
     mine = published("mine", save(MINE, tmp_path / "m.parquet"))
     assert pairs(read(query, mine, there("others"))) == expected(OLD_ONES)
     assert pairs(read(rows(people(OLD)), there("mine"), there("others"))) == expected(OLD_ONES)
+    third = Among("?0", "third", RowQuery(OLD, None, None, ()))
+    nested = rows(Among("?0", "others", RowQuery(call("and", HERE, OLD), None, None, (), (third,))))
+    again = published("third", there("others").source)
+    assert pairs(read(nested, mine, there("others"), again)) == expected(OLD_ONES), "one connection for both"
     others = published("others", save(THEIRS, tmp_path / "o.parquet"))
     for apart in (others, there("others", "&connect_timeout=9")):
         with pytest.raises(SourceApart, match="table mine: its database is read only, and cannot be given people"):
             read(query, there("mine"), apart)
+        with pytest.raises(SourceApart, match="table mine"):  # so says a node before it takes part
+            check_sources(query, there("mine"), {"others": apart})
+        check_sources(query, mine, {"others": apart})
+    check_sources(query, there("mine"), {"others": there("others")})
 
 
 @pytest.mark.slow

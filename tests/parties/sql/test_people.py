@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from parties.errors import SqlUnbound, SqlUnsupported
+from parties.errors import SqlInvalid, SqlUnbound, SqlUnsupported
 from parties.kind import Plan
 from parties.row_query import RowQuery
 from parties.sql.explain import explain
-from tests.parties.sql.query_tables import World
+from tests.parties.sql.query_tables import World, assert_same
 
 BUSY = "person IN (SELECT person FROM bravo.visits WHERE reason = 'fall' GROUP BY person HAVING SUM(minutes) > 100)"
 
@@ -71,9 +71,51 @@ def test_what_the_other_table_is_asked_decides_the_plan(world: World) -> None:
     assert world.plan(same.replace("GROUP BY person", "GROUP BY v.person")).digest == world.plan(text).digest
 
 
-def test_what_is_unused_is_not_looked_at(world: World) -> None:
-    plan = world.plan(f"SELECT COUNT(*) FROM (SELECT score, {BUSY} AS f FROM bravo.stays) t WHERE score > 1")
-    assert asked(plan)["visits"] == {} and not read_of(plan, "stays").among
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"SELECT COUNT(*) FROM (SELECT score, {BUSY} AS f FROM bravo.stays) t WHERE score > 1",
+        "WITH x AS (SELECT person FROM bravo.visits) SELECT COUNT(*) FROM bravo.stays",
+        "WITH x AS (SELECT nosuch FROM bravo.visits LIMIT 3) SELECT COUNT(*) FROM bravo.stays",
+    ],
+)
+def test_a_table_of_which_nothing_is_made_is_neither_asked_nor_charged(world: World, text: str) -> None:
+    with pytest.raises(SqlUnsupported, match="table visits of bravo is named, and nothing is made of it; leave it out"):
+        world.plan(text)
+
+
+def test_a_total_that_nothing_is_made_of_is_not_read(world: World) -> None:
+    totals = "(SELECT person, SUM(minutes) AS m, MAX(price) AS p FROM alfa.visits GROUP BY person) t"
+    plan = world.plan(f"SELECT SUM(score) FROM alfa.stays WHERE person IN (SELECT person FROM {totals} WHERE p > 3)")
+    assert asked(plan)["visits"] == {"person": {"join"}, "price": {"filter", "sum"}}
+    assert read_of(plan, "stays").among[0].query.columns == ("price",)
+    plan = world.plan(f"SELECT SUM(p) FROM {totals} WHERE p > 3")
+    assert read_of(plan, "visits").columns == ("price",) and set(asked(plan)["visits"]) == {"person", "price"}
+
+
+@pytest.mark.parametrize("name", ["?0", "0?0", "#0", "0.?0"])
+def test_no_name_of_a_column_is_taken_for_a_condition(world: World, name: str) -> None:
+    among = "person IN (SELECT person FROM alfa.visits)"
+    for text in (
+        f'SELECT COUNT(*), SUM("{name}") FROM (SELECT person, age AS "{name}" FROM alfa.stays) t WHERE {among}',
+        f'SELECT "{name}", COUNT(*) FROM (SELECT person, age, ward AS "{name}" FROM alfa.stays) t WHERE {among} GROUP BY 1',
+        f'SELECT COUNT(*) FROM (SELECT person, SUM(minutes) AS "{name}" FROM alfa.visits GROUP BY person HAVING '
+        f'person IN (SELECT person FROM alfa.stays)) t WHERE "{name}" > 50',
+    ):
+        more = {"minimum": 1} if "GROUP BY 1" in text else {}
+        assert_same(world.exact(text, **more), world.truth(text), ordered=False, within=0.03)
+
+
+def test_exists_over_a_left_join_is_never_null(world: World) -> None:
+    joined = "FROM alfa.stays s LEFT JOIN bravo.people p USING (person)"
+    there = "EXISTS (SELECT 1 FROM bravo.visits v WHERE v.person = p.person)"
+    for text in (
+        f"SELECT COUNT(*), SUM(age) {joined} WHERE NOT {there}",
+        f"SELECT COUNT(*) {joined} WHERE {there} IS FALSE AND age > 3",
+        f"SELECT {there} AS e, COUNT(*) {joined} GROUP BY e",
+    ):
+        more = {"minimum": 1} if "GROUP" in text else {}
+        assert_same(world.exact(text, show_matches=True, **more), world.truth(text), ordered=False, within=0.03)
 
 
 def test_explain_says_whose_people(world: World) -> None:
@@ -107,8 +149,14 @@ ONE = "SELECT COUNT(*) FROM alfa.stays s WHERE "
         (ONE + "person IN (SELECT DISTINCT ON (reason) person FROM alfa.visits)", "DISTINCT within a derived table"),
         (ONE + "EXISTS (SELECT 1 FROM alfa.visits)", "EXISTS of anything but SELECT ... FROM ... WHERE"),
         (ONE + "EXISTS (SELECT 1 FROM alfa.visits v WHERE v.minutes = s.age)", "EXISTS that is not about the person"),
-        (ONE + "EXISTS (SELECT 1 FROM alfa.visits v WHERE person = person)", "both named by their table"),
+        (ONE + "EXISTS (SELECT 1 FROM alfa.visits v WHERE person = person)", "both keys named by their table"),
         (ONE + "EXISTS (SELECT 1 FROM alfa.visits v WHERE v.person = s.person OR v.minutes > 3)", "EXISTS that is not about the person"),
+        (ONE + "EXISTS (SELECT COUNT(*) FROM alfa.visits v WHERE v.person = s.person)", "what EXISTS selects does not matter; SELECT 1"),
+        (ONE + "EXISTS (SELECT (SELECT MAX(income) FROM bravo.people) FROM alfa.visits v WHERE v.person = s.person)", "what EXISTS selects"),
+        (ONE + "EXISTS (SELECT nosuch FROM alfa.visits v WHERE v.person = s.person)", "what EXISTS selects"),
+        (ONE + "person IN ((SELECT person FROM alfa.visits) LIMIT 0)", "LIMIT behind brackets; leave that out"),
+        (ONE + "person IN ((SELECT person FROM alfa.visits) ORDER BY 1 LIMIT 1)", "behind brackets"),
+        ("SELECT COUNT(*) FROM ((SELECT * FROM alfa.stays) LIMIT 3) t", "LIMIT behind brackets"),
         (ONE + "EXISTS (SELECT 1 FROM alfa.visits v, alfa.visits w WHERE v.person = s.person)", "EXISTS of anything but"),
         (ONE + "EXISTS (SELECT COUNT(*) FROM alfa.visits v WHERE v.person = s.person HAVING COUNT(*) > 2)", "EXISTS of anything but"),
         (ONE + "person = (SELECT MAX(person) FROM alfa.visits)", "a SELECT within an expression|person is a key"),
@@ -136,11 +184,35 @@ def test_names_that_are_not_there(world: World, text: str, why: str) -> None:
 
 
 def test_names_of_with_do_not_multiply_what_is_read(world: World) -> None:
-    """Each name asks twice about the one before it: 2^20 conditions, if all were read."""
-    inner = "SELECT person FROM alfa.visits WHERE person IN (SELECT person FROM b{0}) OR person IN (SELECT person FROM b{0} WHERE person IN (SELECT person FROM b{0}))"
-    names = ["b0 AS (SELECT person FROM alfa.stays)", *(f"b{k} AS ({inner.format(k - 1)})" for k in range(1, 20))]
+    """Each name asks eight times about the one before it."""
+
+    def eight(k: int) -> str:
+        return " OR ".join(f"person IN (SELECT person FROM b{k} WHERE minutes > {j})" for j in range(8))
+
+    first = "b0 AS (SELECT person, minutes FROM alfa.visits)"
+    names = [first, *(f"b{k + 1} AS (SELECT person, minutes FROM alfa.visits WHERE {eight(k)})" for k in range(3))]
     with pytest.raises(SqlUnsupported, match="conditions on people that are read more than 256 times"):
-        world.plan(f"WITH {', '.join(names)} SELECT COUNT(*) FROM alfa.stays WHERE person IN (SELECT person FROM b19)")
+        world.plan(f"WITH {', '.join(names)} SELECT COUNT(*) FROM alfa.stays WHERE {eight(3)}")
+    with pytest.raises(SqlUnsupported, match="more than 32 conditions on people, each counted wherever another"):
+        world.plan(f"WITH {', '.join(names[:2])} SELECT COUNT(*) FROM alfa.stays WHERE {eight(1)}")
+
+
+@pytest.mark.parametrize("deep", [5, 80, 300])
+def test_conditions_and_derived_tables_are_so_deep_and_no_deeper(world: World, deep: int) -> None:
+    asking = [
+        f"a{k} AS (SELECT person FROM alfa.visits WHERE person IN (SELECT person FROM a{k - 1}))"
+        for k in range(1, deep)
+    ]
+    plain = [f"a{k} AS (SELECT person FROM a{k - 1})" for k in range(1, deep)]
+    first = "a0 AS (SELECT person FROM alfa.visits)"
+    last = f"SELECT COUNT(*) FROM alfa.stays WHERE person IN (SELECT person FROM a{deep - 1})"
+    for names in (asking, plain):
+        text = f"WITH {', '.join([first, *names])} {last}"
+        if names is plain and deep == 5:
+            world.plan(text)
+            continue
+        with pytest.raises((SqlUnsupported, SqlInvalid), match=r"deep|KiB|more than"):
+            world.plan(text)
 
 
 def test_more_conditions_and_longer_ones_than_an_engine_takes_are_refused(world: World) -> None:
