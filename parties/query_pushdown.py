@@ -1,7 +1,8 @@
 """A RowQuery as the queries an engine gets, over values as published: cut to bounds, missing as the rule says. Pure.
 
 Names as in table_query.py: p the person, k its key as it is, v0, v1, ... the published columns, u0, ... whether one is
-unfit, a0, ... never, as what is missing is NULL here; e0, e1, ... the outputs.
+unfit, a0, ... never, as what is missing is NULL here; m0, ... whether the person is among the people of another table,
+whose people are q; t0, ... totals of a person's rows; e0, e1, ... the outputs.
 """
 
 from __future__ import annotations

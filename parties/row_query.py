@@ -44,8 +44,8 @@ class Among:
     Attributes:
         name: of that column: "?0", "?1", ...
         table: the other table, which may be the same one.
-        query: which of its rows make somebody one of these people, or which people's totals; without outputs. Totals are
-            of so many rows of a person as were published; of rows any may be the one.
+        query: which of its rows make somebody one of these people, or which people's totals; without outputs. Totals
+            are of so many rows of a person as were published; of rows any may be the one.
     """
 
     name: str
