@@ -124,10 +124,10 @@ class Tables:
         for name, value in node.args.items():
             if value and name not in ("this", "db", "alias"):
                 raise self.sql.unsupported(node, f"a table with {name.replace('_', ' ')}", "leave that out")
-        if not isinstance(node.this, exp.Identifier):
+        db = node.args.get("db")
+        if not isinstance(node.this, exp.Identifier) or not isinstance(db, exp.Identifier | None):
             raise self.sql.unsupported(node, "no table", "name a published one: member.table")
         members = list(dict.fromkeys(table.member for table in self.tables))
-        db = node.args.get("db")
         if db is not None:
             member = found_name(db, members)
             if member is None:

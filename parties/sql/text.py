@@ -168,13 +168,16 @@ def _syntax(text: str, error: SqlglotError) -> str:
 
 
 def _check_size(tree: Node) -> None:
-    """Without recursion. A chain of one connector is one level, however long."""
+    """And that no part is missing. Without recursion. A chain of one connector is one level, however long."""
     waiting, total = [(tree, 1)], 0
     while waiting:
         node, depth = waiting.pop()
         total += 1
         if total > _MOST_NODES or depth > _DEEPEST:
             raise SqlInvalid(f"sql: more than {_MOST_NODES} parts, or nested more than {_DEEPEST} deep")
+        for name, needed in node.arg_types.items():  # the parser lets some operators do without an operand
+            if needed and node.args.get(name) is None:
+                raise SqlInvalid(f"sql: {type(node).__name__.upper()} lacks what stands behind or before it")
         for child in node.iter_expressions():
             chained = isinstance(node, (exp.And, exp.Or, exp.Union)) and type(child) is type(node)
             waiting.append((child, depth if chained else depth + 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.fuzz.engine_targets import engine_targets
 from tests.fuzz.network_targets import network_targets
+from tests.fuzz.sql_target import sql_targets
 from tests.fuzz.target import Target
 from tests.fuzz.text_targets import text_targets
 
@@ -20,7 +21,11 @@ REGRESSIONS = Path(__file__).parent / "regressions"
 @functools.cache
 def targets() -> Mapping[str, Target]:
     """All of them, by name."""
-    return {target.name: target for target in (*engine_targets(), *text_targets(), *network_targets())}
+    return {target.name: target for target in _all()}
+
+
+def _all() -> tuple[Target, ...]:
+    return (*engine_targets(), *text_targets(), *sql_targets(), *network_targets())
 
 
 def shared(count: int) -> dict[str, int]:
