@@ -189,6 +189,7 @@ def test_what_cannot_be_done_is_said_before_anything_starts(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(300)
 def test_the_command(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """On the stand-in; the noise is small, so that every figure is near the truth."""
@@ -208,6 +209,7 @@ def test_the_command(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_all_and_removes_all(number: int, tmp_path: Path) -> None:

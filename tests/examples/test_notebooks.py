@@ -155,6 +155,7 @@ def test_a_command_ends_when_the_pipe_of_its_starter_is_closed(monkeypatch: pyte
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(300)
 def test_nodes_end_with_a_kernel_that_is_killed(tmp_path: Path) -> None:
     """Members' commands are waiting for one another when it happens."""
@@ -186,6 +187,7 @@ def test_nodes_end_with_a_kernel_that_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(600)
 def test_the_engineers_notebook(run: Run, capsys: Any) -> None:
     names = run("1_join_and_publish.ipynb")
@@ -201,6 +203,7 @@ def test_the_engineers_notebook(run: Run, capsys: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(600)
 def test_the_analysts_notebook(run: Run) -> None:
     names = run("2_count_by_segment.ipynb")
@@ -215,6 +218,7 @@ def test_the_analysts_notebook(run: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(600)
 def test_the_data_scientists_notebook(run: Run, capsys: Any) -> None:
     names = run("3_default_risk.ipynb")
@@ -232,6 +236,7 @@ def test_the_data_scientists_notebook(run: Run, capsys: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.timeout(600)
 def test_the_compliance_officers_notebook(run: Run, capsys: Any) -> None:
     names = run("4_who_computed_what.ipynb")

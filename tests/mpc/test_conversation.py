@@ -173,7 +173,7 @@ def test_a_program_that_does_not_end_is_stopped(cluster: LocalCluster) -> None:
     talk.next()
     with pytest.raises(RunTimedOut):
         talk.it.finish(0.2)
-    other = Talk(cluster, echoes)
+    other = Talk(cluster, hears_nothing)  # one that hears could end before it is stopped
     other.it.close()
     other.it.close()
     with pytest.raises(RunTimedOut):
