@@ -271,7 +271,7 @@ def _offer(member: str, home: Home) -> None:
         ModelAssets(home.models).add(model, name, lineage, 0.0, features=_FEATURES, rules=rules, depth=depth)
     terms = [Coefficient(name, None, 0.0, 100.0, 0.5) for name in ("age", "cost")]
     terms += [Coefficient("region", region, 0.0, 1.0, 0.1) for region in _REGION]
-    told: dict[str, Any] = {"bound": 1.0, "spread": 2.0, "label": "died", "positive": True}
+    told: dict[str, Any] = {"bound": 1.0, "spread": 2.0, "label": "died", "positive": None}
     linear = FittedLogistic(terms, -1.0, **told, epsilon=1.0, delta=1e-6)
     lineage = BroughtIn(by="bench", file="linear", sha256="0" * 64)
     ModelAssets(home.models).add(linear, "linear", lineage, 0.0, rules=rules)
