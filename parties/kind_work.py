@@ -24,13 +24,12 @@ from parties.lanes import Lanes
 from parties.messages import Run
 from parties.model_assets import ModelAssets
 from parties.model_entry import Model
-from parties.own_rows_kept import OwnRows
+from parties.own_rows_kept import OwnRows, reading_of
 from parties.part_files import PartFiles
 from parties.published import PublishedTable
-from parties.row_filter import Filter, read_filter
-from parties.row_query import RowQuery
 from parties.rules import Rules, check_published
 from parties.store_key import store_key
+from parties.tables import Reading
 
 __all__ = ["INPUT", "KindWork", "Progress", "part_name"]
 
@@ -189,18 +188,14 @@ class KindWork:
     def _rows(self, job: Job, plan: Plan, place: int) -> Rows:
         return self._own.all(*self._reading(job, plan, place))
 
-    def _reading(
-        self, job: Job, plan: Plan, place: int
-    ) -> tuple[PublishedTable, tuple[str, ...], Filter | None, RowQuery | None, tuple[PublishedTable, ...]]:
+    def _reading(self, job: Job, plan: Plan, place: int) -> tuple[PublishedTable, Reading, tuple[PublishedTable, ...]]:
         """What is read of this member's own table: as it is published now, which has to be as it was consented to."""
         ask, tables = plan.asks[place], self._tables()
         beside = () if ask.query is None else ask.query.others
         for other, (member, name) in enumerate(job.tables):
             if other == place or (member == ask.member and name in beside):
                 check_published(job, other, tables)
-        where = None if ask.where is None else read_filter(ask.where)
-        columns = tuple(ask.uses) if ask.query is None else ()
-        return tables[ask.table], columns, where, ask.query, tuple(tables[name] for name in beside)
+        return tables[ask.table], reading_of(ask), tuple(tables[name] for name in beside)
 
     async def _planned(self, job: Job) -> tuple[Kind, Plan]:
         def planned() -> tuple[Kind, Plan]:

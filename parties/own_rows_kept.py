@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from parties.description import digest_of
-from parties.kind import PRESENT, Rows
+from parties.kind import PRESENT, Rows, TableAsk
 from parties.published import PublishedTable
-from parties.row_filter import Filter
+from parties.row_filter import read_filter
 from parties.row_query import RowQuery
 from parties.table_source import source_state
 from parties.tables import Reading, open_table
 
-__all__ = ["OwnRows"]
+__all__ = ["OwnRows", "reading_of"]
 
 _DTYPES: dict[str, Any] = {"real": np.float64, "key": object}
 _MOST = 256 << 20  # bytes
@@ -42,44 +42,32 @@ class OwnRows:
         return f"<own rows of {len(self._kept)} readings>"
 
     def batches(
-        self,
-        table: PublishedTable,
-        columns: tuple[str, ...],
-        where: Filter | None,
-        query: RowQuery | None = None,
-        others: tuple[PublishedTable, ...] = (),
+        self, table: PublishedTable, reading: Reading, others: tuple[PublishedTable, ...] = ()
     ) -> Iterator[Rows]:
         """Rows in batches; at least one, which may be empty. Without columns a column of ones. Errors: Table.read.
 
-        ``query``: its outputs instead of columns and filter; ``others``: tables whose people it asks about.
+        ``others``: tables whose people a query asks about.
         """
-        if query is not None:
-            empty = empty_outputs(query)
+        if reading.query is not None:
+            empty = empty_outputs(reading.query)
         else:
-            empty = {name: np.zeros(0, _DTYPES.get(table.columns[name].kind, np.int64)) for name in columns}
+            empty = {name: np.zeros(0, _DTYPES.get(table.columns[name].kind, np.int64)) for name in reading.columns}
         yield empty or {PRESENT: np.zeros(0, np.int64)}
         with open_table(table, others) as opened:
-            for batch in opened.read(Reading(columns, where) if query is None else Reading(query=query)):
+            for batch in opened.read(reading):
                 yield dict(batch.columns) or {PRESENT: np.ones(len(batch), np.int64)}
 
-    def all(
-        self,
-        table: PublishedTable,
-        columns: tuple[str, ...],
-        where: Filter | None,
-        query: RowQuery | None = None,
-        others: tuple[PublishedTable, ...] = (),
-    ) -> Rows:
+    def all(self, table: PublishedTable, reading: Reading, others: tuple[PublishedTable, ...] = ()) -> Rows:
         """All rows at once, not to be changed; see batches."""
         read = (table, *others)
-        key = (tuple((digest_of(one), one.source, one.order) for one in read), columns, where, query)
+        key = (tuple((digest_of(one), one.source, one.order) for one in read), reading)
         state = _state(read)
         with self._order:
             known = self._kept.pop(key, None)
             if known is not None and state and known[0] == state:
                 self._kept[key] = known
                 return known[1]
-        batches = list(self.batches(table, columns, where, query, others))
+        batches = list(self.batches(table, reading, others))
         rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         if state and state == _state(read):
             self._keep(key, state, rows)
@@ -93,6 +81,13 @@ class OwnRows:
             self._kept[key] = state, rows, size
             while sum(kept[2] for kept in self._kept.values()) > self._most:
                 self._kept.pop(next(iter(self._kept)))
+
+
+def reading_of(ask: TableAsk) -> Reading:
+    """What its owner reads for what a job asks of a table. Raises FilterInvalid."""
+    if ask.query is not None:
+        return Reading(query=ask.query)
+    return Reading(tuple(ask.uses), None if ask.where is None else read_filter(ask.where))
 
 
 def _state(tables: tuple[PublishedTable, ...]) -> tuple[Any, ...]:

@@ -26,13 +26,12 @@ from parties.job_plans import Plans, pack_shares
 from parties.job_work import Consent, Outcome
 from parties.kinds import kind_of
 from parties.messages import Run
-from parties.own_rows_kept import OwnRows
+from parties.own_rows_kept import OwnRows, reading_of
 from parties.policy_store import SignedPolicy, sign_policy
 from parties.policy_terms import Limits
 from parties.publish_policy import policy_of
 from parties.published import PublishedTable
 from parties.receipts import Receipts
-from parties.row_filter import read_filter
 from parties.rules import Rules
 from parties.session import State
 from tests.parties.consortium import identity, signed
@@ -138,9 +137,7 @@ def _shares_of(job: Job, directory: Path) -> list[bytes]:
         index, ask, file = MEMBERS[owner], plan.asks[place], directory / f"{owner}.csv"
         frame = pd.DataFrame(stay_rows(30, place))
         frame.assign(ward=[WARDS[i] for i in frame["ward"]]).to_csv(file, index=False)
-        where = None if ask.where is None else read_filter(ask.where)
-        columns = tuple(ask.uses) if ask.query is None else ()
-        rows = OwnRows().all(dataclasses.replace(STAYS, source=str(file)), columns, where, ask.query)
+        rows = OwnRows().all(dataclasses.replace(STAYS, source=str(file)), reading_of(ask))
         given.append((index if index < 3 else None, rows))
 
     async def program(party: Any, work: Any) -> Any:

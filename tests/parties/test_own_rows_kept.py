@@ -12,6 +12,7 @@ import pytest
 from parties.own_rows_kept import OwnRows
 from parties.published import PublishedTable
 from parties.row_filter import Compare
+from parties.tables import Reading
 from tests.parties.job_tables import WARDS, stay_rows, stays
 
 
@@ -32,31 +33,31 @@ def test_rows_are_read_once_until_their_file_changes(tmp_path: Path, monkeypatch
     readings: list[Any] = []
     read = OwnRows.batches
     monkeypatch.setattr(OwnRows, "batches", lambda self, *a: (readings.append(a), read(self, *a))[1])
-    first = own.all(table, ("age",), None)
+    first = own.all(table, Reading(("age",)))
     assert sorted(first["age"].tolist()) == sorted(frame["age"].tolist())
-    assert own.all(table, ("age",), None) is first and len(readings) == 1
-    old = own.all(table, ("age",), Compare("age", ">=", 40))
+    assert own.all(table, Reading(("age",))) is first and len(readings) == 1
+    old = own.all(table, Reading(("age",), Compare("age", ">=", 40)))
     assert sorted(old["age"].tolist()) == sorted(frame["age"][frame["age"] >= 40].tolist()) and len(readings) == 2
     changed = written(tmp_path / "stays.csv", 2, 31)
-    again = own.all(table, ("age",), None)
+    again = own.all(table, Reading(("age",)))
     assert sorted(again["age"].tolist()) == sorted(changed["age"].tolist()) and len(readings) == 3
-    own.all(replace(table, capacity=50), ("age",), None)
+    own.all(replace(table, capacity=50), Reading(("age",)))
     assert len(readings) == 4
 
 
 def test_without_columns_there_is_a_one_for_each_row_and_none_for_no_row(tmp_path: Path) -> None:
     written(tmp_path / "stays.csv", 1)
     table, own = published(tmp_path / "stays.csv"), OwnRows()
-    (ones,) = own.all(table, (), None).values()
+    (ones,) = own.all(table, Reading(())).values()
     assert ones.tolist() == [1] * 30
-    none = own.all(table, ("age", "cost", "person"), Compare("age", ">", 90))
+    none = own.all(table, Reading(("age", "cost", "person"), Compare("age", ">", 90)))
     assert [len(column) for column in none.values()] == [0, 0, 0]
 
 
 def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     written(tmp_path / "stays.csv", 1)
     table, own = published(tmp_path / "stays.csv"), OwnRows(most=600)
-    first = own.all(table, ("age",), None)
-    own.all(table, ("cost",), None)
-    own.all(table, ("died",), None)
-    assert own.all(table, ("age",), None) is not first and len(own._kept) == 2
+    first = own.all(table, Reading(("age",)))
+    own.all(table, Reading(("cost",)))
+    own.all(table, Reading(("died",)))
+    assert own.all(table, Reading(("age",))) is not first and len(own._kept) == 2

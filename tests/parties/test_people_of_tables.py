@@ -47,7 +47,7 @@ def rows(among: Among, where: Expr | None = HERE, **more: Any) -> RowQuery:
 
 
 def read(query: RowQuery, mine: PublishedTable, *others: PublishedTable) -> dict[str, list[Any]]:
-    found = OwnRows().all(mine, (), None, query, others)
+    found = OwnRows().all(mine, Reading(query=query), others)
     return {name: list(values) for name, values in found.items()}
 
 
@@ -150,9 +150,9 @@ def test_another_table_that_changes_is_noticed(tmp_path: Path) -> None:
         with pytest.raises(TableChanged, match="table mine"):
             list(stream)
     kept, query = OwnRows(), rows(people(OLD))
-    before = list(kept.all(mine, (), None, query, (others,))["x0"])
+    before = list(kept.all(mine, Reading(query=query), (others,))["x0"])
     save(THEIRS[THEIRS["age"].isna()], tmp_path / "o.parquet")
-    assert before and not len(kept.all(mine, (), None, query, (others,))["x0"])
+    assert before and not len(kept.all(mine, Reading(query=query), (others,))["x0"])
 
 
 def test_keys_of_several_widths_are_one_in_each_part_of_the_people(

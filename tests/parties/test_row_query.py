@@ -33,7 +33,7 @@ def query(*outputs: Expr, where: Expr | None = None, totals: Any = None, having:
 
 
 def read(published: Any, one: RowQuery) -> Any:
-    return OwnRows().all(published, (), None, one)
+    return OwnRows().all(published, Reading(query=one))
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])

@@ -18,7 +18,7 @@ from mpc import MemoryCluster
 from mpc.sharing import Layout
 from parties.kind import Owned, Plan, Work
 from parties.kind_query import QUERY
-from parties.own_rows_kept import OwnRows
+from parties.own_rows_kept import OwnRows, reading_of
 from parties.published import PublishedColumn, PublishedTable
 from parties.sql.plan import tables_of
 from parties.sql.program import run
@@ -133,7 +133,7 @@ def read_all(plan: Plan) -> list[tuple[int | None, Mapping[str, Any]]]:
             found.append((owners[ask.member], {}))
             continue
         others = tuple(by_name[ask.member, name] for name in (ask.query.others if ask.query else ()))
-        found.append((owners[ask.member], OwnRows().all(table.facts, (), None, ask.query, others)))
+        found.append((owners[ask.member], OwnRows().all(table.facts, reading_of(ask), others)))
     return found
 
 
