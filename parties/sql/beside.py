@@ -8,7 +8,7 @@ from dataclasses import replace
 from parties.kind import Owned
 from parties.row_expression import columns_in
 from parties.row_query import Among, RowQuery, add_uses, lean
-from parties.sql.relations import Membership
+from parties.sql.branches import Membership
 
 __all__ = ["Beside", "condition_uses"]
 

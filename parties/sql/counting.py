@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
+from parties.sql.branches import Branch, relation_of
 from parties.sql.figures import Summed
-from parties.sql.relations import Branch, relation_of
 from parties.sql.select import Bound
 
 __all__ = ["counts_rows"]

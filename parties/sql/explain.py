@@ -9,9 +9,9 @@ from parties.expression_ranges import day_of
 from parties.kind import Expected, Plan
 from parties.row_expression import Call, Column, Expr, Literal, columns_in
 from parties.row_query import RowQuery
+from parties.sql.branches import relation_of
 from parties.sql.figures import Counted, Figure, People, Ranked, Summed
 from parties.sql.plan import Details
-from parties.sql.relations import relation_of
 from parties.sql.sharing import Part
 
 __all__ = ["expected", "explain", "written"]

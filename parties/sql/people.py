@@ -17,7 +17,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from parties.row_expression import Column, Expr, call, literal
-from parties.sql.relations import MEMBER, Branch, Relation, Scope, Tables
+from parties.sql.branches import MEMBER, Branch
+from parties.sql.relations import Relation, Scope, Tables
 from parties.sql.text import Node, without_brackets
 
 __all__ = ["person_among"]

@@ -7,10 +7,8 @@ derived table is only other expressions, and each owner still reads its own tabl
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from sqlglot import exp
@@ -19,49 +17,10 @@ from parties.errors import ExpressionUnfit
 from parties.expression_types import Type, merged, type_of
 from parties.kind import Owned
 from parties.row_expression import Column, Expr, retyped
-from parties.row_query import Total
+from parties.sql.branches import Branch, Membership, columns_at
 from parties.sql.text import Node, Sql
 
-__all__ = [
-    "Branch", "Membership", "Relation", "Scope", "Tables", "columns_at", "found_name", "relation_of", "table_nodes",
-    "united",
-]  # fmt: skip
-
-
-MEMBER = Type("boolean", Fraction(0), Fraction(1))
-"""Of a membership, where there is a person."""
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A table in a relation.
-
-    Attributes:
-        place: of the table in the job.
-        rows: the most rows a person has here.
-        columns: the relation's columns, as expressions over the table's, or over the totals ("#0", "#1", ...).
-        where, totals, having: as of RowQuery.
-    """
-
-    place: int
-    rows: int
-    columns: Mapping[str, Expr]
-    where: Expr | None = None
-    totals: tuple[Total, ...] | None = None
-    having: Expr | None = None
-
-
-@dataclass(frozen=True)
-class Membership:
-    """Whether a person is among those of a branch of another table of the same owner.
-
-    Attributes:
-        name: of the column that says so, where its owner reads rows: "?0", "?1", ..., as no table publishes any.
-        branch: whose people; its columns do not matter.
-    """
-
-    name: str
-    branch: Branch
+__all__ = ["Relation", "Scope", "Tables", "found_name", "table_nodes", "united"]
 
 
 @dataclass(frozen=True)
@@ -190,20 +149,6 @@ class Tables:
         """Whether a relation's column is what tells people apart in the branch's table."""
         found = branch.columns.get(name)
         return isinstance(found, Column) and found.name == self.tables[branch.place].facts.person
-
-
-def relation_of(name: str) -> tuple[int, str]:
-    """(which relation, its column) of a scope's column "i.name"; of a membership "i?k" its own name, "?k"."""
-    digits = re.match(r"[0-9]+", name)
-    assert digits is not None
-    rest = name[digits.end() :]
-    return int(digits[0]), rest.removeprefix(".")
-
-
-def columns_at(branch: Branch, i: int, memberships: Sequence[Membership]) -> dict[str, Expr]:
-    """What columns "i.name" of relation i are at a branch of it, and memberships "i?k", which no column can be."""
-    found = {f"{i}.{name}": expr for name, expr in branch.columns.items()}
-    return found | {f"{i}{one.name}": Column(one.name, MEMBER) for one in memberships}
 
 
 def _only(branch: Branch, names: Sequence[str]) -> Branch:

@@ -15,8 +15,9 @@ from parties.expression_types import Type
 from parties.kind import Owned
 from parties.row_expression import Column, Expr
 from parties.sql.aggregates import Aggregates, has_aggregate
+from parties.sql.branches import Membership
 from parties.sql.figures import Aggregate, Figure
-from parties.sql.relations import Membership, Tables, found_name
+from parties.sql.relations import Tables, found_name
 from parties.sql.scalar import Scalars, number_in
 from parties.sql.sources import From, read_from
 from parties.sql.text import Node, Sql

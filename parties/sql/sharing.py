@@ -17,11 +17,11 @@ from parties.kind import Owned
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, parts_of, retyped, substituted
 from parties.row_query import RowQuery, add_uses, lean
 from parties.sql.beside import Beside, condition_uses
+from parties.sql.branches import Branch, columns_at, relation_of
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed
 from parties.sql.inputs import Input, Outputs, check_parts, column_of
 from parties.sql.joins import both
 from parties.sql.on_shares import check_shared
-from parties.sql.relations import Branch, columns_at, relation_of
 from parties.sql.select import Bound
 
 __all__ = ["Leaf", "Part", "Shared", "share_out"]

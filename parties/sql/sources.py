@@ -12,9 +12,10 @@ from parties.errors import ExpressionUnfit
 from parties.expression_types import Type
 from parties.row_expression import Column, Expr, substituted
 from parties.row_query import Total, total_type
+from parties.sql.branches import Branch
 from parties.sql.joins import both, joined_on, side_of
 from parties.sql.people import person_among
-from parties.sql.relations import Branch, Relation, Scope, Tables, united
+from parties.sql.relations import Relation, Scope, Tables, united
 from parties.sql.scalar import Scalars
 from parties.sql.text import Node, without_brackets
 
