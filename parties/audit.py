@@ -27,8 +27,7 @@ __all__ = ["STEPS", "WHATS", "AuditLog"]
 
 WHATS = (
     "proposed", "accepted", "refused", "waits", "approved", "denied", "reserved", "started", "suspended", "voted",
-    "released", "aborted", "delivered", "received", "policy", "model", "charter",
-    "software", "forked",
+    "released", "aborted", "delivered", "received", "policy", "model", "charter", "software", "forked",
 )  # fmt: skip
 
 STEPS: Mapping[Event, str] = {

@@ -35,7 +35,7 @@ from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
 from parties.table_source import check_beside
 from protocols.errors import TableChanged
 
-__all__ = ["Opinion", "Rules", "check_published", "uses_of"]
+__all__ = ["Opinion", "Rules", "check_published", "check_sources", "uses_of"]
 
 _IN_ALL = ("analyst", "period", "ever")
 _NOTHING = Spent(None, None, None)

@@ -191,6 +191,7 @@ class Table:
             return lambda part: part.of(rows, "p")
         people = [self._among(one) for one in query.among]
 
+        @functools.cache  # several questions are about one part
         def of(part: Part) -> ir.Table:
             found = [one(part) for one in people]
             return part.of(query_rows(source, self.published, query, found, can_try=can_try), "p")

@@ -10,7 +10,7 @@ from parties.row_expression import columns_in
 from parties.row_query import Among, RowQuery, add_uses, lean
 from parties.sql.branches import Membership
 
-__all__ = ["Beside", "condition_uses"]
+__all__ = ["Beside", "condition_uses", "stated"]
 
 
 def condition_uses(query: RowQuery) -> dict[str, set[str]]:
@@ -21,6 +21,11 @@ def condition_uses(query: RowQuery) -> dict[str, set[str]]:
     if query.having is not None:
         add_uses(found, query, query.having, "filter")
     return found
+
+
+def stated(uses: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    """As a plan states them."""
+    return {name: frozenset(found) for name, found in uses.items()}
 
 
 class Beside:

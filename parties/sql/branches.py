@@ -14,7 +14,7 @@ from parties.expression_types import Type
 from parties.row_expression import Column, Expr
 from parties.row_query import Total
 
-__all__ = ["MEMBER", "Branch", "Membership", "columns_at", "relation_of"]
+__all__ = ["MEMBER", "Branch", "Membership", "columns_at", "is_membership", "relation_of"]
 
 MEMBER = Type("boolean", Fraction(0), Fraction(1))
 """Of a membership, where there is a person."""
@@ -58,6 +58,11 @@ def relation_of(name: str) -> tuple[int, str]:
     assert digits is not None
     rest = name[digits.end() :]
     return int(digits[0]), rest.removeprefix(".")
+
+
+def is_membership(name: str) -> bool:
+    """Whether a scope's column is "i?k", and none of a relation's own."""
+    return "." not in name
 
 
 def columns_at(branch: Branch, i: int, memberships: Sequence[Membership]) -> dict[str, Expr]:

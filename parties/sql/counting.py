@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
-from parties.sql.branches import Branch, relation_of
+from parties.sql.branches import Branch, is_membership, relation_of
 from parties.sql.figures import Summed
 from parties.sql.select import Bound
 
@@ -23,7 +23,7 @@ def counts_rows(bound: Bound) -> bool:
 
     def of_relation(column: Column) -> list[_Made]:
         i, name = relation_of(column.name)
-        if "." not in column.name:  # a membership
+        if is_membership(column.name):
             return [_ONE]
         return [_Made(b.columns[name], _of_branch(b, memberships)) for b in bound.source.relations[i].branches]
 

@@ -9,7 +9,7 @@ from parties.expression_ranges import day_of
 from parties.kind import Expected, Plan
 from parties.row_expression import Call, Column, Expr, Literal, columns_in
 from parties.row_query import RowQuery
-from parties.sql.branches import relation_of
+from parties.sql.branches import is_membership, relation_of
 from parties.sql.figures import Counted, Figure, People, Ranked, Summed
 from parties.sql.plan import Details
 from parties.sql.sharing import Part
@@ -175,7 +175,7 @@ def _plainly(details: Details, expr: Expr) -> str:
     relations, made = details.bound.source.relations, dict[str, Expr]()
     for column in columns_in(expr):
         i, name = relation_of(column.name)
-        several = len(relations) > 1 and "." in column.name
+        several = len(relations) > 1 and not is_membership(column.name)
         made[column.name] = Column(f"{relations[i].name}.{name}" if several else name, column.type)
     return written(_replaced(expr, made))
 

@@ -16,7 +16,7 @@ from parties.expression_value import value_of_nulls
 from parties.kind import Owned
 from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, parts_of, retyped, substituted
 from parties.row_query import RowQuery, add_uses, lean
-from parties.sql.beside import Beside, condition_uses
+from parties.sql.beside import Beside, condition_uses, stated
 from parties.sql.branches import Branch, columns_at, relation_of
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed
 from parties.sql.inputs import Input, Outputs, check_parts, column_of
@@ -135,7 +135,7 @@ class _Sharing:
             keys = self._key(0), self._key(1)
         where = None if kept is None else self._split(kept, kept.type, {"filter"})
         parts = [part for i in range(len(self._made)) for part in self._parts(i)]
-        beside = {i: {name: frozenset(used) for name, used in uses.items()} for i, uses in self._beside.uses.items()}
+        beside = {i: stated(uses) for i, uses in self._beside.uses.items()}
         found = Shared(tuple(parts), self._joins, where, groups, figures, dict(self._leaves), places, keys, beside)
         self._check(found)
         return found
@@ -269,7 +269,7 @@ class _Sharing:
         check_parts(made)
         if looks:
             uses.setdefault(facts.person, set()).add("join")
-        return Part(branch.place, i, made, tuple(inputs), {name: frozenset(found) for name, found in uses.items()})
+        return Part(branch.place, i, made, tuple(inputs), stated(uses))
 
     def _check(self, shared: Shared) -> None:
         if not self._joins:
