@@ -96,6 +96,7 @@ class LaneKeeper:
             self.ready += 1
             self._free.send_nowait((number, lane, over))
             await lane.worker.gone.wait()
+            _log.info("lane %d ended and is made anew: %s", number, lane.worker.lost)
             over.set()
             self.ready -= 1
 
