@@ -82,7 +82,7 @@ fuzz: setup
 	@$(BIN)/python -m tests.fuzz --count 10000000 $(ARGS)
 
 mutants: setup
-	@$(BIN)/python -m tests.mutation parties/policy.py tests/parties/test_policy.py $(ARGS)
+	@$(BIN)/python -m tests.mutation parties/policies/policy.py tests/parties/policies/test_policy.py $(ARGS)
 
 schedules: setup
 	@$(BIN)/python -m tests.parties.ledger_schedules --count 100000 $(ARGS)

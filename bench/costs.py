@@ -25,17 +25,17 @@ from sklearn.ensemble import RandomForestClassifier
 
 from bench.machine import describe
 from bench.nodes import NAMES, nodes
-from parties.charter_store import CharterStore
 from parties.client import Client
-from parties.costs import FILE, WHAT, foretold, sizes_of
-from parties.fitted import Coefficient, FittedLogistic
-from parties.home import Home
-from parties.kind import Owned, Plan
-from parties.kinds import kind_of
-from parties.model_assets import ModelAssets
-from parties.model_messages import BroughtIn
-from parties.model_rules import ANSWERS, ModelRules
-from parties.published import KINDS, PublishedColumn, PublishedTable
+from parties.data.published import KINDS, PublishedColumn, PublishedTable
+from parties.kinds.kind import Owned, Plan
+from parties.membership.charter_store import CharterStore
+from parties.models.fitted import Coefficient, FittedLogistic
+from parties.models.model_assets import ModelAssets
+from parties.models.model_rules import ANSWERS, ModelRules
+from parties.planning.costs import FILE, WHAT, foretold, sizes_of
+from parties.planning.kinds import kind_of
+from parties.setup.home import Home
+from parties.wire.model_messages import BroughtIn
 from protocols.tree_models import from_sklearn
 
 __all__ = ["Asked", "Measured", "factors_of", "left_out", "measure", "save"]

@@ -23,8 +23,8 @@ import pandas as pd
 
 from bench.nodes import NAMES, nodes
 from parties.client import Client
-from parties.home import Home
-from parties.published import PublishedColumn, PublishedTable
+from parties.data.published import PublishedColumn, PublishedTable
+from parties.setup.home import Home
 
 __all__ = ["Figure", "measure"]
 

@@ -22,10 +22,10 @@ FILES = ("leaf.pem", "leaf.key", "anchor.pem", "where.json")
 
 def prepare() -> None:
     """A leaf of the node's identity, the anchor it is told by, and where it listens to its people."""
-    from parties.charter_store import CharterStore
-    from parties.home import Home
-    from parties.leaf import anchors, issue
-    from parties.new_node import port_of
+    from parties.keys.leaf import anchors, issue
+    from parties.membership.charter_store import CharterStore
+    from parties.setup.home import Home
+    from parties.setup.new_node import port_of
 
     home = Home()
     settings = home.read_settings()

@@ -15,8 +15,8 @@ import pandas as pd
 
 from examples.consortium_tables import TABLE, Study, cut
 from parties.client import Client
-from parties.fitted import FittedLogistic
-from parties.people_messages import JobProgress
+from parties.models.fitted import FittedLogistic
+from parties.wire.people_messages import JobProgress
 
 __all__ = ["Answer", "Fitted", "Question", "ask", "fitted", "most_epsilon", "questions", "tables_of", "truth"]
 

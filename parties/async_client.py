@@ -8,17 +8,27 @@ from typing import Any
 
 import pandas as pd
 
-from parties.client_common import MOST_ANSWER, Progress, check_id, keeping, made, open_calls, parted, quoted, watched
-from parties.client_questions import Questions
-from parties.client_wire import AsyncWire
-from parties.fitted import FittedLogistic
-from parties.identity import Identity
-from parties.model_messages import ModelList, OwnModel
-from parties.node_calls import NodeCalls
-from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
-from parties.plan_card import Card
-from parties.questions import DEADLINE, Question, submission
-from parties.results import frame_of_jobs, frame_of_models, frame_of_tables, model_of
+from parties.asking.client_common import (
+    MOST_ANSWER,
+    Progress,
+    check_id,
+    keeping,
+    made,
+    open_calls,
+    parted,
+    quoted,
+    watched,
+)
+from parties.asking.client_questions import Questions
+from parties.asking.client_wire import AsyncWire
+from parties.asking.node_calls import NodeCalls
+from parties.asking.plan_card import Card
+from parties.asking.questions import DEADLINE, Question, submission
+from parties.keys.identity import Identity
+from parties.models.fitted import FittedLogistic
+from parties.planning.results import frame_of_jobs, frame_of_models, frame_of_tables, model_of
+from parties.wire.model_messages import ModelList, OwnModel
+from parties.wire.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
 
 __all__ = ["AsyncClient", "AsyncJobHandle"]
 

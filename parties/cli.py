@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from parties.command_app import make_app
 from parties.commands.ask import add_ask_commands
 from parties.commands.audit import add_audit_commands
 from parties.commands.charter import add_charter_commands
@@ -30,7 +29,8 @@ from parties.commands.query import add_query_command
 from parties.commands.receipt import add_receipt_commands
 from parties.commands.remember import add_remember_command
 from parties.commands.serve import add_serve_command
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import make_app
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["app", "main"]
 

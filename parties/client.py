@@ -19,8 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from parties.async_client import AsyncClient, AsyncJobHandle
-from parties.client_common import (
+from parties.asking.client_common import (
     MOST_ANSWER,
     Progress,
     check_id,
@@ -32,16 +31,17 @@ from parties.client_common import (
     quoted,
     watched,
 )
-from parties.client_questions import Questions
-from parties.client_wire import BlockingWire, at_once
-from parties.fitted import FittedLogistic
-from parties.identity import Identity
-from parties.model_messages import ModelList, OwnModel
-from parties.node_calls import NodeCalls
-from parties.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
-from parties.plan_card import Card
-from parties.questions import DEADLINE, Question, submission
-from parties.results import frame_of_jobs, frame_of_models, frame_of_tables, model_of
+from parties.asking.client_questions import Questions
+from parties.asking.client_wire import BlockingWire, at_once
+from parties.asking.node_calls import NodeCalls
+from parties.asking.plan_card import Card
+from parties.asking.questions import DEADLINE, Question, submission
+from parties.async_client import AsyncClient, AsyncJobHandle
+from parties.keys.identity import Identity
+from parties.models.fitted import FittedLogistic
+from parties.planning.results import frame_of_jobs, frame_of_models, frame_of_tables, model_of
+from parties.wire.model_messages import ModelList, OwnModel
+from parties.wire.people_messages import Approvals, Consortium, JobList, JobProgress, JobView, NodeStatus
 
 __all__ = ["AsyncClient", "AsyncJobHandle", "Card", "Cards", "Client", "JobHandle"]
 

@@ -26,8 +26,8 @@ from mpc.errors import AccordError, UsageError
 from mpc.options import seconds
 from mpc.outcomes import RunTimedOut
 from mpc.party import Party
-from parties.answering import answer_calls, load_trees
-from parties.batching import Batches, Question
+from parties.local.answering import answer_calls, load_trees
+from parties.local.batching import Batches, Question
 from protocols.inquiry import Answer, Kind, Terms
 from protocols.served import RowRules
 from protocols.tree_models import TreeModel, from_sklearn

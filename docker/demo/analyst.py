@@ -15,9 +15,9 @@ from plans import PLANS, Plan
 
 from mpc.errors import AccordError
 from parties.client import Client
-from parties.fingerprints import show_public_key
-from parties.home import Home
-from parties.new_node import own_identity
+from parties.keys.fingerprints import show_public_key
+from parties.setup.home import Home
+from parties.setup.new_node import own_identity
 
 EPSILON = 4.0
 DESK = Path("/desk")

@@ -19,13 +19,13 @@ from pathlib import Path
 
 from plans import PLANS, Plan
 
-from parties.charter_store import CharterStore
+from parties.beginning.founding import founded_here
 from parties.cli import main as accord
 from parties.errors import FileUnusable
-from parties.fingerprints import show_public_key
-from parties.founding import founded_here
-from parties.home import Home
-from parties.new_node import own_identity
+from parties.keys.fingerprints import show_public_key
+from parties.membership.charter_store import CharterStore
+from parties.setup.home import Home
+from parties.setup.new_node import own_identity
 
 ROLES = "compute,input,result"
 PATIENCE = 300.0  # seconds for another container to begin

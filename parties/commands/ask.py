@@ -6,9 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_completion import job_ids, kinds, table_names
-from parties.command_job_options import (
+from parties.actions.command_job_options import (
     DeadlineOption,
     FreshOption,
     KeyOption,
@@ -17,11 +15,13 @@ from parties.command_job_options import (
     ResultOption,
     TimeoutOption,
 )
-from parties.command_options import (
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_completion import job_ids, kinds, table_names
+from parties.terminal.command_options import (
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_ask_commands"]
 
@@ -117,7 +117,7 @@ def _ask(
     not the job: `accord result` asks for it again, `accord cancel` ends it, and `accord receipt`
     gives what proves the answer.
     """
-    from parties.client_commands import Asking, CardFirst, ask, read_parameters
+    from parties.actions.client_commands import Asking, CardFirst, ask, read_parameters
 
     asking = Asking(
         kind=kind,
@@ -149,7 +149,7 @@ def _result(
     An answer that came is kept at the node, and can be asked for again; nothing is charged twice.
     `accord receipt` gives what proves it.
     """
-    from parties.client_commands import result
+    from parties.actions.client_commands import result
 
     return result(which, job, timeout, output)
 
@@ -164,6 +164,6 @@ def _cancel(
     A job that was released already stays so. What it was charged for is not given back if it may
     have been revealed.
     """
-    from parties.client_commands import cancel
+    from parties.actions.client_commands import cancel
 
     cancel(which, job, output)

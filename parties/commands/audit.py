@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command, make_group
-from parties.command_completion import job_ids
-from parties.command_options import HomeOption
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command, make_group
+from parties.terminal.command_completion import job_ids
+from parties.terminal.command_options import HomeOption
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_audit_commands"]
 
@@ -113,10 +113,10 @@ def _show(
     release too. Epsilon: the job's; then of each limit of the table's policy, what is used up with
     it and what is left. The log is checked on the way: a broken one is not shown.
     """
-    from parties.audit import WHATS
-    from parties.audit_commands import show
-    from parties.audit_view import Wanted
-    from parties.home import Home
+    from parties.actions.audit_commands import show
+    from parties.log.audit import WHATS
+    from parties.log.audit_view import Wanted
+    from parties.setup.home import Home
 
     wrong = sorted(set(what or ()) - set(WHATS))
     if wrong:
@@ -146,8 +146,8 @@ def _verify(
     first thing that is wrong is named. A log that is cut off at its end shows only by a head that
     somebody else kept: by --head.
     """
-    from parties.audit_commands import verify, verify_file
-    from parties.home import Home
+    from parties.actions.audit_commands import verify, verify_file
+    from parties.setup.home import Home
 
     known = _known(head)
     if file is None:
@@ -167,8 +167,8 @@ def _export(
 
     For a spreadsheet, what could be taken for a formula has an apostrophe before it.
     """
-    from parties.audit_commands import export
-    from parties.home import Home
+    from parties.actions.audit_commands import export
+    from parties.setup.home import Home
 
     export(Home(home), format_.value, file, output)
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command, make_group
-from parties.command_options import HomeOption, Passphrase
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command, make_group
+from parties.terminal.command_options import HomeOption, Passphrase
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_charter_commands"]
 
@@ -96,8 +96,8 @@ def _show(
     """
     if toml and output.json:
         raise typer.BadParameter("--toml and --json: give one of them")
-    from parties.charter_commands import show
-    from parties.home import Home
+    from parties.actions.charter_commands import show
+    from parties.setup.home import Home
 
     show(Home(home), output, toml=toml)
 
@@ -113,8 +113,8 @@ def _propose(
     It is kept in the node's directory, and changes nothing until all have signed. What is
     different from the version in force is shown.
     """
-    from parties.charter_commands import propose
-    from parties.home import Home
+    from parties.actions.charter_commands import propose
+    from parties.setup.home import Home
 
     propose(Home(home), file, output)
 
@@ -134,8 +134,8 @@ def _sign(
     It shows the charter and its digest, asks, and signs with this member's key. A node signs one
     charter of each version only. If that was the last signature, the charter is in force.
     """
-    from parties.charter_commands import sign
-    from parties.home import Home
+    from parties.actions.charter_commands import sign
+    from parties.setup.home import Home
 
     return sign(Home(home), digest, passphrase, output, yes=yes)
 
@@ -150,8 +150,8 @@ def _withdraw(
 
     A signature that was given cannot be taken back at the others: tell them.
     """
-    from parties.charter_commands import withdraw
-    from parties.home import Home
+    from parties.actions.charter_commands import withdraw
+    from parties.setup.home import Home
 
     withdraw(Home(home), digest, output)
 
@@ -168,8 +168,8 @@ def _merge(
 
     Every signature is checked; what all have signed comes into force here.
     """
-    from parties.charter_commands import merge
-    from parties.home import Home
+    from parties.actions.charter_commands import merge
+    from parties.setup.home import Home
 
     merge(Home(home), file, output)
 
@@ -184,7 +184,7 @@ def _export(
 
     Nothing in the file is secret. A file that is there is replaced.
     """
-    from parties.charter_commands import export
-    from parties.home import Home
+    from parties.actions.charter_commands import export
+    from parties.setup.home import Home
 
     export(Home(home), file, output)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_check_command"]
 
@@ -35,6 +35,6 @@ def _check(output: Output) -> ExitStatus:
     Three parties on this machine, connected over TLS, multiply one number of each. Nobody else is
     called, no node is needed, and no file is left. The first time, compiling takes up to a minute.
     """
-    from parties.check_command import check_installation
+    from parties.actions.check_command import check_installation
 
     return check_installation(output)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, Passphrase
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import HomeOption, Passphrase
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_doctor_command"]
 
@@ -41,7 +41,7 @@ def _doctor(
     It looks at this machine, the node's files, its charter and its ports, and calls every other
     member that has an address. It changes nothing, and tells nobody anything of the tables.
     """
-    from parties.doctor_command import doctor
-    from parties.home import Home
+    from parties.actions.doctor_command import doctor
+    from parties.setup.home import Home
 
     return doctor(Home(home), passphrase.read(), output)

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_completion import model_names, table_names
-from parties.command_job_options import JobOptions, TablesOption, WhereOption
-from parties.command_options import (
+from parties.actions.command_job_options import JobOptions, TablesOption, WhereOption
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_completion import model_names, table_names
+from parties.terminal.command_options import (
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_fit_commands"]
 
@@ -102,7 +102,7 @@ def _fit(
     to the members in --result. A table whose policy does not let them leave is not trained on.
     Numbers are scaled by the public bounds of their columns; what a row is multiplied by is shown.
     """
-    from parties.model_commands import fit
+    from parties.actions.model_commands import fit
 
     if name is not None and (job.no_wait or job.explain):
         raise typer.BadParameter("--name waits for the answer; `accord models keep JOB NAME` keeps it later")
@@ -146,7 +146,7 @@ def _predict(
     what; without a word of its policy that is the rows' owner alone. There is a row for each place
     of the table, in the order its owner reads it; those beyond its rows mean nothing.
     """
-    from parties.model_commands import predict
+    from parties.actions.model_commands import predict
 
     if out is not None and (job.no_wait or job.explain):
         raise typer.BadParameter("--out waits for the answer: leave out --no-wait, and --explain")

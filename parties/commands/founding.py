@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, Passphrase
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import HomeOption, Passphrase
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_founding_commands"]
 
@@ -79,9 +79,9 @@ def _found(
     writes node.toml with all defaults to look at, and founding.json, in the node's directory.
     Nothing is in force, and nobody is called, until `accord invite --wait`.
     """
-    from parties.founding import Founding
-    from parties.founding_commands import found, read_roles
-    from parties.home import Home
+    from parties.actions.founding_commands import found, read_roles
+    from parties.beginning.founding import Founding
+    from parties.setup.home import Home
 
     founding = Founding(consortium=title, threshold=threshold, name=name, address=address, roles=read_roles(roles))
     found(Home(home), founding, passphrase, output)
@@ -120,9 +120,9 @@ def _invite(
     --wait it listens while the others run `accord join CODE`, shows the charter, asks, signs, and
     ends when the charter is in force at all members. It writes in the node's directory.
     """
-    from parties import founding_commands as founding
+    from parties.actions import founding_commands as founding
     from parties.errors import FoundingInvalid
-    from parties.home import Home
+    from parties.setup.home import Home
 
     at_home = Home(home)
     at_home.check()

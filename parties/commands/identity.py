@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import Passphrase
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import Passphrase
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_identity_commands"]
 
@@ -60,8 +60,8 @@ def _init(
     to identity.key in the directory, for this user alone to read; one that is there is never
     overwritten.
     """
-    from parties.home import Home
-    from parties.identity_commands import make_identity
+    from parties.actions.identity_commands import make_identity
+    from parties.setup.home import Home
 
     make_identity(directory or Home().directory, passphrase, output)
 
@@ -83,7 +83,7 @@ def _fingerprint(
     know that nobody changed it on the way. It changes nothing, and needs no passphrase where the
     file states its public key.
     """
-    from parties.home import Home
-    from parties.identity_commands import show_identity
+    from parties.actions.identity_commands import show_identity
+    from parties.setup.home import Home
 
     show_identity(place or Home().directory, passphrase, output)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, Passphrase
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import HomeOption, Passphrase
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_join_command"]
 
@@ -70,8 +70,8 @@ def _join(
     """
     if yes and fingerprint is not None:
         raise typer.BadParameter("--yes and --fingerprint: give one of them")
-    from parties.home import Home
-    from parties.join_command import Joining, join
+    from parties.actions.join_command import Joining, join
+    from parties.setup.home import Home
 
     how = Joining(
         code=sys.stdin.readline() if code == "-" else code,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import HomeOption
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_ledger_command"]
 
@@ -42,7 +42,7 @@ def _ledger(home: HomeOption = None, *, output: Output) -> None:
     told nothing is given back when it ends. A job that asks for no more than is left, and for no
     delta, is not refused for that limit. It reads the node's own store, whether the node runs or not.
     """
-    from parties.home import Home
-    from parties.ledger_commands import show_ledger
+    from parties.actions.ledger_commands import show_ledger
+    from parties.setup.home import Home
 
     show_ledger(Home(home), output)

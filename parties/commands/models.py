@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from parties.command_app import Page, Panel, add_command, make_group
-from parties.command_completion import job_ids, model_names, own_models
-from parties.command_options import (
+from parties.terminal.command_app import Page, Panel, add_command, make_group
+from parties.terminal.command_completion import job_ids, model_names, own_models
+from parties.terminal.command_options import (
     HomeOption,
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 if TYPE_CHECKING:
-    from parties.model_commands import Offering
+    from parties.actions.model_commands import Offering
 
 __all__ = ["add_model_commands"]
 
@@ -82,7 +82,7 @@ class _OfferedOptions:
     @property
     def offering(self) -> Offering:
         """What they say."""
-        from parties.model_commands import Offering
+        from parties.actions.model_commands import Offering
 
         if self.everybody and self.may_score:
             raise typer.BadParameter("--everybody and --may-score: give one of them")
@@ -170,7 +170,7 @@ def _list(
     Others show what this member's people may score with, its public size and the columns it takes;
     of this member's own also where they come from. Withdrawn ones are in --json only.
     """
-    from parties.model_commands import list_models
+    from parties.actions.model_commands import list_models
 
     list_models(which, output)
 
@@ -185,7 +185,7 @@ def _show(
     NAME is one of this home's; its file is compared with its id, and the coefficients of a logistic
     regression are shown. MEMBER.NAME is one that another member offers, as that one's node tells.
     """
-    from parties.model_commands import show_model
+    from parties.actions.model_commands import show_model
 
     show_model(which, name, output)
 
@@ -201,7 +201,7 @@ def _keep(
     Every member that received the coefficients can. The model knows its job, its tables and the
     policies they were trained under. It is offered to nobody else until `accord models offer`.
     """
-    from parties.model_commands import keep_model
+    from parties.actions.model_commands import keep_model
 
     keep_model(which, job, name, output)
 
@@ -232,8 +232,8 @@ def _add(
     Its content is copied, and never changes; another file under the name is another version. It is
     used on shares: no member sees it, but answers tell of it, scores and probabilities the most.
     """
-    from parties.home import Home
-    from parties.model_commands import add_model
+    from parties.actions.model_commands import add_model
+    from parties.setup.home import Home
 
     add_model(
         Home(home), file, name, offered.offering, output,
@@ -253,8 +253,8 @@ def _offer(
     All rules are replaced by what is typed now; without options only this member's people may. One
     that was withdrawn is offered again. A running node goes by it from the next job on.
     """
-    from parties.home import Home
-    from parties.model_commands import offer_model
+    from parties.actions.model_commands import offer_model
+    from parties.setup.home import Home
 
     offer_model(Home(home), name, offered.offering, output)
 
@@ -264,7 +264,7 @@ def _withdraw(name: _Own, home: HomeOption = None, *, output: Output) -> None:
 
     Without a version all of them. Nothing is deleted; `accord models offer` takes it back.
     """
-    from parties.home import Home
-    from parties.model_commands import withdraw_model
+    from parties.actions.model_commands import withdraw_model
+    from parties.setup.home import Home
 
     withdraw_model(Home(home), name, output)

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import (
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import (
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_catalogue_command", "add_jobs_command", "add_status_command"]
 
@@ -83,7 +83,7 @@ def _status(
 
     It asks a running node; `accord doctor` looks at one that does not run.
     """
-    from parties.client_commands import status
+    from parties.actions.client_commands import status
 
     status(which, output)
 
@@ -97,7 +97,7 @@ def _catalogue(
     A line for each column: its kind, its bounds, and what jobs may do with it. Of a member whose
     node cannot be asked, stderr says so.
     """
-    from parties.client_commands import catalogue
+    from parties.actions.client_commands import catalogue
 
     catalogue(which, output)
 
@@ -112,6 +112,6 @@ def _jobs(
 
     Everybody's, with their state, who asked for them, and why one failed.
     """
-    from parties.client_commands import jobs
+    from parties.actions.client_commands import jobs
 
     jobs(which, most, output)

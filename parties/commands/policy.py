@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_completion import job_ids
-from parties.command_options import (
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_completion import job_ids
+from parties.terminal.command_options import (
     HomeOption,
     Passphrase,
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_policy_commands"]
 
@@ -67,10 +67,10 @@ def _policy(
     may be told of a person by one job, by one analyst, within a period and ever, from how many
     rows on figures are told, who may receive answers, and what a person has to approve. What it
     does not allow is denied. A running node goes by it from the next job on. The page of
-    parties/policy_text.py has a whole one with every field.
+    parties/policies/policy_text.py has a whole one with every field.
     """
-    from parties.home import Home
-    from parties.policy_commands import set_policy, show_policies
+    from parties.actions.policy_commands import set_policy, show_policies
+    from parties.setup.home import Home
 
     place = Home(home)
     identity = place.load_identity(passphrase=passphrase.read())
@@ -95,6 +95,6 @@ def _approve(
     can approve what a policy denies. Beside each stands what it asks otherwise than the job most
     like it that was approved before. The log keeps who approved.
     """
-    from parties.policy_commands import approve
+    from parties.actions.policy_commands import approve
 
     approve(which, job, not deny, output)

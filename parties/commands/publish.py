@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_completion import own_tables
-from parties.command_options import HomeOption, Passphrase
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_completion import own_tables
+from parties.terminal.command_options import HomeOption, Passphrase
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_publish_commands"]
 
@@ -196,12 +196,12 @@ def _publish(
     leaves this machine; columns that are not named stay unknown to the others.
     With --yes it asks nothing, and needs --person, --capacity and --allow.
     """
+    from parties.actions.publish_commands import publish
     from parties.errors import TableInvalid
-    from parties.home import Home
-    from parties.policy_terms import Limits
-    from parties.publish_commands import publish
-    from parties.publish_draft import Draft
-    from parties.publish_policy import Terms
+    from parties.policies.policy_terms import Limits
+    from parties.publishing.publish_draft import Draft
+    from parties.publishing.publish_policy import Terms
+    from parties.setup.home import Home
 
     needed = {"--person": person, "--capacity": capacity, "--allow": allow}
     lacking = [option for option, given in needed.items() if given is None]
@@ -241,7 +241,7 @@ def _tables(home: HomeOption = None, *, output: Output) -> None:
     It reads tables.toml in the node's directory, and changes nothing. The tables of the other
     members are in `accord catalogue`.
     """
-    from parties.home import Home
-    from parties.publish_commands import show_tables
+    from parties.actions.publish_commands import show_tables
+    from parties.setup.home import Home
 
     show_tables(Home(home).directory, output)

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_job_options import JobOptions
-from parties.command_options import (
+from parties.actions.command_job_options import JobOptions
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import (
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_query_command"]
 
@@ -74,7 +74,7 @@ def _query(
     the rest runs on shares; figures leave with noise. What cannot be asked is refused with the
     place in the text, and the nearest thing that can. `accord catalogue` shows all tables.
     """
-    from parties.client_commands import ask
+    from parties.actions.client_commands import ask
 
     text = _text(sql, file)
     explained = _EXPLAIN.match(text)
@@ -88,7 +88,7 @@ def _query(
 
 def _text(sql: str | None, file: Path | None) -> str:
     """Of the argument, the file, or standard input."""
-    from parties.private_files import read_public
+    from parties.disk.private_files import read_public
 
     if (sql is None) == (file is None):
         raise typer.BadParameter("give the SQL, or --file with it")

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_completion import job_ids
-from parties.command_options import (
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_completion import job_ids
+from parties.terminal.command_options import (
     WhichNode,
 )
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_receipt_commands"]
 
@@ -68,7 +68,7 @@ def _receipt(
     compute members' votes and the shares of the answer. Who has it has the answer, and needs no
     node to verify it; --without-result leaves that out. Ask a member that receives the answer.
     """
-    from parties.receipt_commands import get_receipt
+    from parties.actions.receipt_commands import get_receipt
 
     get_receipt(which, job, to, without_result, output)
 
@@ -97,6 +97,6 @@ def _verify(
     receipt brings along: compare their fingerprints with those you have from the members, or give
     some as --member, or the charter's digest.
     """
-    from parties.receipt_commands import verify
+    from parties.actions.receipt_commands import verify
 
     return verify(receipt, result, charter_digest or "", member or [], output)

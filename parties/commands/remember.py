@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption
-from parties.command_output import Output
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import HomeOption
+from parties.terminal.command_output import Output
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_remember_command"]
 
@@ -46,7 +46,7 @@ def _remember(
     For whoever asks a node that is not on this machine: later commands need --url only. It is
     written to known_nodes.toml in --home, in place of another key for this address.
     """
-    from parties.client_commands import remember_node
-    from parties.home import Home
+    from parties.actions.client_commands import remember_node
+    from parties.setup.home import Home
 
     remember_node(Home(home), url, key, output)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from parties.command_app import Page, Panel, add_command
-from parties.command_options import HomeOption, Passphrase
-from parties.exit_status import ExitStatus
+from parties.terminal.command_app import Page, Panel, add_command
+from parties.terminal.command_options import HomeOption, Passphrase
+from parties.terminal.exit_status import ExitStatus
 
 __all__ = ["add_serve_command"]
 
@@ -42,7 +42,7 @@ def _serve(
     they leave are kept in the node's directory: after an end of any kind it goes on from there. It
     writes its log to stderr. The first signal ends it in good order; the second one at once.
     """
-    from parties.home import Home
-    from parties.serve_command import serve
+    from parties.actions.serve_command import serve
+    from parties.setup.home import Home
 
     serve(Home(home), passphrase.read(), quiet=quiet)

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from parties.data.expression_types import Type
+from parties.data.row_expression import NULL, Column, Expr, Literal, call, literal
 from parties.errors import ExpressionUnfit
-from parties.expression_types import Type
-from parties.row_expression import NULL, Column, Expr, Literal, call, literal
 from parties.sql.figures import Aggregate, Counted, Figure, Grid, People, Ranked, Summed
 from parties.sql.relations import Scope, Tables
 from parties.sql.scalar import Scalars

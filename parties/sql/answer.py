@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from parties.expression_ranges import day_of
-from parties.expression_value import value_of
-from parties.kind import Plan
-from parties.row_expression import Expr
+from parties.data.expression_ranges import day_of
+from parties.data.expression_value import value_of
+from parties.data.row_expression import Expr
+from parties.kinds.kind import Plan
 from parties.sql.errors_of import Cell, Noised, bounds_of
 from parties.sql.figures import Aggregate, Ranked
 from parties.sql.plan import Details

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from parties.kind import Owned
-from parties.row_expression import columns_in
-from parties.row_query import Among, RowQuery, add_uses, lean
+from parties.data.row_expression import columns_in
+from parties.data.row_query import Among, RowQuery, add_uses, lean
+from parties.kinds.kind import Owned
 from parties.sql.branches import Membership
 
 __all__ = ["Beside", "condition_uses", "stated"]

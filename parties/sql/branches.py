@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from parties.expression_types import Type
-from parties.row_expression import Column, Expr
-from parties.row_query import Total
+from parties.data.expression_types import Type
+from parties.data.row_expression import Column, Expr
+from parties.data.row_query import Total
 
 __all__ = ["MEMBER", "Branch", "Membership", "columns_at", "is_membership", "relation_of"]
 

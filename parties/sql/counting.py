@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
+from parties.data.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, literal
 from parties.sql.branches import Branch, is_membership, relation_of
 from parties.sql.figures import Summed
 from parties.sql.select import Bound

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from parties.row_expression import Column, Expr, Literal
+from parties.data.row_expression import Column, Expr, Literal
 from parties.sql.figures import Aggregate
 from protocols.accounting import Event
 

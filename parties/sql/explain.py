@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from parties.expression_ranges import day_of
-from parties.kind import Expected, Plan
-from parties.row_expression import Call, Column, Expr, Literal, columns_in
-from parties.row_query import RowQuery
+from parties.data.expression_ranges import day_of
+from parties.data.row_expression import Call, Column, Expr, Literal, columns_in
+from parties.data.row_query import RowQuery
+from parties.kinds.kind import Expected, Plan
 from parties.sql.branches import is_membership, relation_of
 from parties.sql.figures import Counted, Figure, People, Ranked, Summed
 from parties.sql.plan import Details

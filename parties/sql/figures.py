@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from parties.expression_types import Type
-from parties.row_expression import Expr
+from parties.data.expression_types import Type
+from parties.data.row_expression import Expr
 
 __all__ = ["Aggregate", "Counted", "Figure", "Grid", "People", "Ranked", "Summed"]
 

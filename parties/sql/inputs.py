@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.encoding import FRAC, LIMIT
+from parties.data.expression_types import Type
+from parties.data.published import profile_of
+from parties.data.row_expression import Expr
+from parties.data.row_query import Output, RowQuery, Total
 from parties.errors import ExpressionUnfit, RowsUnfit
-from parties.expression_types import Type
-from parties.kind import Owned, Rows
-from parties.published import profile_of
-from parties.row_expression import Expr
-from parties.row_query import Output, RowQuery, Total
+from parties.kinds.kind import Owned, Rows
 from parties.sql.figures import Grid
 from protocols.errors import KeyInvalid
 from protocols.join import Column

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from parties.row_expression import Expr, call, parts_of
+from parties.data.row_expression import Expr, call, parts_of
 from parties.sql.relations import Scope, Tables, found_name
 from parties.sql.scalar import Scalars
 from parties.sql.text import Node, Sql

@@ -20,8 +20,8 @@ import numpy as np
 from mpc.arrays import SecretArray, SecretBits
 from mpc.encoding import FRAC, LIMIT
 from mpc.relations import where
+from parties.data.row_expression import Call, Column, Expr, Literal
 from parties.errors import ExpressionUnfit
-from parties.row_expression import Call, Column, Expr, Literal
 from protocols.columns import constant, read_on_grid
 
 __all__ = ["Given", "check_shared", "computed", "ends_of", "truth_of"]

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from parties.row_expression import Column, Expr, call, literal
+from parties.data.row_expression import Column, Expr, call, literal
 from parties.sql.branches import MEMBER, Branch
 from parties.sql.relations import Relation, Scope, Tables
 from parties.sql.text import Node, without_brackets

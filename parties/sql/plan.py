@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlglot import exp
 
-from parties.charter import Charter
+from parties.data.published import profile_of
 from parties.errors import ExpressionUnfit, ParametersInvalid, SqlInvalid
-from parties.kind import PRESENT, Owned, Plan, TableAsk, TableShape
-from parties.kind_join import owners_of, read_hiding
-from parties.parameters import check_known, check_tables, read_noise, whole
-from parties.published import profile_of
+from parties.kinds.kind import PRESENT, Owned, Plan, TableAsk, TableShape
+from parties.kinds.kind_join import owners_of, read_hiding
+from parties.kinds.parameters import check_known, check_tables, read_noise, whole
+from parties.membership.charter import Charter
 from parties.sql.counting import counts_rows
 from parties.sql.figures import People, Summed
 from parties.sql.inputs import column_of, frac_of

@@ -9,11 +9,11 @@ from typing import Any
 from mpc.arrays import SecretArray, SecretBits
 from mpc.party import Party
 from mpc.relations import where
+from parties.data.expression_types import Type
+from parties.data.row_expression import Column, Expr, columns_in
 from parties.errors import RowsUnfit
-from parties.expression_types import Type
-from parties.kind import PRESENT, Outcome, Owned, Plan, Rows, TableInput, Talk, Work, outcome_of
-from parties.kind_rows import Words, encoded, enter, union
-from parties.row_expression import Column, Expr, columns_in
+from parties.kinds.kind import PRESENT, Outcome, Owned, Plan, Rows, TableInput, Talk, Work, outcome_of
+from parties.kinds.kind_rows import Words, encoded, enter, union
 from parties.sql.figures import Counted, People, Ranked, Summed
 from parties.sql.inputs import made_inputs
 from parties.sql.noise import Raw, counted_for

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlglot import exp
 
+from parties.data.expression_types import Type, merged, type_of
+from parties.data.row_expression import Column, Expr, retyped
 from parties.errors import ExpressionUnfit
-from parties.expression_types import Type, merged, type_of
-from parties.kind import Owned
-from parties.row_expression import Column, Expr, retyped
+from parties.kinds.kind import Owned
 from parties.sql.branches import Branch, Membership, columns_at
 from parties.sql.text import Node, Sql
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from parties.data.row_expression import NULL, Expr, Literal, call, literal, truth
 from parties.errors import ExpressionUnfit
-from parties.row_expression import NULL, Expr, Literal, call, literal, truth
 from parties.sql.like import like
 from parties.sql.scalar_dates import CLOSED, cast, date_diff, date_part, interval, part_of, plus
 from parties.sql.text import Node, Sql

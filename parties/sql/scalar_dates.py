@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from parties.row_expression import Expr, literal
+from parties.data.row_expression import Expr, literal
 from parties.sql.text import Node
 
 if TYPE_CHECKING:

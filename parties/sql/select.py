@@ -11,9 +11,9 @@ from typing import Any
 from sqlglot import exp
 
 from mpc.errors import AccordError
-from parties.expression_types import Type
-from parties.kind import Owned
-from parties.row_expression import Column, Expr
+from parties.data.expression_types import Type
+from parties.data.row_expression import Column, Expr
+from parties.kinds.kind import Owned
 from parties.sql.aggregates import Aggregates, has_aggregate
 from parties.sql.branches import Membership
 from parties.sql.figures import Aggregate, Figure

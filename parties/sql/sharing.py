@@ -10,12 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from parties.data.expression_types import Type
+from parties.data.expression_value import value_of_nulls
+from parties.data.row_expression import (
+    CONDITIONS,
+    Call,
+    Column,
+    Expr,
+    Literal,
+    columns_in,
+    parts_of,
+    retyped,
+    substituted,
+)
+from parties.data.row_query import RowQuery, add_uses, lean
 from parties.errors import ExpressionUnfit
-from parties.expression_types import Type
-from parties.expression_value import value_of_nulls
-from parties.kind import Owned
-from parties.row_expression import CONDITIONS, Call, Column, Expr, Literal, columns_in, parts_of, retyped, substituted
-from parties.row_query import RowQuery, add_uses, lean
+from parties.kinds.kind import Owned
 from parties.sql.beside import Beside, condition_uses, stated
 from parties.sql.branches import Branch, columns_at, relation_of
 from parties.sql.figures import Counted, Grid, People, Ranked, Summed

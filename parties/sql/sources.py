@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlglot import exp
 
+from parties.data.expression_types import Type
+from parties.data.row_expression import Column, Expr, substituted
+from parties.data.row_query import Total, total_type
 from parties.errors import ExpressionUnfit
-from parties.expression_types import Type
-from parties.row_expression import Column, Expr, substituted
-from parties.row_query import Total, total_type
 from parties.sql.branches import Branch
 from parties.sql.joins import both, joined_on, side_of
 from parties.sql.people import person_among

@@ -24,10 +24,10 @@ from examples.consortium_nodes import CommandFailed, Member, Running, code_in, f
 from examples.consortium_tables import PERSON, cut, parts, publish_arguments, study_of
 from examples.datasets import SUPPORT2, load_breast_cancer, load_support2
 from parties.cli import main as accord
-from parties.published import PublishedTable
-from parties.settings import read_settings
-from parties.tables import Reading, open_table
-from parties.tables_file import load_tables
+from parties.data.published import PublishedTable
+from parties.data.tables import Reading, open_table
+from parties.data.tables_file import load_tables
+from parties.setup.settings import read_settings
 from tests.examples.running import running_in
 from tests.scripts import ROOT
 

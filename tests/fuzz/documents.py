@@ -24,21 +24,21 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks as conformance
 
-from parties.envelope import ReplayGuard
-from parties.https_limits import Allowance, Caller, Limits
-from parties.https_server import HttpsServer, listening
-from parties.leaf import contexts, issue
-from parties.member_api import member_api
-from parties.message_form import Problem, read_json
-from parties.messages import MESSAGES
-from parties.peers import Peers, People
-from parties.people_api import people_api
-from parties.replies import Api
+from parties.calls.https_limits import Allowance, Caller, Limits
+from parties.calls.https_server import HttpsServer, listening
+from parties.calls.member_api import member_api
+from parties.calls.people_api import people_api
+from parties.calls.replies import Api
+from parties.keys.leaf import contexts, issue
+from parties.membership.peers import Peers, People
+from parties.wire.envelope import ReplayGuard
+from parties.wire.message_form import Problem, read_json
+from parties.wire.messages import MESSAGES
 from tests.fuzz.network_targets import BOOT, ENVELOPES, certificate
+from tests.parties.calls.test_people_api import Noting as Person
 from tests.parties.consortium import charter, identity
 from tests.parties.control_plane import JOB
 from tests.parties.control_plane import Noting as Member
-from tests.parties.test_people_api import Noting as Person
 
 CHARTER = charter()
 ME, CALLER = identity(0), identity(1)

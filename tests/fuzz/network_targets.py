@@ -17,20 +17,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypercorn.trio.worker_context import WorkerContext
 
-from parties.envelope import ReplayGuard
+from parties.beginning.meeting_wire import Answer, Draft, Hello, InForce, Join, Pipe, Progress, Welcome
+from parties.calls.https_connection import Connection
+from parties.calls.https_limits import Caller, Limits
+from parties.calls.https_server import _config
+from parties.calls.member_api import member_api
+from parties.calls.quiet_log import QuietLog
 from parties.errors import CertificateInvalid, JobInvalid, MeetingBroken, MessageInvalid, PeerRefused
-from parties.https_connection import Connection
-from parties.https_limits import Caller, Limits
-from parties.https_server import _config
-from parties.job import read_job
-from parties.lane_messages import LaneConnect, LaneEntry, LanePrepare
-from parties.lanes import _der
-from parties.leaf import signer_name
-from parties.meeting import Beat, CharterAnswer, HelloAnswer, Table, Tables
-from parties.meeting_wire import Answer, Draft, Hello, InForce, Join, Pipe, Progress, Welcome
-from parties.member_api import member_api
-from parties.message_form import Envelope, Strict, read_json
-from parties.messages import (
+from parties.jobs.job import read_job
+from parties.keys.leaf import signer_name
+from parties.membership.peers import Peers
+from parties.membership.trust import peer_of, person_of
+from parties.mesh.lanes import _der
+from parties.wire.envelope import ReplayGuard
+from parties.wire.lane_messages import LaneConnect, LaneEntry, LanePrepare
+from parties.wire.meeting import Beat, CharterAnswer, HelloAnswer, Table, Tables
+from parties.wire.message_form import Envelope, Strict, read_json
+from parties.wire.messages import (
     Abort,
     Accept,
     Ballot,
@@ -45,15 +48,12 @@ from parties.messages import (
     StateAnswer,
     StateQuery,
 )
-from parties.peers import Peers
-from parties.people_messages import Submit, TableChoice
-from parties.quiet_log import QuietLog
-from parties.trust import peer_of, person_of
+from parties.wire.people_messages import Submit, TableChoice
 from tests.fuzz.mutations import BYTES, JSON
 from tests.fuzz.target import Target
 from tests.parties.consortium import charter, identity
 from tests.parties.control_plane import ACCEPTANCE, JOB, SIGNATURE, Noting
-from tests.parties.jobs import job
+from tests.parties.made_jobs import job
 
 __all__ = ["BOOT", "ENVELOPES", "REQUESTS", "certificate", "network_targets"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 
 from mpc.errors import AccordError
-from parties.kind import Owned, Plan
-from parties.kind_query import QUERY
-from parties.row_query import RowQuery
+from parties.data.row_query import RowQuery
+from parties.kinds.kind import Owned, Plan
 from parties.sql.explain import explain
+from parties.sql.kind_query import QUERY
 from parties.sql.plan import tables_of
 from tests.fuzz.mutations import mutate_text
 from tests.fuzz.target import Target

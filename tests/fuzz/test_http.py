@@ -6,11 +6,11 @@ import contextlib
 
 import trio
 
-from parties.leaf import contexts
+from parties.keys.leaf import contexts
 from tests.fuzz.target import inputs
 from tests.fuzz.targets import targets
+from tests.parties.calls.test_member_api import calling
 from tests.parties.control_plane import Node, nodes
-from tests.parties.test_member_api import calling
 
 COUNT = 150
 

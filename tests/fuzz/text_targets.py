@@ -12,12 +12,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mpc.errors import UsageError
 from mpc.sharing import Layout
-from parties.charter_bundle import Bundle, SignedCharter, read_bundle, write_bundle
-from parties.charter_file import read_charter, write_charter
-from parties.checkpoints import checkpoint_of
-from parties.dealing import deal_table
-from parties.dealt_part import read_part
-from parties.description import describe, read_description
+from parties.beginning.invitation import Code, read_code, write_code
+from parties.data.description import describe, read_description
+from parties.data.published import PublishedTable
+from parties.data.row_filter import check_filter, columns_of, read_filter
+from parties.data.tables_file import read_tables, write_tables
 from parties.errors import (
     CharterInvalid,
     CheckpointInvalid,
@@ -30,26 +29,27 @@ from parties.errors import (
     SettingsInvalid,
     TableInvalid,
 )
-from parties.fingerprints import show_public_key
-from parties.fitted import Coefficient, FittedLogistic
-from parties.invitation import Code, read_code, write_code
-from parties.job import read_job
-from parties.job_plans import pack_shares, unpack_shares
-from parties.kinds import kind_of
-from parties.logistic_file import read_logistic
-from parties.model_entry import Asset, facts_of, read_entry
-from parties.model_facts import TreeFacts
-from parties.model_messages import BroughtIn
-from parties.model_rules import ModelRules
-from parties.published import PublishedTable
-from parties.receipt import read_receipt, write_receipt
-from parties.receipt_verify import Verdict, verify_receipt
-from parties.row_filter import check_filter, columns_of, read_filter
+from parties.jobs.job import read_job
+from parties.keys.fingerprints import show_public_key
+from parties.kinds.checkpoints import checkpoint_of
+from parties.kinds.dealing import deal_table
+from parties.kinds.dealt_part import read_part
+from parties.membership.charter_bundle import Bundle, SignedCharter, read_bundle, write_bundle
+from parties.membership.charter_file import read_charter, write_charter
+from parties.membership.signatures import read_signatures, write_signatures
+from parties.models.fitted import Coefficient, FittedLogistic
+from parties.models.logistic_file import read_logistic
+from parties.models.model_entry import Asset, facts_of, read_entry
+from parties.models.model_facts import TreeFacts
+from parties.models.model_rules import ModelRules
+from parties.planning.job_plans import pack_shares, unpack_shares
+from parties.planning.kinds import kind_of
+from parties.proof.receipt import read_receipt, write_receipt
+from parties.proof.receipt_verify import Verdict, verify_receipt
 from parties.rule_errors import ReceiptUnreadable
-from parties.settings import default_settings, read_settings
-from parties.settings_text import write_settings
-from parties.signatures import read_signatures, write_signatures
-from parties.tables_file import read_tables, write_tables
+from parties.setup.settings import default_settings, read_settings
+from parties.setup.settings_text import write_settings
+from parties.wire.model_messages import BroughtIn
 from protocols.description import Description
 from protocols.errors import DescriptionInvalid, ModelUnsupported, ShareInvalid
 from protocols.sealed_share import SealedShare
@@ -59,7 +59,7 @@ from tests.fuzz.mutations import BYTES, JSON, TEXT, TOML
 from tests.fuzz.target import Target
 from tests.parties.consortium import charter, identity, member, signed
 from tests.parties.job_tables import WARDS, owned, stays
-from tests.parties.jobs import job
+from tests.parties.made_jobs import job
 from tests.parties.receipts import SOFTWARE, made, rewritten
 from tests.parties.tabular import FILTERS, table
 

@@ -1,4 +1,4 @@
-"""Do tests see when a module is wrong? ``python -m tests.mutation parties/policy.py tests/parties/test_policy.py``
+"""Do tests see when a module is wrong? ``make mutants``, or ``python -m tests.mutation mpc/x.py tests/mpc/test_x.py``.
 
 Every mutant (mutants.py) runs through the tests given, in a process of its own, until one fails: it is killed. Those
 that survive are told with their line and change. Ends with 1 if fewer are killed than --least says, in percent.
@@ -34,7 +34,7 @@ _SECONDS = 120  # a mutant that takes longer is killed: it may not end
 def main(arguments: list[str] | None = None) -> int:
     """See the module."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("module", type=Path, help="parties/policy.py, say, from the repository's root")
+    parser.add_argument("module", type=Path, help="parties/policies/policy.py, say, from the repository's root")
     parser.add_argument("tests", nargs="+", help="files that are to kill its mutants")
     parser.add_argument("--least", type=float, default=90.0, help="percent to be killed (%(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

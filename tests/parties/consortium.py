@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parties.charter import Charter, Member
-from parties.identity import Identity
-from parties.signatures import Signatures, sign_charter
+from parties.keys.identity import Identity
+from parties.membership.charter import Charter, Member
+from parties.membership.signatures import Signatures, sign_charter
 
 NAMES = ("alfa", "bravo", "charlie", "delta", "echo", "foxtrot")
 

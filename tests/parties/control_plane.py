@@ -10,13 +10,16 @@ from typing import Any
 
 import trio
 
-from parties.charter import Charter, Member
-from parties.envelope import ReplayGuard
-from parties.https_limits import Limits
-from parties.https_server import HttpsServer, listening
-from parties.lane_messages import Connected, LaneConnect, LanePrepare, Prepared
-from parties.leaf import Leaf, contexts
-from parties.log_messages import (
+from parties.calls.https_limits import Limits
+from parties.calls.https_server import HttpsServer, listening
+from parties.calls.member_api import member_api
+from parties.calls.member_client import MemberClient
+from parties.keys.leaf import Leaf, contexts
+from parties.membership.charter import Charter, Member
+from parties.membership.peers import Peers
+from parties.wire.envelope import ReplayGuard
+from parties.wire.lane_messages import Connected, LaneConnect, LanePrepare, Prepared
+from parties.wire.log_messages import (
     AcceptanceQuery,
     AcceptancesQuery,
     Entries,
@@ -24,11 +27,9 @@ from parties.log_messages import (
     KeptAcceptance,
     KeptAcceptances,
 )
-from parties.meeting import CharterAnswer, Table, Tables
-from parties.member_api import member_api
-from parties.member_client import MemberClient
-from parties.message_form import Done
-from parties.messages import (
+from parties.wire.meeting import CharterAnswer, Table, Tables
+from parties.wire.message_form import Done
+from parties.wire.messages import (
     Abort,
     Accept,
     Accepted,
@@ -45,9 +46,8 @@ from parties.messages import (
     StateAnswer,
     StateQuery,
 )
-from parties.model_messages import Offers
-from parties.peers import Peers
-from parties.quote_messages import Quote, Quoted
+from parties.wire.model_messages import Offers
+from parties.wire.quote_messages import Quote, Quoted
 from tests.parties.consortium import charter, identity, member
 
 JOB = "ab" * 16

@@ -9,9 +9,9 @@ import numpy as np
 
 from mpc import MemoryCluster
 from mpc.sharing import Layout
-from parties.dealing import deal_table
-from parties.kind import Kind, Outcome, Owned, Plan, Rows, TableInput, Work
-from parties.published import PublishedColumn, PublishedTable
+from parties.data.published import PublishedColumn, PublishedTable
+from parties.kinds.dealing import deal_table
+from parties.kinds.kind import Kind, Outcome, Owned, Plan, Rows, TableInput, Work
 from protocols.description import Description
 from protocols.sealed_share import SealedShare, open_sealed
 from tests.parties.consortium import NAMES

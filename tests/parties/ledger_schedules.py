@@ -35,17 +35,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from parties.budget import Charge
-from parties.chain import Head
+from parties.disk.chain import Head
 from parties.errors import StoreFailed
-from parties.job_store import JobStore
-from parties.job_work import Consent
+from parties.jobs.session import Event, State
+from parties.planning.job_work import Consent
+from parties.policies.budget import Charge
 from parties.rule_errors import LedgerMoved
-from parties.session import Event, State
+from parties.running.job_store import JobStore
 from protocols.accounting import Event as Release
 from protocols.mechanisms import DiscreteLaplace
 from protocols.sensitivity import Change
-from tests.parties.jobs import KEY, ME, SHARE, job
+from tests.parties.made_jobs import KEY, ME, SHARE, job
 from tests.parties.simulated_disk import Disk, mounted
 
 __all__ = ["LedgerSchedule", "play"]

@@ -13,19 +13,19 @@ from typing import Any
 
 import trio
 
+from parties.asking.client_wire import at_once
 from parties.async_client import AsyncClient
+from parties.calls.https_connection import Limits
+from parties.calls.https_server import HttpsServer, listening
+from parties.calls.people_api import people_api
 from parties.client import Client
-from parties.client_wire import at_once
 from parties.errors import JobConflict, JobUnknown, NotReleased
-from parties.https_connection import Limits
-from parties.https_server import HttpsServer, listening
-from parties.identity import Identity
-from parties.leaf import contexts, issue
-from parties.meeting import Table
-from parties.model_messages import FromJob, Keep, MemberModels, ModelList, Offer, OwnModel, RulesForm
-from parties.peers import People
-from parties.people_api import people_api
-from parties.people_messages import (
+from parties.keys.identity import Identity
+from parties.keys.leaf import contexts, issue
+from parties.membership.peers import People
+from parties.wire.meeting import Table
+from parties.wire.model_messages import FromJob, Keep, MemberModels, ModelList, Offer, OwnModel, RulesForm
+from parties.wire.people_messages import (
     Approval,
     Approvals,
     Consortium,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parties.published import PublishedTable
+from parties.data.published import PublishedTable
 from tests.parties.sql.query_tables import published
 
 __all__ = ["CATALOGUE", "Asking", "random_job"]

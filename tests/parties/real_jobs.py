@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import GradientBoostingClassifier
 
-from parties.job import job_id
-from parties.leaf import Leaf, contexts
-from parties.model_assets import ModelAssets
-from parties.model_messages import BroughtIn
-from parties.model_rules import ANSWERS, ModelRules
-from parties.published import PublishedTable
+from parties.data.published import PublishedTable
+from parties.jobs.job import job_id
+from parties.keys.leaf import Leaf, contexts
+from parties.models.model_assets import ModelAssets
+from parties.models.model_rules import ANSWERS, ModelRules
+from parties.wire.model_messages import BroughtIn
 from protocols.tree_models import from_sklearn
 from tests.parties.job_tables import WARDS, stay_rows, stays
 from tests.parties.real_nodes import ALL, RealConsortium, RealNode, made, running

@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parties.charter import Charter, Member
-from parties.charter_store import CharterStore
-from parties.home import Home
-from parties.identity import Identity
-from parties.listening import Listening
-from parties.policy_store import save_policy, sign_policy
-from parties.policy_terms import Limits
-from parties.publish_policy import policy_of
-from parties.published import PublishedTable
-from parties.settings import NodeSettings
-from parties.settings_text import write_settings
-from parties.signatures import sign_charter
-from parties.tables_file import save_tables
+from parties.data.published import PublishedTable
+from parties.data.tables_file import save_tables
+from parties.keys.identity import Identity
+from parties.membership.charter import Charter, Member
+from parties.membership.charter_store import CharterStore
+from parties.membership.signatures import sign_charter
+from parties.policies.policy_store import save_policy, sign_policy
+from parties.policies.policy_terms import Limits
+from parties.publishing.publish_policy import policy_of
+from parties.setup.home import Home
+from parties.setup.listening import Listening
+from parties.setup.settings import NodeSettings
+from parties.setup.settings_text import write_settings
 from tests.free_ports import free_ports
 from tests.parties.consortium import charter, identity, member
 

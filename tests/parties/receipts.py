@@ -18,22 +18,22 @@ import trio
 from trio.testing import MockClock
 
 from mpc import MemoryCluster
-from parties.answer_store import ANSWER_DIGEST
-from parties.charter_bundle import SignedCharter
-from parties.description import describe, digest_of
-from parties.job import Job, job_id
-from parties.job_plans import Plans, pack_shares
-from parties.job_work import Consent, Outcome
-from parties.kinds import kind_of
-from parties.messages import Run
-from parties.own_rows_kept import OwnRows, reading_of
-from parties.policy_store import SignedPolicy, sign_policy
-from parties.policy_terms import Limits
-from parties.publish_policy import policy_of
-from parties.published import PublishedTable
-from parties.receipts import Receipts
-from parties.rules import Rules
-from parties.session import State
+from parties.consent.rules import Rules
+from parties.data.description import describe, digest_of
+from parties.data.published import PublishedTable
+from parties.jobs.job import Job, job_id
+from parties.jobs.session import State
+from parties.membership.charter_bundle import SignedCharter
+from parties.planning.job_plans import Plans, pack_shares
+from parties.planning.job_work import Consent, Outcome
+from parties.planning.kinds import kind_of
+from parties.policies.policy_store import SignedPolicy, sign_policy
+from parties.policies.policy_terms import Limits
+from parties.proof.receipts import Receipts
+from parties.publishing.publish_policy import policy_of
+from parties.running.answer_store import ANSWER_DIGEST
+from parties.running.own_rows_kept import OwnRows, reading_of
+from parties.wire.messages import Run
 from tests.parties.consortium import identity, signed
 from tests.parties.job_tables import WARDS, NoLine, inputs, stay_rows, stays
 from tests.parties.world import CHARTER, START, FakeWork, Node, World, now

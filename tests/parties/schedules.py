@@ -16,12 +16,12 @@ import trio
 from trio.testing import MockClock
 
 from mpc.errors import AccordError, OutOfRange, PartyFailed
-from parties.charter import Charter
 from parties.errors import LaneInvalid
-from parties.job import Job
-from parties.job_work import Consent, Outcome
-from parties.messages import Run
-from parties.session import Event, State
+from parties.jobs.job import Job
+from parties.jobs.session import Event, State
+from parties.membership.charter import Charter
+from parties.planning.job_work import Consent, Outcome
+from parties.wire.messages import Run
 from tests.parties.consortium import charter, member
 from tests.parties.world import TABLES, FakeWork, Lane, MemoryNetwork, Node, World
 

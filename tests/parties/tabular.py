@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from parties.published import KINDS, PublishedColumn, PublishedTable
-from parties.row_filter import AllOf, AnyOf, Compare, Filter, Not
-from parties.tables import Batch
+from parties.data.published import KINDS, PublishedColumn, PublishedTable
+from parties.data.row_filter import AllOf, AnyOf, Compare, Filter, Not
+from parties.data.tables import Batch
 from protocols.own_rows import clip_rows, encode_codes
 
 LOW, HIGH = datetime.date(2020, 1, 10), datetime.date(2021, 3, 1)

@@ -7,10 +7,10 @@ from typing import Any
 
 import trio
 
-from parties.catalogue import Catalogue
-from parties.people_handlers import PeopleHandlers
-from parties.people_messages import Submit
-from parties.progress_board import ProgressBoard
+from parties.node.catalogue import Catalogue
+from parties.node.people_handlers import PeopleHandlers
+from parties.running.progress_board import ProgressBoard
+from parties.wire.people_messages import Submit
 from tests.parties.test_hostile_member import play
 from tests.parties.world import World
 

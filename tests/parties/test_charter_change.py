@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from parties.charter_store import CharterStore
-from parties.signatures import sign_charter
+from parties.membership.charter_store import CharterStore
+from parties.membership.signatures import sign_charter
 from tests.parties.consortium import charter, identity
 from tests.parties.real_jobs import MEMBERS, eventually, everybody, released
 from tests.parties.real_nodes import RealConsortium

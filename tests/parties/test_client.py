@@ -25,8 +25,8 @@ from parties.errors import (
     NotOneOfThePeople,
     StillRunning,
 )
-from parties.people_messages import JobProgress
 from parties.rule_errors import PolicyDenied
+from parties.wire.people_messages import JobProgress
 from protocols.errors import EpsilonInvalid
 from tests.parties.people_node import (
     ANN,

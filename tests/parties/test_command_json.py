@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from parties.charter_file import write_charter
-from parties.charter_store import CharterStore
 from parties.cli import main
-from parties.fingerprints import show_public_key
-from parties.home import Home
-from parties.identity import Identity
+from parties.keys.fingerprints import show_public_key
+from parties.keys.identity import Identity
+from parties.membership.charter_file import write_charter
+from parties.membership.charter_store import CharterStore
+from parties.setup.home import Home
 from tests.parties.consortium import charter, identity, member, signed
-from tests.parties.test_command_help import COMMANDS
+from tests.parties.terminal.test_command_help import COMMANDS
 
 ONE = charter()
 TWO = charter(*(member(i) for i in range(4)), before=ONE)

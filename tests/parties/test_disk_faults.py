@@ -16,8 +16,8 @@ import trio
 from trio.testing import MockClock
 
 from parties.errors import StoreFailed
-from parties.session import State
-from tests.parties.test_job_node import agrees, submitted
+from parties.jobs.session import State
+from tests.parties.running.test_job_node import agrees, submitted
 from tests.parties.world import NOTICED, World
 
 FULL = "node.db: database or disk is full"

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from parties.errors import JobRefused
-from parties.messages import Kept, Run
-from parties.session import State
+from parties.jobs.session import State
+from parties.wire.messages import Kept, Run
 from tests.parties.test_hostile_member import play, submitted
 from tests.parties.world import World
 

@@ -10,15 +10,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from parties import delivery
-from parties.answer_store import MOST_SHARE
-from parties.charter import Charter
 from parties.errors import JobRefused, JobUnknown, LaneInvalid, TooManyJobs, WorkerLost
-from parties.job import Job
-from parties.job_signatures import sign_proposal, sign_vote
-from parties.member_handlers import MemberHandlers
-from parties.messages import Abort, Ballot, Piece, Prepare, Propose, StateAnswer, StateQuery
-from parties.session import State
+from parties.jobs.job import Job
+from parties.jobs.job_signatures import sign_proposal, sign_vote
+from parties.jobs.session import State
+from parties.membership.charter import Charter
+from parties.node.member_handlers import MemberHandlers
+from parties.running import delivery
+from parties.running.answer_store import MOST_SHARE
+from parties.wire.messages import Abort, Ballot, Piece, Prepare, Propose, StateAnswer, StateQuery
 from tests.parties.consortium import charter, member
 from tests.parties.world import CHARTER, TABLES, World
 

@@ -18,19 +18,19 @@ import trio
 from trio.testing import MockClock
 
 from mpc.errors import AccordError
-from parties import coordinator
-from parties.budget import Charge
-from parties.chain import Head, audit_log
-from parties.decision import FAST
+from parties.disk.chain import Head, audit_log
 from parties.errors import IllegalStep, JobConflict, JobInvalid, JobRefused, NotReleased, SignatureInvalid
-from parties.job import Job
-from parties.job_signatures import sign_acceptance, sign_proposal, sign_vote
-from parties.job_work import Consent
-from parties.message_form import signatures_of
-from parties.messages import Accept, Decided, Propose, Reserve, Run
-from parties.session import State
-from parties.settling import ballot_message
-from parties.statement import Statement, read_statement
+from parties.jobs.decision import FAST
+from parties.jobs.job import Job
+from parties.jobs.job_signatures import sign_acceptance, sign_proposal, sign_vote
+from parties.jobs.session import State
+from parties.jobs.statement import Statement, read_statement
+from parties.planning.job_work import Consent
+from parties.policies.budget import Charge
+from parties.running import coordinator
+from parties.running.settling import ballot_message
+from parties.wire.message_form import signatures_of
+from parties.wire.messages import Accept, Decided, Propose, Reserve, Run
 from protocols.accounting import Event as Release
 from protocols.mechanisms import DiscreteLaplace
 from protocols.sensitivity import Change

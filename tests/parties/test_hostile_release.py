@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import trio
 
-from parties.charter import Member
 from parties.errors import PeerUnreachable, SignatureInvalid
-from parties.job import Job
-from parties.job_signatures import sign_vote
-from parties.message_form import signatures_of
-from parties.messages import Accept, Ballot, Decided, Prepare, Promise, StateAnswer, StateQuery
-from parties.session import State
-from tests.parties.jobs import accepted
+from parties.jobs.job import Job
+from parties.jobs.job_signatures import sign_vote
+from parties.jobs.session import State
+from parties.membership.charter import Member
+from parties.wire.message_form import signatures_of
+from parties.wire.messages import Accept, Ballot, Decided, Prepare, Promise, StateAnswer, StateQuery
+from tests.parties.made_jobs import accepted
 from tests.parties.test_hostile_member import HOSTILE, play, submitted, voted_alone
 from tests.parties.world import World
 

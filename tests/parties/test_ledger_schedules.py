@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from parties.budget import Charge
 from parties.errors import StoreFailed
-from parties.job_store import JobStore
-from parties.job_work import Consent
-from parties.session import Event, State
-from tests.parties.jobs import KEY, ME, SHARE, job
+from parties.jobs.session import Event, State
+from parties.planning.job_work import Consent
+from parties.policies.budget import Charge
+from parties.running.job_store import JobStore
 from tests.parties.ledger_schedules import COUNT, LedgerSchedule, play
+from tests.parties.made_jobs import KEY, ME, SHARE, job
 from tests.parties.simulated_disk import Disk, mounted
 
 TestLedger = LedgerSchedule.TestCase

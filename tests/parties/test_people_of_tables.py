@@ -12,16 +12,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import parties.tables as tables_module
+import parties.data.tables as tables_module
+from parties.consent.rules import check_sources
+from parties.data.expression_types import Type, type_of
+from parties.data.published import PublishedColumn, PublishedTable
+from parties.data.row_expression import Column, Expr, call, literal
+from parties.data.row_query import Among, Output, RowQuery, Total, total_type
+from parties.data.table_parts import Parts
+from parties.data.tables import Reading, Table, open_table
 from parties.errors import ColumnMissing, SourceApart, TableMissing, ValueUnfit
-from parties.expression_types import Type, type_of
-from parties.own_rows_kept import OwnRows
-from parties.published import PublishedColumn, PublishedTable
-from parties.row_expression import Column, Expr, call, literal
-from parties.row_query import Among, Output, RowQuery, Total, total_type
-from parties.rules import check_sources
-from parties.table_parts import Parts
-from parties.tables import Reading, Table, open_table
+from parties.running.own_rows_kept import OwnRows
 from protocols.errors import CapacityExceeded, TableChanged
 from tests.parties import postgres
 from tests.parties.tabular import COLUMNS, frame, save, table

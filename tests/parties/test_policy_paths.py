@@ -15,22 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.errors import AccordError
-from parties.budget import Charge
-from parties.chained_table import CHAIN_SCHEMA
-from parties.description import describe, digest_of
-from parties.job import Job, job_id
-from parties.job_plans import Plans
-from parties.ledger import Ledger
-from parties.model_assets import ModelAssets
-from parties.model_entry import Asset
-from parties.model_facts import TreeFacts
-from parties.model_messages import BroughtIn
-from parties.model_rules import ANSWERS, ModelRules
-from parties.policy_store import sign_policy
-from parties.policy_terms import CAPABILITIES, OPENS, Limits, Models, Policy, Rule
+from parties.consent.rules import Rules
+from parties.data.description import describe, digest_of
+from parties.disk.chained_table import CHAIN_SCHEMA
+from parties.disk.sqlite_file import SqliteFile
+from parties.jobs.job import Job, job_id
+from parties.models.model_assets import ModelAssets
+from parties.models.model_entry import Asset
+from parties.models.model_facts import TreeFacts
+from parties.models.model_rules import ANSWERS, ModelRules
+from parties.planning.job_plans import Plans
+from parties.policies.budget import Charge
+from parties.policies.ledger import Ledger
+from parties.policies.policy_store import sign_policy
+from parties.policies.policy_terms import CAPABILITIES, OPENS, Limits, Models, Policy, Rule
 from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
-from parties.rules import Rules
-from parties.sqlite_file import SqliteFile
+from parties.wire.model_messages import BroughtIn
 from protocols.accounting import Event
 from protocols.mechanisms import DiscreteLaplace
 from protocols.sensitivity import Change

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from parties.job_store import JobStore
-from parties.store_key import store_key
+from parties.keys.store_key import store_key
+from parties.running.job_store import JobStore
 from tests.parties.real_jobs import (
     MEMBERS,
     TERMINAL,

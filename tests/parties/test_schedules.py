@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.session import State
+from parties.jobs.session import State
 from tests.parties.schedules import play_schedule
 
 OVERLAPPED = (679, 1031)

@@ -10,7 +10,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from parties import serve_command
+from parties.actions import serve_command
 
 
 class Stubborn:

@@ -18,7 +18,7 @@ from mpc import LocalCluster
 from mpc.errors import OutOfRange, PartyFailed, PeerLost, ShapeMismatch, UnknownParty, UsageError, WrongType
 from parties.serving import LocalSession, RequestTimedOut, SessionOver
 from protocols.errors import ModelMismatch, ModelUnsupported, RequestRefused
-from tests.parties import models
+from tests.parties import made_models as models
 
 R = np.random.default_rng(3)
 X = np.rint(R.normal(0, 1, (80, 4)) * 65536) / 65536

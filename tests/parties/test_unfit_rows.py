@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from parties.data.row_filter import Compare
+from parties.data.row_query import RowQuery, Total
+from parties.data.tables import Reading, open_table
 from parties.errors import ValueUnfit
-from parties.row_filter import Compare
-from parties.row_query import RowQuery, Total
-from parties.tables import Reading, open_table
 from protocols.errors import CapacityExceeded
-from tests.parties.test_row_query import AGE, PERSON, call, literal, query
-from tests.parties.test_tables import frame, save, table
+from tests.parties.data.test_row_query import AGE, PERSON, call, literal, query
+from tests.parties.data.test_tables import frame, save, table
 
 AGES = (-1, 0, 20, 50, 52, 53, 99, 101)
 

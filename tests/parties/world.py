@@ -17,20 +17,20 @@ from typing import Any
 import trio
 
 from mpc.errors import AccordError, PartyFailed
-from parties.acceptance_watch import kept_acceptance, kept_acceptances
-from parties.board import Board
-from parties.charter import Charter, Member
 from parties.errors import PeerRefusedUs, PeerTimedOut, PeerUnreachable
-from parties.head_watch import entries_of
-from parties.identity import Identity
-from parties.job import Job, job_id
-from parties.job_node import JobNode
-from parties.job_store import JobStore
-from parties.job_work import Consent, Outcome
-from parties.log_messages import AcceptanceQuery, AcceptancesQuery, EntriesQuery
-from parties.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
-from parties.session import State
-from parties.tasks import Tasks
+from parties.jobs.job import Job, job_id
+from parties.jobs.session import State
+from parties.keys.identity import Identity
+from parties.membership.charter import Charter, Member
+from parties.planning.job_work import Consent, Outcome
+from parties.proof.acceptance_watch import kept_acceptance, kept_acceptances
+from parties.proof.head_watch import entries_of
+from parties.running.board import Board
+from parties.running.job_node import JobNode
+from parties.running.job_store import JobStore
+from parties.running.tasks import Tasks
+from parties.wire.log_messages import AcceptanceQuery, AcceptancesQuery, EntriesQuery
+from parties.wire.messages import Abort, Accept, Decided, Message, Prepare, Propose, Ready, Reserve, Run, StateQuery
 from tests.parties.consortium import charter, identity, member
 
 START = 1_800_000_000.0

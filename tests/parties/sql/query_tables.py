@@ -16,10 +16,10 @@ import pyarrow.parquet
 
 from mpc import MemoryCluster
 from mpc.sharing import Layout
-from parties.kind import Owned, Plan, Work
-from parties.kind_query import QUERY
-from parties.own_rows_kept import OwnRows, reading_of
-from parties.published import PublishedColumn, PublishedTable
+from parties.data.published import PublishedColumn, PublishedTable
+from parties.kinds.kind import Owned, Plan, Work
+from parties.running.own_rows_kept import OwnRows, reading_of
+from parties.sql.kind_query import QUERY
 from parties.sql.plan import tables_of
 from parties.sql.program import run
 from tests.parties.consortium import charter, member

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from parties.data.row_query import RowQuery
 from parties.errors import SqlInvalid, SqlUnbound, SqlUnsupported
-from parties.kind import Plan
-from parties.row_query import RowQuery
+from parties.kinds.kind import Plan
 from parties.sql.explain import explain
 from tests.parties.sql.query_tables import World, assert_same
 

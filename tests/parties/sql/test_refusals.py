@@ -12,7 +12,7 @@ import pytest
 
 from mpc.errors import AccordError
 from parties.errors import ParametersInvalid, SqlInvalid, SqlUnbound, SqlUnsupported, TableUnfit
-from parties.kind_query import QUERY
+from parties.sql.kind_query import QUERY
 from parties.sql.plan import tables_of
 from protocols.errors import GridOverflow
 from tests.parties.consortium import charter, member

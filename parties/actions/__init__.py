@@ -1,0 +1,1 @@
+"""What the commands of ``accord`` do; what is typed is in parties/commands."""

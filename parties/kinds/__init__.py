@@ -1,0 +1,1 @@
+"""What jobs compute: what every kind has, and those over rows as such."""

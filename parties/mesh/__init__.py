@@ -1,0 +1,1 @@
+"""Lanes: warm workers of all compute members, connected to each other."""
