@@ -34,7 +34,7 @@ class BallotAnswers:
         """Phase 1 of somebody's ballot."""
         self._check_caster(peer, body, await self._board.get(job_id))
         board = self._board
-        match await board.disk(board.store.prepare, job_id, read_ballot(body.ballot)):
+        match await board.disk(board.store.ballots.prepare, job_id, read_ballot(body.ballot)):
             case Nack(promised=promised):
                 return PromiseAnswer(ballot=body.ballot, outbid=ballot_message(promised))
             case Promise(accepted=accepted, value=value):
@@ -55,7 +55,9 @@ class BallotAnswers:
         if body.value == "release":
             votes = bytes_of(body.votes)
             check_votes(record.job, charter, votes)
-        answer = await board.disk(board.store.accept, job_id, read_ballot(body.ballot), Value(body.value), votes)
+        answer = await board.disk(
+            board.store.ballots.accept, job_id, read_ballot(body.ballot), Value(body.value), votes
+        )
         match answer:
             case Nack(promised=promised):
                 return AcceptedAnswer(ballot=body.ballot, outbid=ballot_message(promised))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parties.disk.sqlite_file import Row
-from parties.jobs.decision import Acceptor, Ballot, Value
 from parties.jobs.job import Job, read_job
 from parties.jobs.session import Event, Standing, State
 
@@ -15,9 +14,7 @@ __all__ = [
     "VERSION",
     "Change",
     "JobRecord",
-    "read_acceptor",
     "read_record",
-    "write_acceptor",
 ]
 
 VERSION = 2
@@ -103,28 +100,3 @@ def read_record(row: Row) -> JobRecord:
     number, canonical, proposal, state, computes, voted, purged, added, changed, cause = row
     standing = Standing(State(state), bool(computes), bool(voted))
     return JobRecord(number, read_job(canonical), proposal, standing, bool(purged), added, changed, cause)
-
-
-def read_acceptor(row: Row | None) -> Acceptor:
-    """From the columns of its table after the id; None is one that never promised anything."""
-    if row is None:
-        return Acceptor()
-    promised_round, promised_member, accepted_round, accepted_member, value = row
-    promised = Ballot(promised_round, promised_member)
-    if value is None:
-        return Acceptor(promised)
-    return Acceptor(promised, Ballot(accepted_round, accepted_member), Value(value))
-
-
-def write_acceptor(acceptor: Acceptor) -> tuple[int | str | None, ...]:
-    """The other way round."""
-    if acceptor.promised is None:
-        raise ValueError("an acceptor that promised nothing is not kept")
-    accepted, value = acceptor.accepted, acceptor.value
-    return (
-        acceptor.promised.round,
-        acceptor.promised.member,
-        None if accepted is None else accepted.round,
-        None if accepted is None else accepted.member,
-        None if value is None else value.value,
-    )

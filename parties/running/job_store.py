@@ -18,8 +18,7 @@ from parties.consent.in_force import IN_FORCE_SCHEMA, InForce
 from parties.disk.chain import Head
 from parties.disk.chained_table import CHAIN_SCHEMA
 from parties.disk.sqlite_file import SqliteFile
-from parties.errors import BallotInvalid, JobConflict, JobUnknown, TooManyJobs
-from parties.jobs.decision import Accepted, Acceptor, Ballot, Nack, Promise, Proposal, Value, begin
+from parties.errors import JobConflict, JobUnknown, TooManyJobs
 from parties.jobs.job import Job
 from parties.jobs.session import Event, Standing, State, step
 from parties.log.audit import STEPS, AuditLog
@@ -28,14 +27,15 @@ from parties.policies.budget import ALL, NOTHING, RUN
 from parties.policies.ledger import Ledger
 from parties.rule_errors import LedgerMoved
 from parties.running.answer_store import AnswerStore
+from parties.running.ballots import Ballots
 from parties.running.head_store import HEAD_SCHEMA, Heads
-from parties.running.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_acceptor, read_record, write_acceptor
+from parties.running.job_records import COLUMNS, SCHEMA, Change, JobRecord, read_record
+from parties.running.kept_signatures import ACCEPTANCE, VOTE, Signatures
 from parties.running.replays import Replays
 from parties.running.unbegun_jobs import MOST_UNBEGUN, UnbegunJobs
 
 __all__ = ["JobStore"]
 
-_ACCEPTANCE, _VOTE = "acceptance", "vote"
 _MOST_CAUSE = 500  # characters
 _LISTED = 100  # tables, and result members, of a job in the log
 
@@ -53,6 +53,7 @@ class JobStore:
 
     Attributes:
         answers: shares and answers of these jobs.
+        ballots: what this node promised and accepted of them, once a run is over.
         unbegun: those that ended before they began, and are forgotten some day.
         audit: the log; every change of a job's state is an entry of it, in the same transaction.
         ledger: what they were charged.
@@ -78,6 +79,8 @@ class JobStore:
         _check_key(key)
         self._most_open = most_open
         self._file = SqliteFile(path, SCHEMA + APPROVAL_SCHEMA + CHAIN_SCHEMA + IN_FORCE_SCHEMA + HEAD_SCHEMA)
+        self._signatures = Signatures(self._file)
+        self.ballots = Ballots(self._file, self._signatures, self.get)
         self.unbegun = UnbegunJobs(self._file, most_unbegun)
         self.forgotten: Callable[[str], object] = str
         try:
@@ -181,7 +184,7 @@ class JobStore:
             told = {"plan": consent.plan, "policies": dict(consent.policies), **consent.told}
             self._step(job_id, Event.ACCEPT, "", now, told)
             acceptance = sign(self.audit.head)
-            self._sign(job_id, _ACCEPTANCE, {name: acceptance})
+            self._signatures.keep(job_id, ACCEPTANCE, {name: acceptance})
             self._note(job_id, facts)
         return acceptance
 
@@ -220,8 +223,8 @@ class JobStore:
             after = self._step(job_id, event, cause, now, told or {})
             if after == before:
                 return after
-            self._sign(job_id, _ACCEPTANCE, acceptances)
-            self._sign(job_id, _VOTE, votes)
+            self._signatures.keep(job_id, ACCEPTANCE, acceptances or {})
+            self._signatures.keep(job_id, VOTE, votes or {})
             self._note(job_id, facts or {})
             self.heads.keep(job_id, heads or {})
             if share is not None:
@@ -262,11 +265,11 @@ class JobStore:
 
     def acceptances(self, job_id: str) -> dict[str, bytes]:
         """Those kept, by member."""
-        return self._signatures(job_id, _ACCEPTANCE)
+        return self._signatures.of(job_id, ACCEPTANCE)
 
     def votes(self, job_id: str) -> dict[str, bytes]:
         """Those kept, by member: what is shown with the value release."""
-        return self._signatures(job_id, _VOTE)
+        return self._signatures.of(job_id, VOTE)
 
     def keep_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
         """What a run took, rounds and bytes say: JSON values by name, in the clear. The same name again replaces it."""
@@ -282,53 +285,6 @@ class JobStore:
         """Those kept, by name."""
         rows = self._file.read("SELECT name, value FROM fact WHERE id = ? ORDER BY name", job_id)
         return {name: json.loads(value) for name, value in rows}
-
-    # -- the decision --------------------------------------------------------------------------
-
-    def acceptor(self, job_id: str) -> Acceptor:
-        """What this node promised and accepted."""
-        self.get(job_id)
-        return self._acceptor(job_id)
-
-    def prepare(self, job_id: str, ballot: Ballot) -> Promise | Nack:
-        """decision.Acceptor.prepare; what it promises is on the disk. Raises BallotInvalid."""
-        with self._file.transaction():
-            self.get(job_id)
-            before = self._acceptor(job_id)
-            after, answer = before.prepare(ballot)
-            self._keep_acceptor(job_id, before, after)
-        return answer
-
-    def accept(
-        self, job_id: str, ballot: Ballot, value: Value, votes: Mapping[str, bytes] | None = None
-    ) -> Accepted | Nack:
-        """decision.Acceptor.accept; what it accepts is on the disk, with the votes shown for it, which were checked.
-
-        Raises BallotInvalid, also for release where this node has not voted.
-        """
-        with self._file.transaction():
-            kept = self.get(job_id)
-            if value is Value.RELEASE and not kept.standing.voted:
-                raise BallotInvalid(f"job {job_id}: release is proposed, but this node has not voted for it")
-            before = self._acceptor(job_id)
-            after, answer = before.accept(ballot, value)
-            self._keep_acceptor(job_id, before, after)
-            self._sign(job_id, _VOTE, votes)
-        return answer
-
-    def propose(self, job_id: str, me: int, m: int, wish: Value, above: Ballot | None = None) -> Proposal:
-        """decision.begin for this node, compute member ``me`` of ``m``: its own promise is on the disk.
-
-        Raises BallotInvalid if it wishes release and not all m votes are kept here.
-        """
-        with self._file.transaction():
-            self.get(job_id)
-            if wish is Value.RELEASE:
-                self._check_votes(job_id, m)
-            before = self._acceptor(job_id)
-            after, proposal = begin(before, me, m, wish, above)
-            self._keep_acceptor(job_id, before, after)
-        return proposal
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -387,27 +343,6 @@ class JobStore:
 
     def _records(self, which: str, *values: Any) -> list[JobRecord]:
         return [read_record(row) for row in self._file.read(f"SELECT {COLUMNS} FROM job {which}", *values)]
-
-    def _sign(self, job_id: str, what: str, signatures: Mapping[str, bytes] | None) -> None:
-        for member, signature in (signatures or {}).items():
-            self._file.change("INSERT OR IGNORE INTO signature VALUES (?, ?, ?, ?)", job_id, what, member, signature)
-
-    def _signatures(self, job_id: str, what: str) -> dict[str, bytes]:
-        question = "SELECT member, signature FROM signature WHERE id = ? AND what = ? ORDER BY member"
-        return dict(self._file.read(question, job_id, what))
-
-    def _check_votes(self, job_id: str, m: int) -> None:
-        if len(self.votes(job_id)) != m:
-            raise BallotInvalid(f"job {job_id}: release needs the votes of all {m} compute members")
-
-    def _acceptor(self, job_id: str) -> Acceptor:
-        columns = "promised_round, promised_member, accepted_round, accepted_member, value"
-        return read_acceptor(self._file.one(f"SELECT {columns} FROM acceptor WHERE id = ?", job_id))
-
-    def _keep_acceptor(self, job_id: str, before: Acceptor, after: Acceptor) -> None:
-        if after != before:
-            values = write_acceptor(after)
-            self._file.change("INSERT OR REPLACE INTO acceptor VALUES (?, ?, ?, ?, ?, ?)", job_id, *values)
 
 
 def _check_key(key: Any) -> None:

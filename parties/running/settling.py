@@ -181,7 +181,7 @@ class Settling:
             return None, above
         votes = await board.disk(board.store.votes, job.id)
         wish = Value.RELEASE if len(votes) == m else Value.ABORT
-        proposal = await board.disk(board.store.propose, job.id, me, m, wish, above)
+        proposal = await board.disk(board.store.ballots.propose, job.id, me, m, wish, above)
         while proposal.message is not None:
             asked = proposal.message
             if isinstance(asked, Accept) and asked.value is Value.RELEASE and len(votes) != m:
@@ -220,8 +220,8 @@ class Settling:
         board = self._board
         if member.fingerprint == board.identity.fingerprint:
             if isinstance(asked, Prepare):
-                return await board.disk(board.store.prepare, job.id, asked.ballot)
-            return await board.disk(board.store.accept, job.id, asked.ballot, asked.value, votes)
+                return await board.disk(board.store.ballots.prepare, job.id, asked.ballot)
+            return await board.disk(board.store.ballots.accept, job.id, asked.ballot, asked.value, votes)
         ballot = ballot_message(asked.ballot)
         if isinstance(asked, Prepare):
             promise = await board.network.call(member, PrepareMessage(ballot=ballot), job.id, within=_WITHIN)

@@ -80,9 +80,9 @@ def way(of: Job) -> list[Callable[[JobStore], object]]:
         lambda store: store.step(of.id, Event.RUN, "lane 1", 6),
         lambda store: store.step(of.id, Event.READY, "finished", 7, votes=ready, share=SHARE),
         lambda store: store.keep_facts(of.id, {"rounds": 12, "bytes": 3456}),
-        lambda store: store.accept(of.id, FAST, Value.RELEASE, votes(of)),
-        lambda store: store.prepare(of.id, Ballot(1, 2)),
-        lambda store: store.propose(of.id, 0, 3, Value.ABORT),
+        lambda store: store.ballots.accept(of.id, FAST, Value.RELEASE, votes(of)),
+        lambda store: store.ballots.prepare(of.id, Ballot(1, 2)),
+        lambda store: store.ballots.propose(of.id, 0, 3, Value.ABORT),
         lambda store: store.step(of.id, Event.DECIDE_RELEASE, "a majority", 8),
         lambda store: store.answers.delivered(of.id, "charlie", 9),
         lambda store: store.answers.purge(100),
@@ -97,5 +97,5 @@ def seen(store: JobStore, of: Job) -> Any:
     shares = store._file.one("SELECT count(*) FROM sealed")
     return (
         kept, store.history(of.id), store.acceptances(of.id), store.votes(of.id), store.facts(of.id),
-        store.acceptor(of.id), store.answers.undelivered(), shares,
+        store.ballots.acceptor(of.id), store.answers.undelivered(), shares,
     )  # fmt: skip

@@ -81,7 +81,7 @@ def test_no_ballots_are_cast_where_no_majority_hears_them(tmp_path: Path) -> Non
     async def scenario(world: World) -> None:
         job = await voted_alone(world)
         await trio.sleep(100)
-        promised = world.nodes["bravo"].store.acceptor(job.id).promised
+        promised = world.nodes["bravo"].store.ballots.acceptor(job.id).promised
         assert promised is None or promised.round < 5
 
     play(tmp_path, scenario)

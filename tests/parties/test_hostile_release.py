@@ -146,7 +146,7 @@ def test_a_promise_that_tells_of_a_release_without_all_votes_counts_for_nothing(
         for votes in unproved(world, job):  # noqa: B007 - promises reads it
             await trio.sleep(2)
             assert bravo.store.get(job.id).state is State.RUNNING
-            assert bravo.store.acceptor(job.id).value is None
+            assert bravo.store.ballots.acceptor(job.id).value is None
         votes = votes_of(world, job, *COMPUTE)
         await trio.sleep(2)
         assert bravo.store.get(job.id).state is State.RELEASED and bravo.store.votes(job.id) == votes

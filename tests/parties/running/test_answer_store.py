@@ -147,7 +147,7 @@ def test_a_purge_takes_what_nobody_waits_for(tmp_path: Path) -> None:
         kept = store.get(JOB.id)
         assert kept.purged and kept.state is State.RELEASED and kept.job == JOB
         assert len(store.history(JOB.id)) == 8 and store.votes(JOB.id) == votes(JOB)
-        assert store.acceptor(JOB.id).accepted is not None
+        assert store.ballots.acceptor(JOB.id).accepted is not None
         with pytest.raises(NotReleased, match="purged"):
             store.answers.answer(JOB.id)
         with pytest.raises(NotReleased, match="purged"):

@@ -132,15 +132,15 @@ def test_what_was_promised_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     with JobStore(path, KEY, ME) as store:
         walked(store, 8)
-        assert store.prepare(JOB.id, Ballot(2, 1)) == Promise(Ballot(2, 1))
+        assert store.ballots.prepare(JOB.id, Ballot(2, 1)) == Promise(Ballot(2, 1))
     with JobStore(path, KEY, ME) as store:
-        assert store.accept(JOB.id, FAST, Value.RELEASE, votes(JOB)) == Nack(FAST, Ballot(2, 1))
-        assert store.accept(JOB.id, Ballot(2, 1), Value.RELEASE, votes(JOB)) == Accepted(Ballot(2, 1))
-        proposal = store.propose(JOB.id, 0, 3, Value.ABORT, above=Ballot(4, 2))
+        assert store.ballots.accept(JOB.id, FAST, Value.RELEASE, votes(JOB)) == Nack(FAST, Ballot(2, 1))
+        assert store.ballots.accept(JOB.id, Ballot(2, 1), Value.RELEASE, votes(JOB)) == Accepted(Ballot(2, 1))
+        proposal = store.ballots.propose(JOB.id, 0, 3, Value.ABORT, above=Ballot(4, 2))
         assert proposal.message == Prepare(Ballot(5, 0))
     with JobStore(path, KEY, ME) as store:
-        assert store.prepare(JOB.id, Ballot(4, 2)) == Nack(Ballot(4, 2), Ballot(5, 0))
-        again = store.propose(JOB.id, 0, 3, Value.ABORT)
+        assert store.ballots.prepare(JOB.id, Ballot(4, 2)) == Nack(Ballot(4, 2), Ballot(5, 0))
+        again = store.ballots.propose(JOB.id, 0, 3, Value.ABORT)
         assert again.ballot == Ballot(6, 0)  # not the one that was cast before the restart
         again.take(1, Promise(Ballot(6, 0)))
         assert again.message == Accept(Ballot(6, 0), Value.RELEASE)  # its own acceptor told of it
@@ -151,12 +151,12 @@ def test_release_needs_the_votes(tmp_path: Path) -> None:
     with JobStore(tmp_path / "node.db", KEY, ME) as store:
         walked(store, 7)
         with pytest.raises(BallotInvalid, match="has not voted"):
-            store.accept(JOB.id, FAST, Value.RELEASE, votes(JOB))
+            store.ballots.accept(JOB.id, FAST, Value.RELEASE, votes(JOB))
         store.step(JOB.id, Event.READY, "", 7, votes={"alfa": votes(JOB)["alfa"]}, share=SHARE)
         with pytest.raises(BallotInvalid, match="votes of all 3"):
-            store.propose(JOB.id, 0, 3, Value.RELEASE)
-        assert store.accept(JOB.id, FAST, Value.RELEASE, votes(JOB)) == Accepted(FAST)
-        assert store.propose(JOB.id, 0, 3, Value.RELEASE).ballot == Ballot(1, 0)
+            store.ballots.propose(JOB.id, 0, 3, Value.RELEASE)
+        assert store.ballots.accept(JOB.id, FAST, Value.RELEASE, votes(JOB)) == Accepted(FAST)
+        assert store.ballots.propose(JOB.id, 0, 3, Value.RELEASE).ballot == Ballot(1, 0)
 
 
 def test_a_job_that_is_not_here(tmp_path: Path) -> None:
@@ -167,10 +167,10 @@ def test_a_job_that_is_not_here(tmp_path: Path) -> None:
             lambda: store.history(JOB.id),
             lambda: store.step(JOB.id, Event.ACCEPT, "", 1),
             lambda: store.keep_facts(JOB.id, {"a": 1}),
-            lambda: store.acceptor(JOB.id),
-            lambda: store.prepare(JOB.id, Ballot(1, 1)),
-            lambda: store.accept(JOB.id, Ballot(1, 1), Value.ABORT),
-            lambda: store.propose(JOB.id, 0, 3, Value.ABORT),
+            lambda: store.ballots.acceptor(JOB.id),
+            lambda: store.ballots.prepare(JOB.id, Ballot(1, 1)),
+            lambda: store.ballots.accept(JOB.id, Ballot(1, 1), Value.ABORT),
+            lambda: store.ballots.propose(JOB.id, 0, 3, Value.ABORT),
             lambda: store.answers.share(JOB.id),
             lambda: store.answers.answer(JOB.id),
             lambda: store.answers.parts(JOB.id),
