@@ -164,7 +164,8 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
             tables: "member.table", in the order the kind wants.
             results: members that receive the answer; None: this node's.
             deadline: seconds it may take, 1 to 30 days.
-            on_loss: "abort" or "wait", when a member is lost.
+            on_loss: when a member's node ends: "abort", the job ends too; "wait", it waits for that node, whether it
+                waits for a person, has begun (training goes on from its last checkpoint) or not.
             key: the same key again is the same job. None: a random one, drawn now, and kept for as long as this call
                 tries; a connection that breaks makes no second job.
             purpose: what for, as the owners' policies have it; "" says nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from parties.actions.client_commands import Asking
 
 __all__ = [
-    "DeadlineOption", "FreshOption", "JobOptions", "KeyOption", "NoWaitOption", "PurposeOption", "ResultOption",
-    "TablesOption", "TimeoutOption", "WhereOption",
+    "DeadlineOption", "FreshOption", "JobOptions", "KeyOption", "NoWaitOption", "OnLossOption", "PurposeOption",
+    "ResultOption", "TablesOption", "TimeoutOption", "WhereOption",
 ]  # fmt: skip
 
 _JOB = "Job"
@@ -45,6 +45,14 @@ PurposeOption: TypeAlias = Annotated[
 DeadlineOption: TypeAlias = Annotated[
     int | None,
     typer.Option("--deadline", metavar="S", help="seconds it may take; default 3600", rich_help_panel=_JOB),
+]
+OnLossOption: TypeAlias = Annotated[
+    Literal["abort", "wait"],
+    typer.Option(
+        "--on-loss",
+        help="when a member's node ends: the job ends; or it waits for that node, also while it waits for a person",
+        rich_help_panel=_JOB,
+    ),
 ]
 KeyOption: TypeAlias = Annotated[
     str | None,
@@ -80,6 +88,7 @@ class JobOptions:
     result: ResultOption = None
     purpose: PurposeOption = ""
     deadline: DeadlineOption = None
+    on_loss: OnLossOption = "abort"
     key: KeyOption = None
     fresh: FreshOption = False
     no_wait: NoWaitOption = False
@@ -95,6 +104,7 @@ class JobOptions:
             tables=tables,
             results=self.result,
             deadline=self.deadline,
+            on_loss=self.on_loss,
             key=self.key,
             purpose=self.purpose,
             fresh=self.fresh,

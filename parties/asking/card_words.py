@@ -23,7 +23,7 @@ __all__ = [
 
 _VERDICTS = {
     "allowed": "every owner's policy allows it",
-    "ask": "it waits until a person approves it",
+    "ask": 'it waits until a person approves it; with on_loss="wait" over restarts of nodes too',
     "denied": "it would be refused",
 }
 

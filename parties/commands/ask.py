@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -11,6 +11,7 @@ from parties.actions.command_job_options import (
     FreshOption,
     KeyOption,
     NoWaitOption,
+    OnLossOption,
     PurposeOption,
     ResultOption,
     TimeoutOption,
@@ -99,7 +100,7 @@ def _ask(
     ] = None,
     result: ResultOption = None,
     deadline: DeadlineOption = None,
-    on_loss: Annotated[Literal["abort", "wait"], typer.Option("--on-loss", help="when a member is lost")] = "abort",
+    on_loss: OnLossOption = "abort",
     key: KeyOption = None,
     purpose: PurposeOption = "",
     card: Annotated[bool, typer.Option("--card", help="show its plan card, and ask for nothing")] = False,

@@ -32,6 +32,7 @@ from parties.rule_errors import waits_for_person
 from parties.running.board import Board
 from parties.running.participant import Participant
 from parties.running.settling import Settling
+from parties.running.waiting import waits_out
 from parties.wire.message_form import signatures_of
 from parties.wire.messages import Abort, Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 
@@ -108,7 +109,11 @@ class Coordinator:
                     raise JobRefused(
                         f"job {job.id} had begun, has no checkpoint that all have, and must not begin anew"
                     )
-            await self._run(job, checkpoint, {})
+            try:
+                await self._run(job, checkpoint, {})
+            except PeerCallFailed as error:
+                if not waits_out(job, error):
+                    raise
 
     async def _run(self, job: Job, checkpoint: Kept | None, acceptances: dict[str, bytes]) -> None:
         """Steps 3 and 4; it ends without a decision where the job is suspended."""
@@ -192,9 +197,9 @@ class Coordinator:
                     acceptances[member.name] = await asked(member)
                     return
                 except AccordError as error:
-                    if not waits_for_person(error):
+                    if not (waits_for_person(error) or waits_out(job, error)):
                         raise
-                await self._still_wanted(job)
+                await self._still_wanted(job, member)
 
         async def asked(member: Member) -> bytes:
             if member == board.me:
@@ -210,16 +215,32 @@ class Coordinator:
         reserve = self._participant.reserve
         at_once = self._slots.any_free and job.on_loss != "wait"  # one that is to wait does so in RESERVED
         first = [member for member in taking if not at_once or member not in charter.compute]
-        await everywhere(first, lambda member: self._ask(member, shown, job, reserve, within=_LONG))
+
+        async def reserved(member: Member) -> None:
+            while True:
+                try:
+                    return await self._ask(member, shown, job, reserve, within=_LONG)
+                except AccordError as error:
+                    if not waits_out(job, error):
+                        raise
+                await self._still_wanted(job, member)
+
+        await everywhere(first, reserved)
         return acceptances if at_once else {}
 
-    async def _still_wanted(self, job: Job) -> None:
-        """Wait a moment for a person at some member; JobRefused if the job ended meanwhile, or its time is over."""
+    async def _still_wanted(self, job: Job, member: Member) -> None:
+        """Wait a moment for a person at a member, and for its node to be there, where it is lost.
+
+        JobRefused if the job ended meanwhile, or its time is over.
+        """
         board = self._board
         with trio.move_on_after(_PERSON):
             await board.until(job.id)
+        if member != board.me:
+            with trio.move_on_after(max(0.0, job.expires - board.clock())):
+                await self._unless_over(job, lambda: board.network.await_there(member))
         if (await board.get(job.id)).state.terminal or board.clock() >= job.expires:
-            raise JobRefused(f"job {job.id} ended, or its deadline passed, before a person approved it")
+            raise JobRefused(f"job {job.id} ended, or its deadline passed, before {member.name} took it up")
 
     async def _votes(self, job: Job) -> dict[str, bytes] | None:
         """All votes, once they are here; None if the job ended before."""

@@ -113,9 +113,9 @@ class Ending:
                 self._tasks.start_soon(self.give_up_or_wait, record.job, cause)
 
     async def give_up_or_wait(self, job: Job, cause: str) -> None:
-        """As :meth:`give_up`; but a job that is to wait, and has begun, waits for the member that was lost."""
+        """As :meth:`give_up`; but a job that is to wait for who was lost stays, or is suspended if it was running."""
         record = await self._board.find(job.id)
-        if job.on_loss != "wait" or record is None or record.state not in (State.RESERVED, State.RUNNING):
+        if job.on_loss != "wait" or record is None or record.state.terminal:
             await self.give_up(job, cause)
         elif record.state is State.RUNNING:
             try:
@@ -148,6 +148,7 @@ class Ending:
             return
         self._under_way.cancel(job.id)
         self._under_way.votes.pop(job.id, None)
+        self._under_way.dealt.discard(job.id)
         if state is State.RELEASED:
             await self._released(job)
 

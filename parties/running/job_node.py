@@ -16,7 +16,7 @@ from parties.jobs.job import Job
 from parties.jobs.job_signatures import sign_proposal
 from parties.jobs.session import State
 from parties.membership.charter import Member
-from parties.planning.job_work import Work
+from parties.planning.job_work import PUBLISHED, Work
 from parties.rule_errors import ApprovalAwaited, waits_for_person
 from parties.running.board import Board
 from parties.running.coordinator import Coordinator, Slots
@@ -25,6 +25,7 @@ from parties.running.job_records import JobRecord
 from parties.running.participant import Participant
 from parties.running.settling import Settling
 from parties.running.tasks import Tasks
+from parties.running.waiting import Waiting, unbegun
 from parties.wire.messages import Accepting, Propose
 
 __all__ = ["JobNode"]
@@ -55,24 +56,41 @@ class JobNode:
         settling = Settling(board, tasks, **options)
         self.delivery = Delivery(board, rebuild, tasks)
         self.participant = Participant(board, settling, work, tasks, self.delivery.begin)
+        self._waiting = Waiting(board, self.participant.give_up)
         self._coordinator = None if slots is None else Coordinator(board, self.participant, settling, slots)
 
     async def recover(self) -> None:
         """At a start: every job that is not over is taken up where its state says."""
         board = self._board
         for record in await board.disk(board.store.open_jobs):
-            if record.standing.bound:
-                self._tasks.start_soon(self.participant.settle, record.job, f"Restarted: {board.me.name}'s node")
-            elif record.job.on_loss == "wait" and record.state in (State.RESERVED, State.RUNNING):
-                await self.participant.give_up_or_wait(record.job, f"Restarted: {board.me.name}'s node")
-                if board.coordinates:
-                    self._drive(record.job, record.proposal)
+            cause = f"Restarted: {board.me.name}'s node"
+            if record.job.on_loss == "wait" and (unbegun(record.state) or not record.standing.bound):
+                await self.participant.give_up_or_wait(record.job, cause)
+                await self._go_on(record, cause)
+            elif record.standing.bound:
+                self._tasks.start_soon(self.participant.settle, record.job, cause)
             else:
-                cause = f"Restarted: {board.me.name}'s node was started anew while the job was {record.state.value}"
-                await self.participant.give_up(record.job, cause)
+                was = f"{cause} was started anew while the job was {record.state.value}"
+                await self.participant.give_up(record.job, was)
         for record in await board.disk(board.store.open_jobs):
             self._tasks.start_soon(self.participant.expire, record.job)
         await self.delivery.resume()
+
+    async def _go_on(self, record: JobRecord, cause: str) -> None:
+        """With a job that waits, after a restart."""
+        board = self._board
+        if not board.coordinates:
+            self._tasks.start_soon(self._taken_up, record, cause)
+        elif PUBLISHED in await board.disk(board.store.facts, record.job.id):
+            self._drive(record.job, record.proposal)
+        else:  # it was kept, and no more: who proposed it has no answer, and asks again
+            await self.participant.give_up(record.job, f"{cause} was started anew before it took the job up")
+
+    async def _taken_up(self, record: JobRecord, cause: str) -> None:
+        await self._waiting.take_up(record)
+        kept = await self._board.until(record.job.id, State.RESERVED, State.RUNNING)  # sooner, others may not know it
+        if kept.standing.bound:
+            await self.participant.settle(record.job, cause)
 
     async def submit(self, job: Job, tables: Sequence[str]) -> JobRecord:
         """A job of this node's own people: kept, signed, proposed. The same request again gives the one that is kept.

@@ -151,8 +151,13 @@ class StepAnswers:
             except AccordError as error:
                 await self._ending.give_up(record.job, f"{type(error).__name__}: {error}")
                 raise
+            self._under_way.dealt.add(job_id)
         elif record.state is not State.RESERVED:
             raise JobRefused(f"job {job_id} is {record.state.value} at {board.me.name}: {record.cause}")
+        elif board.index is None and job_id not in self._under_way.dealt:
+            raise JobRefused(
+                f"job {job_id}: the node of {board.me.name} ended while it dealt its rows, or deals them now"
+            )
 
     async def run(self, peer: Member, job_id: str, body: Run) -> Done:
         """Step 3; step 2 too, where it comes with everybody's acceptances."""

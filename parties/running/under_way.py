@@ -1,4 +1,4 @@
-"""What a node has of its jobs in memory only: runs under way here, and the votes that came to the coordinator.
+"""What a node has of its jobs in memory only: runs under way here, what it dealt, votes that came to the coordinator.
 
 None of it outlives the job's end: see ending.Ending.at_its_end.
 """
@@ -26,11 +26,13 @@ class UnderWay:
     Attributes:
         running: runs that are not over.
         votes: what the coordinator has, by member.
+        dealt: for which of them this member dealt its rows since it started.
     """
 
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
         self.votes: dict[str, dict[str, bytes]] = {}
+        self.dealt: set[str] = set()
 
     def keep_vote(self, job_id: str, member: str, vote: bytes) -> None:
         """A member's vote, checked."""

@@ -533,3 +533,113 @@ def test_a_job_that_waits_for_a_person_goes_on_ends_or_expires(
             assert all("ann of" in cause for cause in world.causes(job.id).values()), world.causes(job.id)
 
     play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("victim", MEMBERS)
+@pytest.mark.parametrize("fault", ("killed", "cut off"))
+@pytest.mark.parametrize("asked", ("alfa", "bravo", "delta"))
+def test_a_job_that_waits_for_a_person_and_for_who_was_lost_outlives_a_restart(
+    tmp_path: Path, asked: str, fault: str, victim: str
+) -> None:
+    """Whoever is asked, whoever is lost meanwhile: it is asked for once, approved once, released everywhere."""
+
+    async def scenario(world: World) -> None:
+        world.waits[asked] = "table patients, query: epsilon 2 of 4 a job"
+        job = world.job(on_loss="wait")
+        await submitted(world, job)
+        await trio.sleep(5)
+        await (world.kill(victim) if fault == "killed" else moment(world.sever, victim))
+        await trio.sleep(20)
+        assert all(not state.terminal for state in world.states(job.id).values()), world.causes(job.id)
+        await (world.start(victim) if fault == "killed" else moment(world.join, victim))
+        await trio.sleep(5)
+        node = world.nodes[asked]
+        (waiting,) = node.store.approvals.waiting()
+        assert waiting.job == job.id
+        await node.jobs.approve(job.id, True, "ann")
+        await world.at_their_end(job.id, 10.0)
+        assert await agrees(world, job) is State.RELEASED
+        assert [entry["what"] for _, entry in node.store.audit.entries()].count("waits") == 1
+
+    play(tmp_path, scenario)
+
+
+async def moment(change: Callable[[str], None], name: str) -> None:
+    change(name)
+
+
+@pytest.mark.parametrize("cancelled", (False, True))
+def test_what_became_of_a_job_that_waits_is_found_out_by_who_was_not_there(tmp_path: Path, cancelled: bool) -> None:
+    """Bravo is away; the job ends; who knows of it starts anew, so that nobody is left to tell bravo."""
+
+    async def scenario(world: World) -> None:
+        world.waits["charlie"] = "table patients, query: epsilon 2 of 4 a job"
+        job = world.job(on_loss="wait", deadline=3000 if cancelled else 60)
+        await submitted(world, job)
+        await trio.sleep(5)
+        await world.kill("bravo")
+        await trio.sleep(5)
+        if cancelled:
+            await world.nodes["delta"].jobs.cancel(job.id, "ann")
+        else:
+            await trio.sleep(70)
+        for name in ("alfa", "charlie", "delta"):
+            await world.kill(name)
+            await trio.sleep(1)
+            await world.start(name)
+        await world.start("bravo")
+        await trio.sleep(10)
+        assert set(world.states(job.id).values()) == {State.ABORTED}
+        said = "Cancelled" if cancelled else "Expired"
+        assert said in world.causes(job.id)["delta"] and said in world.causes(job.id)["bravo"]
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("victim", MEMBERS)
+@pytest.mark.parametrize("fault", ("killed", "cut off"))
+def test_whoever_is_lost_at_some_message_of_a_job_that_waits_all_agree_in_the_end(
+    tmp_path: Path, fault: str, victim: str
+) -> None:
+    ends = waited_out(tmp_path, fault, victim, 1 + MEMBERS.index(victim), 4)
+    assert State.RELEASED in ends
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", MEMBERS)
+@pytest.mark.parametrize("fault", ("killed", "cut off"))
+def test_whoever_is_lost_at_any_message_of_a_job_that_waits_all_agree_in_the_end(
+    tmp_path: Path, fault: str, victim: str
+) -> None:
+    ends = waited_out(tmp_path, fault, victim, 1, 1)
+    assert ends.count(State.RELEASED) > 0.6 * len(ends)  # else somebody had voted, or dealt a part
+
+
+def waited_out(tmp_path: Path, fault: str, victim: str, first: int, step: int) -> list[State | None]:
+    """Lost at message ``first``, ``first + step``, ... and there again five seconds later."""
+    (tmp_path / "none").mkdir()
+    ends = []
+    for number in range(first, messages(tmp_path / "none", False) + 1, step):
+        for when in ("before", "after"):
+            directory = tmp_path / f"{number}-{when}"
+            directory.mkdir()
+            ends.append(lost_and_back(directory, fault, victim, number, when))
+    return ends
+
+
+def lost_and_back(tmp_path: Path, fault: str, victim: str, number: int, when: str) -> State | None:
+    async def scenario(world: World) -> State | None:
+        job = world.job(on_loss="wait")
+
+        async def at(n: int, place: str) -> None:
+            if (n, place) == (number, when):
+                await (world.kill(victim) if fault == "killed" else moment(world.sever, victim))
+
+        world.at = at
+        await submitted(world, job)
+        await trio.sleep(5)
+        if victim in world.died:
+            await (world.start(victim) if fault == "killed" else moment(world.join, victim))
+        return await agrees(world, job)
+
+    return play(tmp_path, scenario)
