@@ -27,6 +27,8 @@ _VERDICTS = {
     "denied": "it would be refused",
 }
 
+_FAR = 0.001  # seconds of a round trip that are worth a word
+
 
 def verdict(card: PlanCard) -> str:
     """Of all owners, in words."""
@@ -56,7 +58,10 @@ def cost(card: PlanCard) -> str:
     """Seconds and megabytes, where they are foretold."""
     if not card.cost.seconds:
         return "how long it takes is not foretold for such jobs"
-    return f"about {card.cost.seconds:.2g} s, and {card.cost.megabytes:.2g} MB between the compute members"
+    said = f"about {card.cost.seconds:.2g} s, and {card.cost.megabytes:.2g} MB between the compute members"
+    if card.cost.round_trip < _FAR:
+        return said
+    return f"{said}; {card.cost.rounds:.0f} rounds of {1000 * card.cost.round_trip:.2g} ms are in it"
 
 
 def figure(one: Figure) -> str:

@@ -135,6 +135,7 @@ def member_api(
     *,
     clock: Callable[[], float] = time.time,
     beat: float = BEAT,
+    farthest: Callable[[], float] = lambda: 0.0,
     log: logging.Logger | None = None,
 ) -> Api:
     """The application for HttpsServer.
@@ -146,6 +147,7 @@ def member_api(
         release: of Accord, for hello.
         clock: Unix seconds, for hello.
         beat: seconds between lines of ``watch``.
+        farthest: meeting.Beat's round_trip.
         log: for faults of this node's own.
     """
     api = Api("Accord, between members", release, __doc__ or "", log or logging.getLogger(__name__))
@@ -190,7 +192,7 @@ def member_api(
     async def watch(request: Request, charter: _Charter) -> Response:
         caller(request)
         peers.check_stated(charter)
-        return Lines(_beats(peers, guard, request.scope["state"]["stopping"], beat))
+        return Lines(_beats(peers, guard, request.scope["state"]["stopping"], beat, farthest))
 
     async def charter(request: Request, version: _Version = 0) -> Response:
         return reply(await handlers.charter(caller(request), version))
@@ -238,11 +240,14 @@ def member_api(
     return api
 
 
-async def _beats(peers: Peers, guard: ReplayGuard, stopping: trio.Event, beat: float) -> AsyncGenerator[Beat, None]:
+async def _beats(
+    peers: Peers, guard: ReplayGuard, stopping: trio.Event, beat: float, farthest: Callable[[], float]
+) -> AsyncGenerator[Beat, None]:
     number = 0
     while True:
         leaving = stopping.is_set()
-        yield Beat(boot=guard.boot, number=number, charter=peers.charter.digest, leaving=leaving)
+        far = min(60.0, farthest())
+        yield Beat(boot=guard.boot, number=number, charter=peers.charter.digest, leaving=leaving, round_trip=far)
         if leaving:
             return
         number += 1

@@ -15,6 +15,7 @@ import httpcore
 import trio
 
 from parties.calls.member_transport import MemberTransport
+from parties.calls.round_trip import round_trip
 from parties.errors import MessageInvalid, PeerAnswerInvalid, PeerRefusedUs, PeerUnreachable
 from parties.keys.leaf import Leaf
 from parties.membership.charter import Member
@@ -51,6 +52,9 @@ class MemberClient:
         timeout: seconds for a whole call, where the call does not say otherwise (``within``).
         connections: at most.
 
+    Attributes:
+        round_trip: seconds to the member and back, as the connection of ``watch`` saw it; None: not known.
+
     All methods raise PeerCallFailed: PeerUnreachable, PeerTimedOut, PeerUnproven, PeerRefusedUs, PeerAnswerInvalid.
     """
 
@@ -70,6 +74,7 @@ class MemberClient:
         self._timeout = timeout
         self._transport = MemberTransport(member, peers, leaf, connect, connections)
         self._outbox = Outbox()
+        self.round_trip: float | None = None
         self._greeting = trio.Lock()
 
     async def __aenter__(self) -> MemberClient:
@@ -177,6 +182,7 @@ class MemberClient:
 
     async def _beats(self, response: httpcore.Response, silence: float) -> AsyncGenerator[Beat, None]:
         stream = aiter(response.stream)  # type: ignore[arg-type]
+        connection = response.extensions["network_stream"].get_extra_info("socket")
         rest = b""
         while True:
             with self._transport.named(
@@ -191,6 +197,7 @@ class MemberClient:
                         raise PeerAnswerInvalid(self.member.name, "beats too long to be any")
             line, _, rest = rest.partition(b"\n")
             beat = self._read(Beat, line)
+            self.round_trip = round_trip(connection)
             yield beat
             if beat.leaving:
                 return

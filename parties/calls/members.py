@@ -65,6 +65,7 @@ class Members:
         self._there: dict[str, trio.Event] = {}
         self._why: dict[str, str] = {}
         self._since: dict[str, float] = {}
+        self._stated: dict[str, float] = {}  # seconds, as their beats have it
         self._gone: set[str] = set()  # those who were there, and are not
         self._calls: dict[str, set[trio.CancelScope]] = {}
 
@@ -134,6 +135,22 @@ class Members:
         """Why it is not there, as far as known."""
         return self._why.get(member.fingerprint, "")
 
+    def farthest(self) -> float:
+        """Seconds to the farthest compute member and back, as far as known; 0 where this member does not compute."""
+        compute = self._peers.charter.compute
+        if all(member.fingerprint != self._me for member in compute):
+            return 0.0
+        clients = (self._clients.get(member.fingerprint) for member in compute)
+        return max((client.round_trip or 0.0 for client in clients if client is not None), default=0.0)
+
+    def round_trip(self) -> float:
+        """Seconds of a round trip between the two compute members that are farthest apart, as far as they are there.
+
+        Each says what it sees, and is believed: only what a job is foretold to take depends on it.
+        """
+        there = (m.fingerprint for m in self._peers.charter.compute if m.fingerprint != self._me and self.is_there(m))
+        return max([self.farthest(), *(self._stated.get(who, 0.0) for who in there)])
+
     @contextlib.contextmanager
     def _unless_lost(self, member: Member) -> Iterator[None]:
         """PeerUnreachable if the member is known to be lost, or is lost within: a stopped node would let us wait."""
@@ -198,8 +215,9 @@ class Members:
             try:
                 async with client.watch(math.inf) as beats:
                     nursery.start_soon(judge)
-                    async for _ in beats:
+                    async for beat in beats:
                         heard[0] = 0.0
+                        self._stated[member.fingerprint] = beat.round_trip
                         self._is_there(member)
                 reason = reason or "it left in good order"
             except PeerCallFailed as error:

@@ -217,7 +217,8 @@ class Daemon:
         self._tasks = tasks
         offers = ModelOffers(board, members, plans, models)
         catalogue = Catalogue(board, members, self._tables, offers)
-        quoting = Quoting(board, catalogue, plans, rules, load_costs(self.settings.rtt / 1000).cost)
+        costs = load_costs(self.settings.rtt / 1000, members.round_trip)
+        quoting = Quoting(board, catalogue, plans, rules, costs.cost)
         handlers = MemberHandlers(
             board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting, offers
         )
@@ -234,7 +235,9 @@ class Daemon:
             lambda: 0 if lanes is None else lanes.ready,
             self._release,
         )
-        api = member_api(handlers, peers, self._guard, self._release, beat=self.settings.heartbeat)
+        api = member_api(
+            handlers, peers, self._guard, self._release, beat=self.settings.heartbeat, farthest=members.farthest
+        )
         people_app = people_api(asked, people, self._release)
         self._servers = [
             HttpsServer(api, self._members_context(), peers.admit),

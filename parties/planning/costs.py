@@ -3,7 +3,8 @@
 What a program does follows from public sizes: rows of the tables as published, groups, figures, steps. For each kind of
 job the time is taken to be a sum of such sizes, each times a factor; so are the bytes. The factors were fitted to jobs
 that were run over real nodes on one machine (`python -m bench costs`), and are kept in cost_factors.json, with what
-they were fitted to. Where the round trip between nodes is not nothing, it is added for each round.
+they were fitted to. Where nodes are farther apart than those were, a round trip is added for each
+round, and for each exchange that nodes have around a job one after another.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ from parties.kinds.kind import Plan
 from parties.sql.figures import Ranked
 from parties.wire.quote_messages import Cost
 
-__all__ = ["FILE", "WHAT", "Costs", "foretold", "load_costs", "sizes_of"]
+__all__ = ["EXCHANGES", "FILE", "WHAT", "Costs", "foretold", "load_costs", "sizes_of"]
 
 FILE = Path(__file__).with_name("cost_factors.json")
+
+EXCHANGES = 7
+"""Round trips around a job, one after another, from its call to its answer."""
+
+_FITTED = 1e-4  # seconds of a round trip that are in the factors
 
 WHAT = ("seconds", "bytes", "rounds")
 """What is foretold; bytes are those of one compute member, as it sends."""
@@ -31,18 +37,22 @@ WHAT = ("seconds", "bytes", "rounds")
 class Costs:
     """Attributes:
     factors: by kind, by what of WHAT, by the name of a size.
-    rtt: seconds of a round trip between compute members, where it was not in what the factors were fitted to.
+    held: seconds every round is held back, for measuring.
+    round_trip: gives seconds of a round trip between the nodes, as they measure it.
     """
 
     factors: Mapping[str, Mapping[str, Mapping[str, float]]]
-    rtt: float = 0.0
+    held: float = 0.0
+    round_trip: Callable[[], float] = lambda: 0.0
 
     def cost(self, plan: Plan, computing: int) -> Cost:
         """Of a job between so many compute members; 0 of a kind that was not fitted."""
         sizes, factors = sizes_of(plan), self.factors.get(plan.kind, {})
         found = {what: foretold(factors.get(what, {}), sizes) for what in WHAT}
-        seconds = found["seconds"] + self.rtt * found["rounds"]
-        return Cost(seconds=seconds, megabytes=computing * found["bytes"] / 1e6)
+        away, rounds = self.round_trip(), found["rounds"]
+        far = max(0.0, away - _FITTED)
+        seconds = found["seconds"] + self.held * rounds + far * (rounds + EXCHANGES)
+        return Cost(seconds=seconds, megabytes=computing * found["bytes"] / 1e6, rounds=rounds, round_trip=away)
 
 
 def foretold(factors: Mapping[str, float], sizes: Mapping[str, float]) -> float:
@@ -50,9 +60,9 @@ def foretold(factors: Mapping[str, float], sizes: Mapping[str, float]) -> float:
     return math.fsum(factor * sizes.get(name, 0.0) for name, factor in factors.items())
 
 
-def load_costs(rtt: float = 0.0) -> Costs:
-    """Those that are kept. ``rtt``: seconds."""
-    return Costs(json.loads(FILE.read_text(encoding="ascii"))["factors"], rtt)
+def load_costs(held: float = 0.0, round_trip: Callable[[], float] = lambda: 0.0) -> Costs:
+    """With the factors that are kept."""
+    return Costs(json.loads(FILE.read_text(encoding="ascii"))["factors"], held, round_trip)
 
 
 def sizes_of(plan: Plan) -> dict[str, float]:

@@ -73,9 +73,11 @@ class Beat(Strict):
         number: 0, 1, 2, ... in this stream.
         charter: digest of the one in force there.
         leaving: the node stops in an orderly way; the last line.
+        round_trip: seconds to the farthest compute member and back, as far as known; 0 where it does not compute.
     """
 
     boot: Boot
     number: Count
     charter: Digest
     leaving: bool = False
+    round_trip: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0

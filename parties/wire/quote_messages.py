@@ -148,11 +148,19 @@ class Figure(Strict):
 
 
 class Cost(Strict):
-    """What a job takes on the nodes' machines, as foretold: seconds from the call to the answer; MB (10^6 bytes) that
-    all compute members send together. See costs.py."""
+    """What a job takes on the nodes' machines, as foretold. See costs.py.
+
+    Attributes:
+        seconds: from the call to the answer.
+        megabytes: MB (10^6 bytes) that all compute members send together.
+        rounds: of the computation.
+        round_trip: seconds of one between the compute members farthest apart, as they measure it; it is in ``seconds``.
+    """
 
     seconds: _Amount
     megabytes: _Amount
+    rounds: _Amount = 0.0
+    round_trip: _Amount = 0.0
 
 
 class PlanCard(Strict):

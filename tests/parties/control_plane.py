@@ -175,12 +175,13 @@ class Node:
     handlers: Noting = field(default_factory=Noting)
     guard: ReplayGuard = field(default_factory=ReplayGuard)
     beat: float = 0.02
+    far: float = 0.0
 
     def __post_init__(self) -> None:
         self.identity = identity(self.i)
         self.peers = Peers(self.identity.fingerprint, lambda: self.chain)
         self.leaf = Leaf(self.identity)
-        self.api = member_api(self.handlers, self.peers, self.guard, "0.1.0", beat=self.beat)
+        self.api = member_api(self.handlers, self.peers, self.guard, "0.1.0", beat=self.beat, farthest=lambda: self.far)
         self.server = HttpsServer(self.api, self.listening_context(), self.peers.admit, self.limits)
 
     def listening_context(self) -> Any:

@@ -192,6 +192,7 @@ class World:
         self.held: dict[str, list[tuple[str, int]]] = {}
         self.orders: list[tuple[str, Run]] = []
         self.long = 0.01  # seconds a run takes
+        self.far = 0.0  # seconds every message takes there and back
         self.anew = True
         self.lanes: dict[tuple[str, int, int], Lane] = {}
         self.epoch = 0
@@ -318,6 +319,7 @@ class World:
         receiver = self.nodes[member.name]
         self.count += 1
         number = self.count
+        await trio.sleep(self.far)
         self.log.append((sender.name, receiver.name, type(message).__name__))
         if self.at is not None:
             await self.at(number, "before")

@@ -35,7 +35,7 @@ def said(**other: Any) -> dict[str, Any]:
         "figures": [{"name": "COUNT(*)", "error": 2.25, "by_rows": False}, {"name": "m", "error": 7.0, "by_rows": True},
                     {"name": "MEDIAN(age)", "error": None, "by_rows": False}],
         "owners": [{"member": "alfa", "tables": [table], "models": [], "error": ""}],
-        "cost": {"seconds": 0.25, "megabytes": 12.0}, "replays": "",
+        "cost": {"seconds": 0.25, "megabytes": 12.0, "rounds": 9.0, "round_trip": 1e-4}, "replays": "",
         **other,
     }  # fmt: skip
 
@@ -116,6 +116,13 @@ def test_a_question_that_was_answered_costs_nothing() -> None:
     made = card(replays="2" * 32)
     for shown in (repr(made), made._repr_html_()):
         assert f"answered before, by job {'2' * 32}" in shown and "nothing is spent" in shown
+
+
+def test_a_card_says_what_the_way_between_nodes_takes_where_that_is_much() -> None:
+    cost = {"seconds": 3.2, "megabytes": 12.0, "rounds": 60.0, "round_trip": 0.05}
+    for shown in (repr(card(cost=cost)), card(cost=cost)._repr_html_()):
+        assert "60 rounds of 50 ms are in it" in " ".join(shown.split())
+    assert "rounds" not in repr(card(cost={**cost, "round_trip": 1e-4}))
 
 
 def test_a_job_without_figures_or_limits_has_a_card_too() -> None:

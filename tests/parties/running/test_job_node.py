@@ -20,6 +20,7 @@ from parties.jobs.job import Job
 from parties.jobs.job_signatures import sign_proposal
 from parties.jobs.session import State
 from parties.membership.charter import Member
+from parties.planning.costs import EXCHANGES
 from parties.rule_errors import ApprovalUnknown
 from parties.wire.message_form import Done
 from parties.wire.messages import Abort, Propose
@@ -96,6 +97,25 @@ def test_the_same_request_again_is_the_same_job_and_another_under_its_key_is_ref
             await jobs.submit(world.job(kind="sum"), TABLES)
 
     play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("free", (True, False))
+@pytest.mark.parametrize("proposer", ("alfa", "delta"))
+def test_as_many_exchanges_follow_each_other_around_a_job_as_its_cost_says(
+    tmp_path: Path, proposer: str, free: bool
+) -> None:
+    """Who coordinates has none to the coordinator."""
+
+    async def scenario(world: World) -> int:
+        world.says_free, world.far, world.long = free, 100.0, 0.0
+        job = world.job(proposer)
+        begin = trio.current_time()
+        world.nodes[proposer].nursery.start_soon(world.nodes[proposer].jobs.submit, job, TABLES)
+        while proposer not in world.answers(job.id):  # noqa: ASYNC110 - a world's clock jumps
+            await trio.sleep(1.0)
+        return round((trio.current_time() - begin) / 100)
+
+    assert play(tmp_path, scenario) == EXCHANGES - (proposer == "alfa")
 
 
 # -- refusals and failures ---------------------------------------------------------------------
