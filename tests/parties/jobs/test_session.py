@@ -139,5 +139,5 @@ def test_the_docs_are_drawn_from_the_table() -> None:
 
 
 def test_the_documents_have_the_table_and_the_diagram_as_they_are_printed() -> None:
-    text = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
+    text = (Path(__file__).parents[3] / "ARCHITECTURE.md").read_text()
     assert table() in text and diagram() in text
