@@ -7,7 +7,7 @@ the log does not tell; and where the log cannot be written, nothing happens. Ent
 |---|---|
 | proposed, accepted, refused, waits, approved, denied | a job came, and what this node, or a person at it, said |
 | reserved, started, suspended, voted, released, aborted | its steps here |
-| delivered, received | a share went to a result member; an answer came |
+| delivered, received, purged | a share went to a result member; an answer came; both were deleted for their age |
 | forked | heads of another member's log do not go on from each other (head_watch.py) |
 | policy, charter, software | another one than before is in force here, or a table's policy is gone |
 """
@@ -27,7 +27,7 @@ __all__ = ["STEPS", "WHATS", "AuditLog"]
 
 WHATS = (
     "proposed", "accepted", "refused", "waits", "approved", "denied", "reserved", "started", "suspended", "voted",
-    "released", "aborted", "delivered", "received", "policy", "model", "charter", "software", "forked",
+    "released", "aborted", "delivered", "received", "purged", "policy", "model", "charter", "software", "forked",
 )  # fmt: skip
 
 STEPS: Mapping[Event, str] = {

@@ -67,6 +67,7 @@ from parties.wire.envelope import ReplayGuard
 __all__ = ["Daemon", "part_of"]
 
 _LEAF = 3600.0  # seconds between looks whether the certificate is to be made anew
+_DAY = 24 * 3600.0
 _FORGET = 3600.0  # seconds between looks for jobs that are to be forgotten
 _SILENCE = 60.0  # seconds of a peer's silence that a worker bears; the daemons know sooner
 _log = logging.getLogger("accord.node")
@@ -354,9 +355,12 @@ class Daemon:
             await trio.sleep(1.0)
 
     async def _forget(self, board: Board) -> None:
-        """Jobs that ended long ago, before they began, are let go of."""
+        """Jobs that ended long ago, before they began, are let go of; answers too old are deleted."""
+        days = self.settings.most_answer_days
         while True:
             await board.forget()
+            if days is not None:
+                await board.purge(board.clock() - days * _DAY)
             await trio.sleep(_FORGET)
 
     def _tables(self) -> dict[str, PublishedTable]:

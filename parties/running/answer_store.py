@@ -175,7 +175,7 @@ class AnswerStore:
         """The answer; None if the job is released and it is not here yet. NotReleased if it is not, or was purged."""
         return self._get(job_id, _ANSWER) if self.is_here(job_id) else None
 
-    def purge(self, before: float) -> int:
+    def purge(self, before: float, now: float) -> int:
         """Delete shares and answers of jobs that ended before this Unix time; gives of how many.
 
         Kept are a share somebody still waits for, and parts of an answer that is not rebuilt. History, signatures and
@@ -192,6 +192,7 @@ class AnswerStore:
             for job_id in purged:
                 self.drop(job_id)
                 self._file.change("UPDATE job SET purged = 1 WHERE id = ?", job_id)
+                self._audit.note("purged", now, job=job_id)
         self._file.forget()
         return len(purged)
 

@@ -241,6 +241,17 @@ class Board:
 
         return await self.disk(forget)
 
+    async def purge(self, before: float) -> int:
+        """Shares and answers of jobs that ended before this Unix time are deleted; of how many jobs."""
+
+        def purge() -> int:
+            purged = self.store.answers.purge(before, self.clock())
+            if purged:
+                self._records.clear()
+            return purged
+
+        return await self.disk(purge)
+
     def _forgotten(self, job_id: str) -> None:
         self._records.pop(job_id, None)
 

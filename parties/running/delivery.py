@@ -7,6 +7,7 @@ Who receives them keeps them until enough are there, and rebuilds the answer. Se
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Mapping
 
 import trio
@@ -29,8 +30,7 @@ ANSWER = "answer"
 """Purpose and name of these shares."""
 
 _WITHIN = 5.0  # seconds in which a sender proves that the job is released
-_AGAIN = 1.0  # seconds until the next try with a member that is there and did not take it
-
+_AGAIN = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds until the next tries with a member that is there and did not take it
 _PIECE = 8 << 20  # bytes sent at once
 
 Rebuild = Callable[[Job, Mapping[str, bytes]], bytes | None]
@@ -75,7 +75,7 @@ class Delivery:
         board = self._board
         try:
             share = await board.disk(board.store.answers.share, job_id)
-            while True:
+            for tries in itertools.count():
                 try:
                     if member == board.me:
                         await self.take(member, job_id, share)
@@ -85,7 +85,7 @@ class Delivery:
                             await self._send(member, job_id, share)
                     break
                 except AccordError:
-                    await trio.sleep(_AGAIN)
+                    await trio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
             await board.disk(board.store.answers.delivered, job_id, member.name, board.clock())
         finally:
             self._under_way.discard((job_id, member.name))

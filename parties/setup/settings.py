@@ -50,6 +50,8 @@ class NodeSettings:
         most_jobs: how many jobs it keeps that are not over, 1 to 10^6.
         most_dealt_bytes: how much of other members' dealt shares it keeps, at least 2^20.
         most_memory: what one worker may take, at least 2^28; None: what there is.
+        most_answer_days: after how many days shares and answers of jobs that are over are deleted, 1 to 36,500; None:
+            never.
         rtt: milliseconds each message between workers is held back, for measuring; 0 to 1,000.
         identity: where the key is mounted; None: identity.key. Relative to the node's directory.
         passphrase_file: whose one line opens the key; None: it is not encrypted, or somebody types the passphrase.
@@ -66,6 +68,7 @@ class NodeSettings:
     most_jobs: int = 64
     most_dealt_bytes: int = 16 * _GIB
     most_memory: int | None = None
+    most_answer_days: int | None = None
     rtt: float = 0.0
     identity: Path | None = None
     passphrase_file: Path | None = None
@@ -76,7 +79,7 @@ _FIELDS = (
     "bind", "people_address", "worker_ports", "lanes", "heartbeat", "silence", "start_deadline", "rtt", "identity",
     "passphrase_file", "limits", "people",
 )  # fmt: skip
-_LIMITS = ("jobs", "dealt_bytes", "memory")
+_LIMITS = ("jobs", "dealt_bytes", "memory", "answer_days")
 
 
 def default_settings(port: int = PORT) -> NodeSettings:
@@ -117,6 +120,7 @@ def read_settings(text: bytes | str, port: int = PORT) -> NodeSettings:
         most_jobs=_whole("limits.", limits, "jobs", default.most_jobs, 1, 10**6),
         most_dealt_bytes=_whole("limits.", limits, "dealt_bytes", default.most_dealt_bytes, 1 << 20, 1 << 50),
         most_memory=_whole("limits.", limits, "memory", 0, 1 << 28, 1 << 50) or None,
+        most_answer_days=_whole("limits.", limits, "answer_days", 0, 1, 36_500) or None,
         rtt=_number(table, "rtt", default.rtt, 0, 1000),
         identity=_path(table, "identity"),
         passphrase_file=_path(table, "passphrase_file"),

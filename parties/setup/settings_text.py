@@ -25,6 +25,7 @@ _LIMITS = {
     "jobs": "Jobs that are not over.",
     "dealt_bytes": "Bytes of shares that other members dealt.",
     "memory": "Bytes of memory one worker may take; without it, what there is.",
+    "answer_days": "Days until shares and answers of jobs that are over are deleted; without it, never.",
 }
 
 

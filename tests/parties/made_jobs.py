@@ -85,7 +85,7 @@ def way(of: Job) -> list[Callable[[JobStore], object]]:
         lambda store: store.ballots.propose(of.id, 0, 3, Value.ABORT),
         lambda store: store.step(of.id, Event.DECIDE_RELEASE, "a majority", 8),
         lambda store: store.answers.delivered(of.id, "charlie", 9),
-        lambda store: store.answers.purge(100),
+        lambda store: store.answers.purge(100, 9.0),
     ]
 
 

@@ -178,7 +178,7 @@ async def _receipts(world: World, job: Job) -> Made:
     with store._file.transaction():
         store._file.change("DELETE FROM sealed WHERE id = ? AND what = 'proof'", job.id)
     too_large = await alfa.receipt(job.id, False)
-    assert store.answers.purge(now() + 100) == 1
+    assert store.answers.purge(now() + 100, now()) == 1
     assert ANSWER_DIGEST in store.facts(job.id)
     return Made(job, whole, its, without, answer, await alfa.receipt(job.id, False), too_large)
 

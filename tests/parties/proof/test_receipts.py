@@ -19,7 +19,7 @@ from parties.running.progress_board import ProgressBoard
 from tests.parties.consortium import charter, member
 from tests.parties.receipts import MEMBERS, receipts_of
 from tests.parties.running.test_job_node import play, submitted
-from tests.parties.world import CHARTER, TABLES, World
+from tests.parties.world import CHARTER, TABLES, World, now
 
 
 def handlers_of(world: World, name: str) -> PeopleHandlers:
@@ -120,7 +120,7 @@ def test_a_purged_answer_has_a_receipt_and_handlers_give_it(tmp_path: Path) -> N
     async def scenario(world: World, job: str) -> None:
         store = world.nodes["delta"].store
         digest = read_receipt(await receipts_of(world, "delta").receipt(job, False)).given.answer
-        assert store.answers.purge(world.nodes["delta"].board.clock() + 100) == 1
+        assert store.answers.purge(now() + 100, now()) == 1
         given = read_receipt(await handlers_of(world, "delta").receipt("ann", job, False)).given
         assert (given.answer, given.shares, given.why) == (digest, (), "purged")
         given = read_receipt(await handlers_of(world, "delta").receipt("ann", job, True)).given

@@ -134,15 +134,15 @@ def test_a_purge_takes_what_nobody_waits_for(tmp_path: Path) -> None:
     with walked(tmp_path, RELEASED) as store:
         for change in way(running)[:8]:
             change(store)
-        assert store.answers.purge(100) == 0  # alfa and charlie wait
+        assert store.answers.purge(100, 9.0) == 0  # alfa and charlie wait
         for member in JOB.results:
             store.answers.delivered(JOB.id, member, 9)
-        assert store.answers.purge(8) == 0  # not old enough
+        assert store.answers.purge(8, 9.0) == 0  # not old enough
         store.answers.keep_part(JOB.id, "bravo", SHARE)
-        assert store.answers.purge(100) == 0  # an answer to be rebuilt
+        assert store.answers.purge(100, 9.0) == 0  # an answer to be rebuilt
         store.answers.keep_answer(JOB.id, ANSWER, 10)
-        assert store.answers.purge(100) == 1
-        assert store.answers.purge(100) == 0
+        assert store.answers.purge(100, 9.0) == 1
+        assert store.answers.purge(100, 9.0) == 0
         assert store._file.read("SELECT id, what FROM sealed") == [(running.id, "share")]
         kept = store.get(JOB.id)
         assert kept.purged and kept.state is State.RELEASED and kept.job == JOB
@@ -157,7 +157,7 @@ def test_a_purge_takes_what_nobody_waits_for(tmp_path: Path) -> None:
 def test_what_comes_after_a_purge_is_kept(tmp_path: Path) -> None:
     with following(tmp_path) as store:
         store.answers.keep_answer(JOB.id, b"old", 10)
-        assert store.answers.purge(100) == 1
+        assert store.answers.purge(100, 9.0) == 1
         store.answers.keep_answer(JOB.id, ANSWER, 10)
         assert store.answers.answer(JOB.id) == ANSWER
 
@@ -194,7 +194,7 @@ def test_the_shares_of_an_answer_are_kept_beside_it_unless_they_are_large(
         assert store.answers.answer(JOB.id) == ANSWER
         assert not any(part in (tmp_path / str(most) / "node.db").read_bytes() for part in parts.values())
         assert [e["what"] for _, e in store.audit.entries()][-1] == "received"
-        assert store.answers.purge(100) == 1 and store.answers.proof(JOB.id) == {}
+        assert store.answers.purge(100, 9.0) == 1 and store.answers.proof(JOB.id) == {}
         store.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from parties.errors import NotReleased
 from parties.jobs.job import Job
 from parties.jobs.session import State
 from parties.running.replays import question_of
@@ -52,8 +53,14 @@ def test_what_was_refused_aborted_or_purged_is_asked_anew(tmp_path: Path) -> Non
         second = await delta.submit("ann", ASKED.model_copy(update={"key": "two"}))
         assert second.job != first.job
         await trio.sleep(5)
-        store = world.nodes["delta"].store
-        assert store.answers.purge(world.nodes["delta"].board.clock() + 1) == 1
+        board = world.nodes["delta"].board
+        assert (await board.get(second.job)).purged is False and await board.purge(board.clock() - 1000) == 0
+        assert await board.purge(board.clock() + 1) == 1
+        with pytest.raises(NotReleased, match="purged"):
+            await delta.answer("ann", second.job)
+        assert (await board.get(second.job)).purged is True
+        said = [entry for _, entry in board.store.audit.entries() if entry["what"] == "purged"]
+        assert [entry["job"] for entry in said] == [second.job]
         third = await delta.submit("ann", ASKED.model_copy(update={"key": "three"}))
         assert third.job not in (first.job, second.job)
 

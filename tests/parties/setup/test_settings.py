@@ -44,7 +44,7 @@ def test_everything_said() -> None:
     settings = read_settings(
         f'bind = "[::1]:9000"\npeople_address = "localhost:9001"\nworker_ports = "any"\nlanes = 3\nheartbeat = 1\n'
         f'silence = 2.5\nstart_deadline = 60\nrtt = 50\nidentity = "/run/secrets/key"\npassphrase_file = "pass"\n'
-        f'[limits]\njobs = 5\ndealt_bytes = 1048576\nmemory = 268435456\n[people]\nann = "{ANN}"\n'
+        f'[limits]\njobs = 5\ndealt_bytes = 1048576\nmemory = 268435456\nanswer_days = 90\n[people]\nann = "{ANN}"\n'
     )
     assert settings == NodeSettings(
         bind=Listening("::1", 9000),
@@ -57,6 +57,7 @@ def test_everything_said() -> None:
         most_jobs=5,
         most_dealt_bytes=1 << 20,
         most_memory=1 << 28,
+        most_answer_days=90,
         rtt=50.0,
         identity=Path("/run/secrets/key"),
         passphrase_file=Path("pass"),
@@ -136,6 +137,7 @@ def any_settings(draw: st.DrawFn) -> NodeSettings:
         most_jobs=draw(st.integers(1, 10**6)),
         most_dealt_bytes=draw(st.integers(1 << 20, 1 << 50)),
         most_memory=draw(st.none() | st.integers(1 << 28, 1 << 50)),
+        most_answer_days=draw(st.none() | st.integers(1, 36_500)),
         rtt=draw(st.floats(0, 1000)),
         identity=draw(paths),
         passphrase_file=draw(paths),
