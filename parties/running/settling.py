@@ -42,6 +42,7 @@ __all__ = ["Settling", "ballot_message", "read_ballot"]
 _log = logging.getLogger("accord.node")
 _WITHIN = 1.0  # seconds for one call
 _PAUSE = (0.05, 0.3)  # seconds between two tries, drawn anew each time
+_LONGEST = 2.0  # seconds between two questions of a member that only asks: the job may wait for days
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Settling:
         self._under_way.add(job.id)
         try:
             above: Ballot | None = None
-            warned = False
+            warned, patience = False, 1.0
             doubted: set[str] = set()
             while True:
                 record = await self._board.find(job.id)
@@ -99,7 +100,9 @@ class Settling:
                     await self.conclude(job, decided.value, decided.cause or cause, decided.votes)
                     return
                 news = self._board.news(job.id)
-                with trio.move_on_after(self._pause()):
+                if not record.standing.computes:
+                    patience = min(1.5 * patience, _LONGEST / _PAUSE[0])
+                with trio.move_on_after(min(patience * self._pause(), _LONGEST)):
                     await news.wait()
         finally:
             self._under_way.discard(job.id)
