@@ -182,7 +182,8 @@ class MemberClient:
 
     async def _beats(self, response: httpcore.Response, silence: float) -> AsyncGenerator[Beat, None]:
         stream = aiter(response.stream)  # type: ignore[arg-type]
-        connection = response.extensions["network_stream"].get_extra_info("socket")
+        network = response.extensions.get("network_stream")
+        connection = None if network is None else network.get_extra_info("socket")
         rest = b""
         while True:
             with self._transport.named(
@@ -197,7 +198,7 @@ class MemberClient:
                         raise PeerAnswerInvalid(self.member.name, "beats too long to be any")
             line, _, rest = rest.partition(b"\n")
             beat = self._read(Beat, line)
-            self.round_trip = round_trip(connection)
+            self.round_trip = None if connection is None else round_trip(connection)
             yield beat
             if beat.leaving:
                 return

@@ -140,7 +140,7 @@ class Members:
         compute = self._peers.charter.compute
         if all(member.fingerprint != self._me for member in compute):
             return 0.0
-        clients = (self._clients.get(member.fingerprint) for member in compute)
+        clients = (self._clients.get(member.fingerprint) for member in compute if self.is_there(member))
         return max((client.round_trip or 0.0 for client in clients if client is not None), default=0.0)
 
     def round_trip(self) -> float:

@@ -167,6 +167,7 @@ class Daemon:
             self._leaf,
             self.settings.silence,
             self._lost,
+            self._found,
             outdated=self._outdated,
         )
         self._follower = CharterFollower(self.charters, members, self._agreed)
@@ -308,6 +309,9 @@ class Daemon:
     def _lost(self, member: Member, reason: str) -> None:
         _log.warning("%s is lost: %s", member.name, reason)
         self._tasks.start_soon(self._jobs.participant.lost, member, reason)
+
+    def _found(self, member: Member) -> None:
+        self._tasks.start_soon(self._jobs.participant.found, member)
 
     def _outdated(self) -> None:
         self._follower.refused()

@@ -12,7 +12,7 @@ what it is asked, and what is released follows from a majority's promises (decis
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -25,14 +25,14 @@ from parties.errors import JobRefused, PeerCallFailed
 from parties.jobs.decision import FAST, Proposal, Value
 from parties.jobs.job import Job, participants
 from parties.jobs.job_signatures import check_acceptance
-from parties.jobs.session import State
+from parties.jobs.session import Event, State
 from parties.membership.charter import Member
 from parties.planning.job_work import PUBLISHED
 from parties.rule_errors import waits_for_person
 from parties.running.board import Board
 from parties.running.participant import Participant
 from parties.running.settling import Settling
-from parties.running.waiting import waits_out
+from parties.running.waiting import until_there, waits_out
 from parties.wire.message_form import signatures_of
 from parties.wire.messages import Abort, Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 
@@ -43,6 +43,7 @@ _STEP = 10.0  # seconds for a step that computes nothing
 _PERSON = 1.0  # seconds between looks whether a person approved a job
 _OBEYS = 3.0  # seconds for a run to end that was told to
 _LONG = 24 * 3600.0
+_PAUSES = (0.2, 1.0, 5.0, 15.0, 60.0, 60.0, 60.0, 60.0)  # seconds after orders to run that not all took
 _AGAIN = 0.2  # seconds between looks whether all wait for a job
 
 
@@ -97,10 +98,13 @@ class Coordinator:
 
     async def _steps(self, job: Job, proposal: bytes) -> None:
         board = self._board
-        if await board.state(job.id) is not State.RESERVED:  # else it is gone on with, after a restart
+        if await board.state(job.id) is not State.RESERVED:
             acceptances = await self._propose(job, proposal)
             if acceptances:
                 await self._run(job, None, acceptances)
+        elif not await self._begun(job):  # gone on with, after a restart: some may not know that all accepted
+            await self._reserve(job, await board.disk(board.store.acceptances, job.id), self._taking(job))
+        failed = 0
         while not (await board.until(job.id, State.RESERVED)).state.terminal:
             checkpoint = None
             if job.on_loss == "wait":
@@ -112,8 +116,19 @@ class Coordinator:
             try:
                 await self._run(job, checkpoint, {})
             except PeerCallFailed as error:
-                if not waits_out(job, error):
+                if not waits_out(job, error) or failed == len(_PAUSES):
                     raise
+                with trio.move_on_after(_PAUSES[failed]):
+                    await board.until(job.id)
+                failed += 1
+
+    async def _begun(self, job: Job) -> bool:
+        """Whether it ever ran here: then all were RESERVED before."""
+        history = await self._board.disk(self._board.store.history, job.id)
+        return any(change.event is Event.RUN for change in history)
+
+    def _taking(self, job: Job) -> list[Member]:
+        return list(participants(job, self._board.charter))
 
     async def _run(self, job: Job, checkpoint: Kept | None, acceptances: dict[str, bytes]) -> None:
         """Steps 3 and 4; it ends without a decision where the job is suspended."""
@@ -209,38 +224,34 @@ class Coordinator:
             check_acceptance(job, member, acceptance)
             return acceptance
 
-        taking = participants(job, charter)
+        taking = self._taking(job)
         await everywhere(taking, accepted)
-        shown = Reserve(acceptances=signatures_of(acceptances))
-        reserve = self._participant.reserve
         at_once = self._slots.any_free and job.on_loss != "wait"  # one that is to wait does so in RESERVED
         first = [member for member in taking if not at_once or member not in charter.compute]
+        await self._reserve(job, acceptances, first)
+        return acceptances if at_once else {}
+
+    async def _reserve(self, job: Job, acceptances: Mapping[str, bytes], members: Sequence[Member]) -> None:
+        """Step 2, of these members."""
+        shown, own = Reserve(acceptances=signatures_of(acceptances)), self._participant.reserve
 
         async def reserved(member: Member) -> None:
             while True:
                 try:
-                    return await self._ask(member, shown, job, reserve, within=_LONG)
+                    return await self._ask(member, shown, job, own, within=_LONG)
                 except AccordError as error:
                     if not waits_out(job, error):
                         raise
                 await self._still_wanted(job, member)
 
-        await everywhere(first, reserved)
-        return acceptances if at_once else {}
+        await everywhere(members, reserved)
 
     async def _still_wanted(self, job: Job, member: Member) -> None:
-        """Wait a moment for a person at a member, and for its node to be there, where it is lost.
+        """Wait a moment for a person at a member, and for its node, where it is lost and the job waits for it.
 
         JobRefused if the job ended meanwhile, or its time is over.
         """
-        board = self._board
-        with trio.move_on_after(_PERSON):
-            await board.until(job.id)
-        if member != board.me:
-            with trio.move_on_after(max(0.0, job.expires - board.clock())):
-                await self._unless_over(job, lambda: board.network.await_there(member))
-        if (await board.get(job.id)).state.terminal or board.clock() >= job.expires:
-            raise JobRefused(f"job {job.id} ended, or its deadline passed, before {member.name} took it up")
+        await until_there(self._board, job, [member] if job.on_loss == "wait" else [], _PERSON)
 
     async def _votes(self, job: Job) -> dict[str, bytes] | None:
         """All votes, once they are here; None if the job ended before."""

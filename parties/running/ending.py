@@ -52,6 +52,7 @@ class Ending:
         self._under_way = under_way
         self._tasks = tasks
         self._released = released
+        self._watched: set[str] = set()  # jobs whose deadline is waited for
 
     # -- somebody else wants it --------------------------------------------------------------------
 
@@ -126,13 +127,21 @@ class Ending:
             else:
                 self._under_way.cancel(job.id)
 
-    async def expire(self, job: Job) -> None:
-        """End it when its deadline passes."""
+    def watch(self, job: Job) -> None:
+        """End it when its deadline passes, whatever it waits for. Once for each job."""
+        if job.id not in self._watched:
+            self._watched.add(job.id)
+            self._tasks.start_soon(self._expire, job)
+
+    async def _expire(self, job: Job) -> None:
         board = self._board
-        with trio.move_on_after(max(0.0, job.expires - board.clock())):
-            await board.until(job.id)
-            return
-        await self.give_up(job, f"Expired: its deadline of {job.deadline} s passed")
+        try:
+            with trio.move_on_after(max(0.0, job.expires - board.clock())):
+                await board.until(job.id)
+                return
+            await self.give_up(job, f"Expired: its deadline of {job.deadline} s passed")
+        finally:
+            self._watched.discard(job.id)
 
     # -- the end -----------------------------------------------------------------------------------
 

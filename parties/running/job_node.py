@@ -25,7 +25,7 @@ from parties.running.job_records import JobRecord
 from parties.running.participant import Participant
 from parties.running.settling import Settling
 from parties.running.tasks import Tasks
-from parties.running.waiting import Waiting, unbegun
+from parties.running.waiting import unbegun
 from parties.wire.messages import Accepting, Propose
 
 __all__ = ["JobNode"]
@@ -56,7 +56,6 @@ class JobNode:
         settling = Settling(board, tasks, **options)
         self.delivery = Delivery(board, rebuild, tasks)
         self.participant = Participant(board, settling, work, tasks, self.delivery.begin)
-        self._waiting = Waiting(board, self.participant.give_up)
         self._coordinator = None if slots is None else Coordinator(board, self.participant, settling, slots)
 
     async def recover(self) -> None:
@@ -64,33 +63,36 @@ class JobNode:
         board = self._board
         for record in await board.disk(board.store.open_jobs):
             cause = f"Restarted: {board.me.name}'s node"
-            if record.job.on_loss == "wait" and (unbegun(record.state) or not record.standing.bound):
+            waits = record.job.on_loss == "wait" and record.job.charter == board.charter.digest
+            if waits and (unbegun(record.state) or not record.standing.bound):
                 await self.participant.give_up_or_wait(record.job, cause)
                 await self._go_on(record, cause)
             elif record.standing.bound:
                 self._tasks.start_soon(self.participant.settle, record.job, cause)
             else:
-                was = f"{cause} was started anew while the job was {record.state.value}"
-                await self.participant.give_up(record.job, was)
+                cause += f" was started anew while the job was {record.state.value}"
+                if record.job.charter != board.charter.digest:
+                    cause = f"CharterOutdated: version {board.charter.version} of the charter came in force"
+                await self.participant.give_up(record.job, cause)
         for record in await board.disk(board.store.open_jobs):
-            self._tasks.start_soon(self.participant.expire, record.job)
+            self.participant.watch(record.job)
         await self.delivery.resume()
 
     async def _go_on(self, record: JobRecord, cause: str) -> None:
-        """With a job that waits, after a restart."""
+        """With a job that waits, after a restart; waiting.py does the rest, when others are there."""
         board = self._board
         if not board.coordinates:
-            self._tasks.start_soon(self._taken_up, record, cause)
+            self._tasks.start_soon(self._settled, record.job, cause)
         elif PUBLISHED in await board.disk(board.store.facts, record.job.id):
             self._drive(record.job, record.proposal)
         else:  # it was kept, and no more: who proposed it has no answer, and asks again
             await self.participant.give_up(record.job, f"{cause} was started anew before it took the job up")
 
-    async def _taken_up(self, record: JobRecord, cause: str) -> None:
-        await self._waiting.take_up(record)
-        kept = await self._board.until(record.job.id, State.RESERVED, State.RUNNING)  # sooner, others may not know it
+    async def _settled(self, job: Job, cause: str) -> None:
+        """At a member that is bound as it does not compute: what was decided. Before, others may not know the job."""
+        kept = await self._board.until(job.id, State.RESERVED, State.RUNNING)
         if kept.standing.bound:
-            await self.participant.settle(record.job, cause)
+            await self.participant.settle(job, cause)
 
     async def submit(self, job: Job, tables: Sequence[str]) -> JobRecord:
         """A job of this node's own people: kept, signed, proposed. The same request again gives the one that is kept.

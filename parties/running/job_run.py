@@ -62,6 +62,7 @@ class Runs:
         would be drawn twice: each node sees to that by itself, whatever the coordinator orders. A checkpoint that is
         not kept here is none.
         """
+        await self._under_way.stopped(job.id)  # one that was suspended may still be ending
         if job.on_loss == "wait":  # another one never runs twice
             kept = order.checkpoint
             goes_on = kept is not None and (kept.run, kept.step) in await self._work.held(job)
@@ -70,7 +71,6 @@ class Runs:
                 raise JobRefused(
                     f"job {job.id} had begun at {name}, which has no such checkpoint, and must not begin anew"
                 )
-        await self._under_way.stopped(job.id)  # one that was suspended may still be ending
         await self._board.step(job.id, Event.RUN, f"lane {order.lane}")
         self._under_way.running[job.id] = running = Running(trio.CancelScope(), trio.Event())
         self._tasks.start_soon(self._run, job, order, running)

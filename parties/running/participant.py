@@ -4,6 +4,7 @@
     job_run.py           a run, from the order to this node's vote
     ballot_answers.py    what it answers to ballots, and to who says what was decided
     ending.py            giving up, ending, what follows from an end
+    waiting.py           what became of jobs that wait, asked whoever is there again
 
 What is decided is kept, then the share is given to the result members (delivery.py). session.py has the rules of all.
 """
@@ -22,6 +23,7 @@ from parties.running.settling import Settling
 from parties.running.step_answers import StepAnswers
 from parties.running.tasks import Tasks
 from parties.running.under_way import UnderWay
+from parties.running.waiting import Waiting
 
 __all__ = ["Participant"]
 
@@ -53,12 +55,13 @@ class Participant:
 
         ending = Ending(board, settling, under_way, tasks, released)
         self.abort, self.give_up, self.give_up_or_wait = ending.abort, ending.give_up, ending.give_up_or_wait
-        self.lost, self.expire = ending.lost, ending.expire
+        self.lost, self.watch = ending.lost, ending.watch
         self.settle, self.at_its_end = ending.settle, ending.at_its_end
 
+        self.found = Waiting(board, ending.give_up, tasks).found
         runs = Runs(board, ending, under_way, work, tasks)
         self.may_begin = runs.may_begin
-        steps = StepAnswers(board, ending, runs, under_way, work, tasks)
+        steps = StepAnswers(board, ending, runs, under_way, work)
         self.propose, self.accept, self.reserve = steps.propose, steps.accept, steps.reserve
         self.run, self.ready, self.state = steps.run, steps.ready, steps.state
 

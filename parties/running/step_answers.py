@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import weakref
 from collections.abc import Mapping, Sequence
+
+import trio
 
 from mpc.errors import AccordError
 from parties.calls.quiet_log import place_of
@@ -25,13 +28,14 @@ from parties.running.board import Board
 from parties.running.ending import Ending
 from parties.running.job_records import JobRecord
 from parties.running.job_run import Runs
-from parties.running.tasks import Tasks
 from parties.running.under_way import UnderWay
+from parties.running.waiting import until_there, waits_out
 from parties.wire.message_form import Done, bytes_of, signatures_of
 from parties.wire.messages import Accepting, Kept, Propose, Ready, Reserve, Run, StateAnswer, StateQuery
 
 __all__ = ["StepAnswers"]
 
+_AGAIN = 1.0  # seconds until rows are dealt again, at least
 _log = logging.getLogger("accord.node")
 
 
@@ -44,16 +48,15 @@ class StepAnswers:
         runs: begins runs.
         under_way: runs and votes there are.
         work: what is done.
-        tasks: where the watch over a deadline lives.
     """
 
-    def __init__(self, board: Board, ending: Ending, runs: Runs, under_way: UnderWay, work: Work, tasks: Tasks) -> None:
+    def __init__(self, board: Board, ending: Ending, runs: Runs, under_way: UnderWay, work: Work) -> None:
         self._board = board
         self._ending = ending
         self._runs = runs
         self._under_way = under_way
         self._work = work
-        self._tasks = tasks
+        self._turns: weakref.WeakValueDictionary[str, trio.Lock] = weakref.WeakValueDictionary()  # by job
 
     async def propose(self, peer: Member, job_id: str, body: Propose) -> Accepting:
         """Step 1."""
@@ -77,10 +80,15 @@ class StepAnswers:
 
         ApprovalAwaited, and the job stays PROPOSED, where a person has to look at it first.
         """
+        async with self._turn(job.id):  # asked again meanwhile, the job would be charged by then, and be too much
+            return await self._accept(job, proposal, tables)
+
+    async def _accept(self, job: Job, proposal: bytes, tables: Sequence[str]) -> bytes:
         board = self._board
         record = await board.disk(board.store.add, job, proposal, board.index is not None, board.clock())
         name = board.me.name
         if record.state is State.PROPOSED:
+            self._ending.watch(job)
             try:
                 acceptance = await self._accepted(job, tables)
             except ApprovalAwaited:
@@ -93,7 +101,6 @@ class StepAnswers:
                     await board.step(job.id, Event.REFUSE, refusal)
                 raise JobRefused(refusal) from None
             if acceptance is not None:
-                self._tasks.start_soon(self._ending.expire, job)
                 return acceptance
             record = await board.get(job.id)
         if record.state is State.ABORTED:
@@ -127,7 +134,8 @@ class StepAnswers:
     async def reserve(self, peer: Member, job_id: str, body: Reserve) -> Done:
         """Step 2."""
         self._check_coordinator(peer)
-        await self._reserve(await self._board.get(job_id), body.acceptances)
+        async with self._turn(job_id):
+            await self._reserve(await self._board.get(job_id), body.acceptances)
         return Done()
 
     async def _approved(self, job: Job, tables: Sequence[str], consent: Consent) -> None:
@@ -146,27 +154,37 @@ class StepAnswers:
             heads = {name: statement.head for name, statement in stated.items()}
             told = {"heads": {name: head.fields for name, head in heads.items()}}
             await board.step(job_id, Event.RESERVE, "", acceptances=acceptances, told=told, heads=heads)
-            try:
-                await self._work.deal(record.job)
-            except AccordError as error:
-                await self._ending.give_up(record.job, f"{type(error).__name__}: {error}")
-                raise
-            self._under_way.dealt.add(job_id)
         elif record.state is not State.RESERVED:
             raise JobRefused(f"job {job_id} is {record.state.value} at {board.me.name}: {record.cause}")
-        elif board.index is None and job_id not in self._under_way.dealt:
-            raise JobRefused(
-                f"job {job_id}: the node of {board.me.name} ended while it dealt its rows, or deals them now"
-            )
+        if job_id not in self._under_way.dealt:
+            await self._deal(record.job)
+            self._under_way.dealt.add(job_id)
+
+    async def _deal(self, job: Job) -> None:
+        """All of it; where a receiver was lost and the job waits, all of it again, under new seeds, once all are there.
+
+        So does a node that ended while it dealt: every part of the dealing before is replaced.
+        """
+        while True:
+            try:
+                return await self._work.deal(job)
+            except AccordError as error:
+                if not waits_out(job, error):
+                    await self._ending.give_up(job, f"{type(error).__name__}: {error}")
+                    raise
+            await until_there(self._board, job, self._board.other_computers(job), _AGAIN)
 
     async def run(self, peer: Member, job_id: str, body: Run) -> Done:
         """Step 3; step 2 too, where it comes with everybody's acceptances."""
         self._check_coordinator(peer)
-        record = await self._board.get(job_id)
-        if record.state is State.ACCEPTED and body.acceptances:
-            await self._reserve(record, body.acceptances)
-        if record.state is not State.RUNNING or job_id not in self._under_way.running:
-            await self._runs.begin(record.job, body)
+        async with self._turn(job_id):
+            record = await self._board.get(job_id)
+            if record.job.charter != self._board.charter.digest:
+                raise JobRefused(f"job {job_id} was made under another charter than the one in force")
+            if record.state is State.ACCEPTED and body.acceptances:
+                await self._reserve(record, body.acceptances)
+            if record.state is not State.RUNNING or job_id not in self._under_way.running:
+                await self._runs.begin(record.job, body)
         return Done()
 
     async def ready(self, peer: Member, job_id: str, body: Ready) -> Done:
@@ -201,6 +219,13 @@ class StepAnswers:
             checkpoints=kept,
             votes=signatures_of(votes),
         )
+
+    def _turn(self, job_id: str) -> trio.Lock:
+        """One step of a job at a time, whoever asks for it how often."""
+        turn = self._turns.get(job_id)
+        if turn is None:
+            turn = self._turns[job_id] = trio.Lock()
+        return turn
 
     def _check_coordinator(self, peer: Member) -> None:
         if peer.fingerprint != self._board.coordinator().fingerprint:

@@ -285,6 +285,7 @@ def test_who_may_decide_about_a_job_stays_who_computed_it_whatever_charter_comes
 
 def test_a_node_remembers_nothing_of_jobs_that_are_over_but_on_its_disk(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
+        await trio.sleep(1)  # all have found each other
         before = {name: len(node.nursery.child_tasks) for name, node in world.nodes.items()}
         for i in range(5):
             job = world.job(key=f"{i}", deadline=30)
@@ -297,6 +298,7 @@ def test_a_node_remembers_nothing_of_jobs_that_are_over_but_on_its_disk(tmp_path
             node = world.nodes[name]
             part = node.jobs.participant
             assert (len(node.board._news), part.under_way.running, part.under_way.votes) == (0, {}, {}), name
+            assert part.under_way.dealt == set()
             assert len(node.nursery.child_tasks) == before[name], node.nursery.child_tasks
 
     play(tmp_path, scenario)

@@ -219,6 +219,7 @@ class World:
     async def start(self, name: str) -> None:
         node = self.nodes[name]
         await self._nursery.start(self._live, node)
+        self._meet(node)
 
     async def _live(self, node: Node, task_status: Any) -> None:
         node.scope, node.over, node.alive = trio.CancelScope(), trio.Event(), True
@@ -301,6 +302,14 @@ class World:
 
     def join(self, name: str) -> None:
         self.nodes[name].cut = False
+        self._meet(self.nodes[name])
+
+    def _meet(self, node: Node) -> None:
+        """It is there again, for all others, and they for it."""
+        for other in self.nodes.values():
+            if other is not node and self.reaches(node, other) and node.alive:
+                node.nursery.start_soon(node.jobs.participant.found, self._member(other))
+                other.nursery.start_soon(other.jobs.participant.found, self._member(node))
 
     async def _notice(self, node: Node, reason: str) -> None:
         await trio.sleep(NOTICED)
