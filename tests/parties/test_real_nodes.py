@@ -10,6 +10,7 @@ import resource
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -45,9 +46,9 @@ def all_there(nodes: Everybody) -> Everybody:
     return nodes
 
 
-def started(nodes: Everybody, who: str = "delta") -> str:
+def started(nodes: Everybody, who: str = "delta", **more: Any) -> str:
     """A training that takes long, once all compute it."""
-    job = nodes.ask(who, "train", parameters=LONG)
+    job = nodes.ask(who, "train", parameters=LONG, **more)
 
     def runs() -> bool:
         views = [nodes[name].view(job) for name in MEMBERS]
@@ -130,6 +131,31 @@ def test_a_node_stopped_in_a_job_is_named_by_all_and_finds_out_when_it_goes_on(a
         node.signal(signal.SIGCONT)
     all_there.await_ready()
     assert {view["state"] for view in all_there.until_over(job).values()} == {"ABORTED"}
+    released(all_there)
+
+
+@pytest.mark.slow
+def test_who_was_not_there_when_a_job_that_waits_was_cancelled_asks_the_others(all_there: Everybody) -> None:
+    """All who could have told it started anew meanwhile."""
+    job = started(all_there, on_loss="wait")
+    away = all_there.consortium["bravo"]
+    away.signal(signal.SIGKILL)
+    present = tuple(name for name in MEMBERS if name != "bravo")
+    eventually(
+        lambda: {all_there.states(job, present)[name] for name in ("alfa", "charlie")} == {"RESERVED"},
+        10,
+        "the job waits",
+        all_there.logs,
+    )
+    all_there["delta"]._http.post(f"/v1/jobs/{job}/cancel")
+    all_there.until_over(job, present)
+    for name in present:
+        all_there.consortium[name].stop()
+    with JobStore(away.home.jobs, store_key(away.identity, "jobs"), away.identity.fingerprint) as store:
+        assert not store.get(job).state.terminal
+    all_there.await_ready()
+    for view in all_there.until_over(job).values():
+        assert view["state"] == "ABORTED" and "Cancelled" in f"{view['error']}: {view['cause']}", view
     released(all_there)
 
 
