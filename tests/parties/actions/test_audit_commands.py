@@ -232,4 +232,5 @@ def test_the_whole_way_of_a_job_is_in_the_log(tmp_path: Path, capsys: pytest.Cap
     whats = [one["what"] for one in shown(home, capsys)]
     assert whats == [
         "proposed", "accepted", "reserved", "started", "suspended", "started", "voted", "released", "delivered",
+        "purged",
     ]  # fmt: skip
