@@ -158,7 +158,8 @@ class StepAnswers:
             raise JobRefused(f"job {job_id} is {record.state.value} at {board.me.name}: {record.cause}")
         if job_id not in self._under_way.dealt:
             await self._deal(record.job)
-            self._under_way.dealt.add(job_id)
+            if not (await board.get(job_id)).state.terminal:  # else it ended meanwhile, and nothing of it is kept
+                self._under_way.dealt.add(job_id)
 
     async def _deal(self, job: Job) -> None:
         """All of it; where a receiver was lost and the job waits, all of it again, under new seeds, once all are there.
