@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import trio
 
+from mpc.errors import AccordError
 from parties.calls.network import Network
 from parties.disk.chain import Head
 from parties.errors import JobRefused, JobUnknown, PeerCallFailed, PeerRefusedUs, StoreFailed
@@ -260,6 +261,10 @@ class Board:
         record = await self.find(job_id)
         return None if record is None else record.state
 
+    async def begun(self, job_id: str) -> bool:
+        """Whether it ever ran here."""
+        return any(change.event is Event.RUN for change in await self.disk(self.store.history, job_id))
+
     async def tell(self, member: Member, job: Job, message: Message[Any]) -> None:
         """Tell a member something that it has to know, whenever it is there, until the job's deadline.
 
@@ -298,3 +303,23 @@ class Board:
             if record.state in states or record.state.terminal:
                 return record
             await news.wait()
+
+    async def unless_over(self, job_id: str, work: Callable[[], Awaitable[T]]) -> T | None:
+        """What it gives; None if the job came to its end before, and it is cancelled."""
+        answer: T | None = None
+        error: AccordError | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def until_over() -> None:
+                await self.until(job_id)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_over)
+            try:
+                answer = await work()
+            except AccordError as raised:
+                error = raised
+            nursery.cancel_scope.cancel()
+        if error is not None:
+            raise error
+        return answer

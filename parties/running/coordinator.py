@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import trio
 
@@ -25,7 +25,7 @@ from parties.errors import JobRefused, PeerCallFailed
 from parties.jobs.decision import FAST, Proposal, Value
 from parties.jobs.job import Job, participants
 from parties.jobs.job_signatures import check_acceptance
-from parties.jobs.session import Event, State
+from parties.jobs.session import State
 from parties.membership.charter import Member
 from parties.planning.job_work import PUBLISHED
 from parties.rule_errors import waits_for_person
@@ -58,9 +58,6 @@ class Slots(Protocol):
     def slot(self) -> AbstractAsyncContextManager[Run]:
         """A lane, when one is free, as the order to run in it; free again at the end."""
         ...
-
-
-T = TypeVar("T")
 
 
 class Coordinator:
@@ -102,13 +99,13 @@ class Coordinator:
             acceptances = await self._propose(job, proposal)
             if acceptances:
                 await self._run(job, None, acceptances)
-        elif not await self._begun(job):  # gone on with, after a restart: some may not know that all accepted
+        elif not await board.begun(job.id):  # gone on with, after a restart: some may not know that all accepted
             await self._reserve(job, await board.disk(board.store.acceptances, job.id), self._taking(job))
         failed = 0
         while not (await board.until(job.id, State.RESERVED)).state.terminal:
             checkpoint = None
             if job.on_loss == "wait":
-                checkpoint = await self._unless_over(job, lambda: self._common(job))
+                checkpoint = await board.unless_over(job.id, lambda: self._common(job))
                 if checkpoint is None and not await self._participant.may_begin(job):
                     raise JobRefused(
                         f"job {job.id} had begun, has no checkpoint that all have, and must not begin anew"
@@ -121,11 +118,6 @@ class Coordinator:
                 with trio.move_on_after(_PAUSES[failed]):
                     await board.until(job.id)
                 failed += 1
-
-    async def _begun(self, job: Job) -> bool:
-        """Whether it ever ran here: then all were RESERVED before."""
-        history = await self._board.disk(self._board.store.history, job.id)
-        return any(change.event is Event.RUN for change in history)
 
     def _taking(self, job: Job) -> list[Member]:
         return list(participants(job, self._board.charter))
@@ -179,26 +171,6 @@ class Coordinator:
             return await self._participant.state(member, job.id, StateQuery())
         return await self._board.network.call(member, StateQuery(), job.id, within=_STEP)
 
-    async def _unless_over(self, job: Job, work: Callable[[], Awaitable[T]]) -> T | None:
-        """What it gives; None if the job came to its end before, and it is cancelled."""
-        answer: T | None = None
-        error: AccordError | None = None
-        async with trio.open_nursery() as nursery:
-
-            async def until_over() -> None:
-                await self._board.until(job.id)
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(until_over)
-            try:
-                answer = await work()
-            except AccordError as raised:
-                error = raised
-            nursery.cancel_scope.cancel()
-        if error is not None:
-            raise error
-        return answer
-
     async def _propose(self, job: Job, proposal: bytes) -> dict[str, bytes]:
         """Steps 1 and 2. Gives the acceptances that compute members have still to be shown; else none."""
         board, charter = self._board, self._board.charter
@@ -249,7 +221,7 @@ class Coordinator:
     async def _still_wanted(self, job: Job, member: Member) -> None:
         """Wait a moment for a person at a member, and for its node, where it is lost and the job waits for it.
 
-        JobRefused if the job ended meanwhile, or its time is over.
+        JobRefused if the job ended meanwhile.
         """
         await until_there(self._board, job, [member] if job.on_loss == "wait" else [], _PERSON)
 

@@ -52,8 +52,7 @@ class Runs:
 
     async def may_begin(self, job: Job) -> bool:
         """Whether the job may run here from its beginning: always the first time, then as Work.may_begin_anew says."""
-        history = await self._board.disk(self._board.store.history, job.id)
-        return all(change.event is not Event.RUN for change in history) or await self._work.may_begin_anew(job)
+        return not await self._board.begun(job.id) or await self._work.may_begin_anew(job)
 
     async def begin(self, job: Job, order: Run) -> None:
         """The job is RUNNING when this returns, and goes on by itself. IllegalStep if it must not.

@@ -49,26 +49,19 @@ def unbegun(state: State) -> bool:
 async def until_there(board: Board, job: Job, members: Sequence[Member], pause: float) -> None:
     """A moment, and then until these members are there.
 
-    JobRefused where the job came to its end before, or its deadline passed.
+    JobRefused where the job came to its end before, at its deadline at the latest (ending.Ending.watch).
     """
-    there = False
-    with trio.move_on_after(max(0.0, job.expires - board.clock())):
-        async with trio.open_nursery() as nursery:
 
-            async def until_over() -> None:
-                await board.until(job.id)
-                nursery.cancel_scope.cancel()
+    async def all_there() -> bool:
+        await trio.sleep(pause)
+        for member in members:
+            if member != board.me:
+                await board.network.await_there(member)
+        return True
 
-            nursery.start_soon(until_over)
-            await trio.sleep(pause)
-            for member in members:
-                if member != board.me:
-                    await board.network.await_there(member)
-            there = True
-            nursery.cancel_scope.cancel()
-    if not there or (await board.get(job.id)).state.terminal or board.clock() >= job.expires:
+    if not await board.unless_over(job.id, all_there):
         until = f"{', '.join(member.name for member in members)} went on with it" if members else "a person approved it"
-        raise JobRefused(f"job {job.id} ended, or its deadline passed, before {until}")
+        raise JobRefused(f"job {job.id} ended before {until}")
 
 
 class Waiting:
