@@ -664,12 +664,14 @@ def test_code_from_a_peer_does_not_run(tmp_path: Path) -> None:
 
 
 STOCK = """
-import os, pickle, sys
+import asyncio, os, pickle, sys
 from mpyc.runtime import mpc
 import mpyc.runtime
 class Bomb:
     def __reduce__(self):
         return eval, ("__import__('os').mkdir(%r + str(__import__('os').getpid()))" % os.environ["BOMB"],)
+def sent():
+    return [party.protocol.nbytes_sent for party in mpc.parties if party.pid != mpc.pid]
 async def main():
     await mpc.start()
     if "BOMB" in os.environ:
@@ -678,11 +680,20 @@ async def main():
     else:
         x = mpc.input(mpc.SecInt(32)(mpc.pid))
         await mpc.gather(x)
-        print("ready", flush=True)
         if mpc.pid == 2:
-            import asyncio
+            print("ready", flush=True)
             await asyncio.sleep(60)
-        await mpc.output(mpc.prod(x))
+        if os.environ["WHEN"] == "before it sends":
+            print("ready", flush=True)
+            while mpc.parties[2].protocol is not None:
+                await asyncio.sleep(0.01)
+        before = sent()
+        product = mpc.prod(x)
+        if os.environ["WHEN"] == "after it sent":
+            while any(now == then for now, then in zip(sent(), before)):
+                await asyncio.sleep(0.01)
+            print("ready", flush=True)
+        await mpc.output(product)
     print("done", flush=True)
     await mpc.shutdown()
 mpc.run(main())
@@ -694,16 +705,18 @@ def stock(path: Path, **environment: str) -> list[subprocess.Popen[str]]:
     script = path / "stock.py"
     script.write_text(STOCK)
     addresses = [a for port in free_ports(3) for a in ("-P", f"localhost:{port}")]
-    running = [
-        subprocess.Popen(
-            [sys.executable, str(script), *addresses, "-I", str(i), "--no-log"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **environment},
-        )
-        for i in range(3)
-    ]
+    running = []
+    for i in range(3):
+        with (path / f"errors of party {i}").open("w") as errors:
+            running.append(
+                subprocess.Popen(
+                    [sys.executable, str(script), *addresses, "-I", str(i), "--no-log"],
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                    env={**os.environ, **environment},
+                )
+            )
     for process in running:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
     return running
@@ -731,11 +744,23 @@ def test_stock_runs_a_peers_code(tmp_path: Path) -> None:
 
 
 def test_stock_hangs_when_a_party_is_killed(tmp_path: Path) -> None:
-    running = stock(tmp_path)
+    """The others have sent what they had to, and wait for what the dead party owes them."""
+    running = stock(tmp_path, WHEN="after it sent")
     try:
         running[2].kill()
         running[2].wait()
         time.sleep(3.0)
         assert [process.poll() for process in running[:2]] == [None, None]
+    finally:
+        finish(running)
+
+
+def test_stock_names_nobody_when_it_has_yet_to_send_to_a_party_that_was_killed(tmp_path: Path) -> None:
+    running = stock(tmp_path, WHEN="before it sends")
+    try:
+        running[2].kill()
+        for i, process in enumerate(running[:2]):
+            assert process.wait(20) == 1
+            assert "'NoneType' object has no attribute" in (tmp_path / f"errors of party {i}").read_text()
     finally:
         finish(running)
