@@ -18,7 +18,7 @@ from parties.disk.chain import audit_log, first_head
 from parties.disk.chained_table import ChainedTable
 from parties.disk.private_files import write_atomically
 from parties.disk.sqlite_file import SqliteFile
-from parties.errors import FileMissing, FileUnusable, IdentityMissing, PassphraseNeeded
+from parties.errors import FileMissing, FileUnusable, IdentityMissing, LogBroken, PassphraseNeeded
 from parties.keys.fingerprints import fingerprint_of
 from parties.log.audit_file import Known, check_file, check_known, write_csv, write_lines
 from parties.log.audit_view import JobSaid, Wanted, add_to, jobs_of, line_of
@@ -26,7 +26,6 @@ from parties.log.shown_heads import check_growing, check_own, check_single, read
 from parties.membership.charter_store import CharterStore
 from parties.node.store_snapshot import snapshot
 from parties.policies.ledger import Ledger
-from parties.rule_errors import LogBroken
 from parties.setup.home import Home
 from parties.terminal.command_output import Output
 

@@ -13,11 +13,10 @@ from parties.data.description import digest_of
 from parties.data.published import PublishedTable
 from parties.data.tables_file import load_tables
 from parties.disk.private_files import read_public
-from parties.errors import TableInvalid
+from parties.errors import PolicyInvalid, TableInvalid
 from parties.keys.identity import Identity
 from parties.policies.policy_store import load_policy, save_policy, sign_policy
 from parties.policies.policy_text import check_fits, policy_toml, read_toml
-from parties.rule_errors import PolicyInvalid
 from parties.setup.home import Home
 from parties.terminal.command_options import WhichNode
 from parties.terminal.command_output import Output

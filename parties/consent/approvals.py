@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from parties.disk.sqlite_file import SqliteFile
+from parties.errors import ApprovalAwaited, ApprovalUnknown, PolicyDenied
 from parties.jobs.job import Job
 from parties.log.audit import AuditLog
 from parties.planning.job_work import Consent
-from parties.rule_errors import ApprovalAwaited, ApprovalUnknown, PolicyDenied
 
 __all__ = ["APPROVAL_SCHEMA", "Approvals", "Waiting"]
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from parties.errors import ModelMissing
+from parties.errors import ModelMissing, PolicyDenied
 from parties.jobs.job import Job
 from parties.kinds.kind import Plan
 from parties.models.model_assets import ModelAssets
 from parties.models.model_rules import ModelAsked, check_model
 from parties.policies.policy import verdict_of
 from parties.policies.policy_terms import TABLE, Finding, Verdict
-from parties.rule_errors import PolicyDenied
 
 __all__ = ["ModelOpinion", "model_opinion"]
 

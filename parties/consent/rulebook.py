@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from parties.consent.in_force import InForce
 from parties.data.tables_file import load_tables
-from parties.errors import FileUnusable, ModelUnfit, TableInvalid
+from parties.errors import FileUnusable, ModelUnfit, PolicyInvalid, TableInvalid
 from parties.membership.charter import Charter
 from parties.models.model_assets import ModelAssets
 from parties.models.model_entry import Asset
 from parties.policies.policy_store import SignedPolicy, load_policies
-from parties.rule_errors import PolicyInvalid
 from parties.setup.home import Home
 
 __all__ = ["Rulebook"]

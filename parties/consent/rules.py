@@ -20,7 +20,7 @@ from parties.data.published import PublishedTable
 from parties.data.row_filter import check_filter, columns_of, read_filter
 from parties.data.row_query import RowQuery
 from parties.data.table_source import check_beside
-from parties.errors import NotPublished
+from parties.errors import BudgetExhausted, NotPublished, PolicyDenied, PolicyMissing
 from parties.jobs.job import Job
 from parties.kinds.kind import Plan, TableAsk
 from parties.membership.charter import Member
@@ -32,7 +32,6 @@ from parties.policies.ledger import Ledger
 from parties.policies.policy import check_policy, verdict_of
 from parties.policies.policy_store import SignedPolicy
 from parties.policies.policy_terms import TABLE, TELLS, Asked, Finding, Limits, Spent, Verdict, capability
-from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
 from protocols.errors import TableChanged
 
 __all__ = ["Opinion", "Rules", "check_published", "check_sources", "uses_of"]

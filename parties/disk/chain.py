@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parties.rule_errors import LogBroken
+from parties.errors import LogBroken
 
 __all__ = [
     "Entry", "Head", "audit_log", "canonical", "content_digest", "first_head", "follow", "goes_on", "led_on",

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, TextIO
 
 from parties.disk.chain import MOST_CONTENT, Entry, Head, canonical, first_head, follow, read_content, read_head
-from parties.rule_errors import LogBroken
+from parties.errors import LogBroken
 
 __all__ = ["Known", "check_file", "check_known", "follow_lines", "write_csv", "write_lines"]
 

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 from parties.disk.chain import Head
 from parties.disk.sqlite_file import SqliteFile
-from parties.errors import JobInvalid
+from parties.errors import JobInvalid, LogBroken
 from parties.jobs.job_signatures import stated_in
 from parties.jobs.session import Event
-from parties.rule_errors import LogBroken
 
 __all__ = ["ShownHead", "check_growing", "check_own", "check_single", "read_floors", "read_shown"]
 

@@ -15,10 +15,9 @@ from pydantic import Field, StringConstraints
 
 from parties.data.description import read_description
 from parties.data.published import PublishedTable
-from parties.errors import MessageInvalid, ModelMissing, TableInvalid
+from parties.errors import MessageInvalid, ModelMissing, PolicyDenied, TableInvalid
 from parties.models.fitted import FittedLogistic
 from parties.models.logistic_file import read_logistic
-from parties.rule_errors import PolicyDenied
 from parties.wire.message_form import Strict, read_json
 from parties.wire.model_messages import ModelList, Offer
 from parties.wire.people_messages import Consortium, JobList

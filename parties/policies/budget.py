@@ -19,8 +19,8 @@ from fractions import Fraction
 from typing import Any
 
 from parties.data.published import PublishedTable
+from parties.errors import LogBroken
 from parties.policies.policy_terms import Limits, Spent
-from parties.rule_errors import LogBroken
 from protocols.accounting import Event, Promise
 from protocols.composition import composed_epsilon
 from protocols.errors import EventInvalid

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from parties.disk.private_files import make_private_directory, read_public, write_atomically
-from parties.errors import FileMissing, SignatureInvalid
+from parties.errors import FileMissing, PolicyInvalid, SignatureInvalid
 from parties.keys.fingerprints import verify
 from parties.keys.identity import Identity
 from parties.policies.policy_terms import Policy
 from parties.policies.policy_text import MOST_POLICY, policy_bytes, read_policy
-from parties.rule_errors import PolicyInvalid
 
 __all__ = ["POLICIES", "SignedPolicy", "check_signed", "load_policies", "load_policy", "save_policy", "sign_policy"]
 

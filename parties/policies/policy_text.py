@@ -36,8 +36,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from parties.data.published import PublishedTable
 from parties.disk.chain import canonical
 from parties.disk.toml_text import toml_lines
+from parties.errors import PolicyInvalid
 from parties.policies.policy_terms import CAPABILITIES, OPENS, TABLE, Limits, Models, Policy, Rule
-from parties.rule_errors import PolicyInvalid
 from parties.wire.message_form import Digest, MemberName, Purpose, Strict
 
 __all__ = ["MOST_POLICY", "check_fits", "policy_bytes", "policy_toml", "read_policy", "read_toml"]

@@ -18,10 +18,9 @@ from collections.abc import Sequence
 import trio
 
 from parties.disk.chain import Head, led_on
-from parties.errors import MessageInvalid, PeerCallFailed, PeerRefusedUs
+from parties.errors import EntriesUnknown, MessageInvalid, PeerCallFailed, PeerRefusedUs
 from parties.membership.charter import Member
 from parties.proof.acceptance_watch import AcceptanceWatch
-from parties.rule_errors import EntriesUnknown
 from parties.running.board import Board
 from parties.running.head_store import KeptHead
 from parties.wire.log_messages import MOST_DIGESTS, Entries, EntriesQuery

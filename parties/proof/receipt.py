@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from parties.disk.chain import canonical
-from parties.errors import MessageInvalid, SignatureInvalid
+from parties.errors import MessageInvalid, ReceiptUnreadable, SignatureInvalid
 from parties.jobs.job import MOST_JOB_BYTES
 from parties.jobs.statement import MOST_STATEMENT
 from parties.keys.fingerprints import verify
@@ -32,7 +32,6 @@ from parties.keys.identity import Identity
 from parties.membership.charter import Member
 from parties.membership.charter_bundle import SignedCharter
 from parties.membership.charter_file import write_charter
-from parties.rule_errors import ReceiptUnreadable
 from parties.wire.message_form import (
     Digest,
     Fingerprint,

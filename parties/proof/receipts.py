@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from parties.errors import JobRefused, NotReleased
+from parties.errors import JobRefused, NotReleased, ReceiptIncomplete
 from parties.jobs.job import Job, participants
 from parties.jobs.session import State
 from parties.membership.charter_bundle import SignedCharter
 from parties.planning.job_work import PUBLISHED
 from parties.proof.receipt import LEFT_OUT, PURGED, TOO_LARGE, Given, Receipt, charter_parts, sign_given, write_receipt
-from parties.rule_errors import ReceiptIncomplete
 from parties.running.answer_store import ANSWER_DIGEST
 from parties.running.board import Board
 from parties.running.job_records import JobRecord

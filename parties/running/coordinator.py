@@ -22,13 +22,13 @@ from mpc.errors import AccordError
 from parties.calls.quiet_log import place_of
 from parties.calls.together import everywhere
 from parties.errors import JobRefused, PeerCallFailed
+from parties.errors.rules import waits_for_person
 from parties.jobs.decision import FAST, Proposal, Value
 from parties.jobs.job import Job, participants
 from parties.jobs.job_signatures import check_acceptance
 from parties.jobs.session import State
 from parties.membership.charter import Member
 from parties.planning.job_work import PUBLISHED
-from parties.rule_errors import waits_for_person
 from parties.running.board import Board
 from parties.running.participant import Participant
 from parties.running.settling import Settling

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mpc.errors import AccordError
-from parties.errors import JobRefused
+from parties.errors import ApprovalAwaited, JobRefused
+from parties.errors.rules import waits_for_person
 from parties.jobs.job import Job
 from parties.jobs.job_signatures import sign_proposal
 from parties.jobs.session import State
 from parties.membership.charter import Member
 from parties.planning.job_work import PUBLISHED, Work
-from parties.rule_errors import ApprovalAwaited, waits_for_person
 from parties.running.board import Board
 from parties.running.coordinator import Coordinator, Slots
 from parties.running.delivery import Delivery, Rebuild

@@ -18,14 +18,13 @@ from parties.consent.in_force import IN_FORCE_SCHEMA, InForce
 from parties.disk.chain import Head
 from parties.disk.chained_table import CHAIN_SCHEMA
 from parties.disk.sqlite_file import SqliteFile
-from parties.errors import JobConflict, JobUnknown, TooManyJobs
+from parties.errors import JobConflict, JobUnknown, LedgerMoved, TooManyJobs
 from parties.jobs.job import Job
 from parties.jobs.session import Event, Standing, State, step
 from parties.log.audit import STEPS, AuditLog
 from parties.planning.job_work import Consent
 from parties.policies.budget import ALL, NOTHING, RUN
 from parties.policies.ledger import Ledger
-from parties.rule_errors import LedgerMoved
 from parties.running.answer_store import AnswerStore
 from parties.running.ballots import Ballots
 from parties.running.head_store import HEAD_SCHEMA, Heads

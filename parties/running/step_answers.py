@@ -17,13 +17,12 @@ import trio
 
 from mpc.errors import AccordError
 from parties.calls.quiet_log import place_of
-from parties.errors import IllegalStep, JobRefused, NodeFault
+from parties.errors import ApprovalAwaited, IllegalStep, JobRefused, LedgerMoved, NodeFault
 from parties.jobs.job import Job, check_id, check_job, participants, read_job
 from parties.jobs.job_signatures import check_acceptances, check_proposal, check_vote
 from parties.jobs.session import Event, State
 from parties.membership.charter import Member
 from parties.planning.job_work import PUBLISHED, Consent, Work, check_described
-from parties.rule_errors import ApprovalAwaited, LedgerMoved
 from parties.running.board import Board
 from parties.running.ending import Ending
 from parties.running.job_records import JobRecord

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from mpc import errors as engine
 from parties import errors as ours
-from parties import rule_errors as rules
 
 __all__ = ["STATUSES", "ExitStatus", "status_of"]
 
@@ -70,9 +69,9 @@ STATUSES: Mapping[type[BaseException], ExitStatus] = MappingProxyType(
         ours.TooManyJobs: ExitStatus.REFUSED,
         ours.BoundsMissing: ExitStatus.REFUSED,
         ours.NotPublished: ExitStatus.REFUSED,
-        rules.BudgetExhausted: ExitStatus.REFUSED,
-        rules.PolicyDenied: ExitStatus.REFUSED,
-        rules.PolicyMissing: ExitStatus.REFUSED,
+        ours.BudgetExhausted: ExitStatus.REFUSED,
+        ours.PolicyDenied: ExitStatus.REFUSED,
+        ours.PolicyMissing: ExitStatus.REFUSED,
         # the network, and who is at its other end
         engine.PeerLost: ExitStatus.UNREACHABLE,
         engine.PeerMissing: ExitStatus.UNREACHABLE,
@@ -95,8 +94,8 @@ STATUSES: Mapping[type[BaseException], ExitStatus] = MappingProxyType(
         ours.StoreFailed: ExitStatus.FILE_FAULT,
         ours.TableMissing: ExitStatus.FILE_FAULT,
         # a log or a ledger
-        rules.LogBroken: ExitStatus.NOT_GENUINE,
-        rules.ReceiptUnreadable: ExitStatus.FILE_FAULT,
+        ours.LogBroken: ExitStatus.NOT_GENUINE,
+        ours.ReceiptUnreadable: ExitStatus.FILE_FAULT,
         # time
         ours.StillRunning: ExitStatus.NOT_OVER,
     }

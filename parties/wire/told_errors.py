@@ -13,7 +13,6 @@ from typing import Any
 
 import mpc.errors
 import parties.errors
-import parties.rule_errors
 import protocols.errors
 from mpc.errors import AccordError, PartyFailed, PeerError
 from parties.errors import JobFailed, NodeCallFailed, NodeFailed, PeerCallFailed, PeerRefusedUs, StillRunning
@@ -26,7 +25,7 @@ _OURS = (NodeCallFailed, JobFailed, StillRunning)  # only a client itself says s
 
 def _known() -> Mapping[str, type[AccordError]]:
     found: dict[str, type[AccordError]] = {}
-    for module in (mpc.errors, parties.errors, parties.rule_errors, protocols.errors):
+    for module in (mpc.errors, parties.errors, protocols.errors):
         for name in module.__all__:
             kind = getattr(module, name)
             if isinstance(kind, type) and issubclass(kind, AccordError) and not issubclass(kind, _OURS):

@@ -26,6 +26,7 @@ from parties.errors import (
     JobInvalid,
     MessageInvalid,
     ModelUnfit,
+    ReceiptUnreadable,
     SettingsInvalid,
     TableInvalid,
 )
@@ -46,7 +47,6 @@ from parties.planning.job_plans import pack_shares, unpack_shares
 from parties.planning.kinds import kind_of
 from parties.proof.receipt import read_receipt, write_receipt
 from parties.proof.receipt_verify import Verdict, verify_receipt
-from parties.rule_errors import ReceiptUnreadable
 from parties.setup.settings import default_settings, read_settings
 from parties.setup.settings_text import write_settings
 from parties.wire.model_messages import BroughtIn

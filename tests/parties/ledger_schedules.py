@@ -36,11 +36,10 @@ from hypothesis.stateful import (
 )
 
 from parties.disk.chain import Head
-from parties.errors import StoreFailed
+from parties.errors import LedgerMoved, StoreFailed
 from parties.jobs.session import Event, State
 from parties.planning.job_work import Consent
 from parties.policies.budget import Charge
-from parties.rule_errors import LedgerMoved
 from parties.running.job_store import JobStore
 from protocols.accounting import Event as Release
 from protocols.mechanisms import DiscreteLaplace

@@ -23,9 +23,9 @@ from parties.errors import (
     NodeUnproven,
     NodeUnreachable,
     NotOneOfThePeople,
+    PolicyDenied,
     StillRunning,
 )
-from parties.rule_errors import PolicyDenied
 from parties.wire.people_messages import JobProgress
 from protocols.errors import EpsilonInvalid
 from tests.parties.people_node import (

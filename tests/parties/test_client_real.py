@@ -17,13 +17,12 @@ from mpc.errors import AccordError
 from parties.cli import main
 from parties.client import Client
 from parties.data.published import PublishedColumn, PublishedTable
-from parties.errors import JobRefused, ModelChanged, ModelMissing, NodeUnreachable, SqlUnbound
+from parties.errors import JobRefused, ModelChanged, ModelMissing, NodeUnreachable, PolicyDenied, SqlUnbound
 from parties.models.model_assets import ModelAssets
 from parties.models.model_rules import ModelRules
 from parties.node.store_snapshot import snapshot
 from parties.proof.receipt import read_receipt
 from parties.proof.receipt_verify import Pins, Verdict, verify_receipt
-from parties.rule_errors import PolicyDenied
 from parties.setup.software import software_digest
 from parties.wire.model_messages import FromJob
 from parties.wire.people_messages import JobProgress

@@ -19,6 +19,7 @@ from parties.consent.rules import Rules
 from parties.data.description import describe, digest_of
 from parties.disk.chained_table import CHAIN_SCHEMA
 from parties.disk.sqlite_file import SqliteFile
+from parties.errors import BudgetExhausted, PolicyDenied, PolicyMissing
 from parties.jobs.job import Job, job_id
 from parties.models.model_assets import ModelAssets
 from parties.models.model_entry import Asset
@@ -29,7 +30,6 @@ from parties.policies.budget import Charge
 from parties.policies.ledger import Ledger
 from parties.policies.policy_store import sign_policy
 from parties.policies.policy_terms import CAPABILITIES, OPENS, Limits, Models, Policy, Rule
-from parties.rule_errors import BudgetExhausted, PolicyDenied, PolicyMissing
 from parties.wire.model_messages import BroughtIn
 from protocols.accounting import Event
 from protocols.mechanisms import DiscreteLaplace

@@ -13,10 +13,10 @@ import pytest
 
 from parties.cli import main
 from parties.disk.chain import Head, audit_log
+from parties.errors import LogBroken
 from parties.jobs.session import Event
 from parties.log.shown_heads import ShownHead, check_growing, check_single
 from parties.planning.job_work import Consent
-from parties.rule_errors import LogBroken
 from parties.running.job_store import JobStore
 from parties.setup.home import Home
 from parties.terminal.exit_status import ExitStatus

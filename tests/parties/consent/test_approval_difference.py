@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from parties.consent.approval_difference import differences, nearest
-from parties.errors import StoreFailed
+from parties.errors import ApprovalAwaited, PolicyDenied, StoreFailed
 from parties.jobs.session import Event
 from parties.node.approval_view import waiting_jobs
 from parties.planning.job_work import Consent
-from parties.rule_errors import ApprovalAwaited, PolicyDenied
 from parties.running.job_store import JobStore
 from parties.running.unbegun_jobs import RETENTION
 from parties.terminal.show_waiting import show_waiting

@@ -11,12 +11,11 @@ import pytest
 
 from parties.consent.rulebook import Rulebook
 from parties.data.tables_file import save_tables
-from parties.errors import StoreFailed
+from parties.errors import PolicyInvalid, StoreFailed
 from parties.membership.charter import Charter
 from parties.models.model_assets import ModelAssets
 from parties.models.model_rules import ModelRules
 from parties.policies.policy_store import save_policy, sign_policy
-from parties.rule_errors import PolicyInvalid
 from parties.running.job_store import JobStore
 from parties.setup.home import Home
 from tests.parties.consortium import charter, identity

@@ -16,7 +16,7 @@ from parties.consent.rules import Rules
 from parties.data.description import describe, digest_of
 from parties.disk.chained_table import CHAIN_SCHEMA
 from parties.disk.sqlite_file import SqliteFile
-from parties.errors import ModelChanged, ParametersInvalid
+from parties.errors import ModelChanged, ParametersInvalid, PolicyDenied
 from parties.jobs.job import Job, job_id
 from parties.models.model_assets import ModelAssets
 from parties.models.model_entry import Asset
@@ -27,7 +27,6 @@ from parties.policies.ledger import Ledger
 from parties.policies.policy_store import SignedPolicy, sign_policy
 from parties.policies.policy_terms import Policy, Rule
 from parties.publishing.publish_policy import policy_of
-from parties.rule_errors import PolicyDenied
 from parties.wire.model_messages import BroughtIn
 from protocols.tree_models import from_sklearn
 from tests.parties.consortium import NAMES, charter, identity

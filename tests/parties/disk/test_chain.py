@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from parties.disk.chain import Entry, Head, content_digest, first_head, follow, goes_on, next_entry, read_head
 from parties.disk.chained_table import CHAIN_SCHEMA, ChainedTable
 from parties.disk.sqlite_file import SqliteFile
-from parties.errors import StoreFailed
-from parties.rule_errors import LogBroken
+from parties.errors import LogBroken, StoreFailed
 
 LOG = "audit:" + "a" * 64
 

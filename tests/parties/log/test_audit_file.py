@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parties.disk.chain import Entry, Head, first_head, next_entry
+from parties.errors import LogBroken
 from parties.log.audit_file import check_file, check_known, follow_lines, write_csv, write_lines
-from parties.rule_errors import LogBroken
 from tests.parties.disk.test_chain import LOG, written
 
 

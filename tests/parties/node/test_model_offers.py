@@ -12,7 +12,15 @@ import pytest
 import trio
 from sklearn.tree import DecisionTreeClassifier
 
-from parties.errors import JobRefused, ModelChanged, ModelMissing, NotReleased, ParametersInvalid, PeerUnreachable
+from parties.errors import (
+    JobRefused,
+    ModelChanged,
+    ModelMissing,
+    NotReleased,
+    ParametersInvalid,
+    PeerUnreachable,
+    PolicyDenied,
+)
 from parties.membership.charter import Member
 from parties.models.fitted import Coefficient, FittedLogistic
 from parties.models.kind_score import SCORE
@@ -21,7 +29,6 @@ from parties.models.model_rules import ModelRules
 from parties.node.model_offers import ModelOffers
 from parties.planning.job_plans import Plans
 from parties.planning.results import frame_of_models, model_of
-from parties.rule_errors import PolicyDenied
 from parties.wire.model_messages import BroughtIn, ModelList, Offers
 from protocols.tree_models import from_sklearn
 from tests.parties.consortium import NAMES, charter

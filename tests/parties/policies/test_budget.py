@@ -11,11 +11,11 @@ import pytest
 
 from parties.disk.chained_table import CHAIN_SCHEMA
 from parties.disk.sqlite_file import SqliteFile
+from parties.errors import LogBroken
 from parties.keys.identity import Identity
 from parties.policies.budget import ALL, NOTHING, RUN, Book, Charge, epsilon_of, population_of, told_with
 from parties.policies.ledger import Ledger
 from parties.policies.policy_terms import Limits
-from parties.rule_errors import LogBroken
 from parties.running.job_store import JobStore
 from protocols.accounting import Event as Release
 from protocols.accounting import Promise

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from parties.data.description import digest_of
 from parties.data.published import PublishedColumn
+from parties.errors import PolicyInvalid
 from parties.policies.policy import check_policy, verdict_of
 from parties.policies.policy_store import load_policy, save_policy, sign_policy
 from parties.policies.policy_terms import (
@@ -29,7 +30,6 @@ from parties.policies.policy_terms import (
 )
 from parties.policies.policy_text import check_fits, policy_bytes, policy_toml, read_policy, read_toml
 from parties.publishing.publish_policy import policy_of
-from parties.rule_errors import PolicyInvalid
 from tests.parties.consortium import identity
 from tests.parties.tabular import COLUMNS, table
 

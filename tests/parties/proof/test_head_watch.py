@@ -15,11 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parties.disk.chain import Head, audit_log, content_digest, first_head, led_on, next_entry
-from parties.errors import MessageInvalid
+from parties.errors import EntriesUnknown, MessageInvalid
 from parties.jobs.job_signatures import sign_acceptance, stated_in
 from parties.proof.acceptance_watch import AcceptanceWatch, kept_acceptance, kept_acceptances
 from parties.proof.head_watch import MOST_BETWEEN, HeadWatch, entries_of
-from parties.rule_errors import EntriesUnknown
 from parties.wire.log_messages import MOST_DIGESTS, AcceptanceQuery, AcceptancesQuery, Entries, EntriesQuery
 from parties.wire.messages import Reserve, Run
 from tests.parties.consortium import member

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parties.errors import ReceiptUnreadable
 from parties.membership.charter_bundle import SignedCharter
 from parties.membership.charter_file import read_charter
 from parties.proof.receipt import MOST_RECEIPT, charter_parts, read_receipt, write_receipt
 from parties.proof.receipt_verify import Verdict, verify_receipt
-from parties.rule_errors import ReceiptUnreadable
 from tests.parties.consortium import charter, identity, member, signed
 from tests.parties.receipts import ASKED, SOFTWARE, made, rewritten
 from tests.parties.world import CHARTER

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 import trio
 
-from parties.errors import JobRefused, JobUnknown, NotReleased
+from parties.errors import JobRefused, JobUnknown, NotReleased, ReceiptIncomplete
 from parties.jobs.session import State
 from parties.node.catalogue import Catalogue
 from parties.node.people_handlers import PeopleHandlers
 from parties.proof.receipt import read_receipt
-from parties.rule_errors import ReceiptIncomplete
 from parties.running.progress_board import ProgressBoard
 from tests.parties.consortium import charter, member
 from tests.parties.receipts import MEMBERS, receipts_of

@@ -15,13 +15,12 @@ import trio
 from trio.testing import MockClock
 
 from mpc.errors import AccordError, OutOfRange, PartyFailed
-from parties.errors import JobConflict, JobInvalid, JobRefused, LaneLost, SignatureInvalid, WorkerLost
+from parties.errors import ApprovalUnknown, JobConflict, JobInvalid, JobRefused, LaneLost, SignatureInvalid, WorkerLost
 from parties.jobs.job import Job
 from parties.jobs.job_signatures import sign_proposal
 from parties.jobs.session import State
 from parties.membership.charter import Member
 from parties.planning.costs import EXCHANGES
-from parties.rule_errors import ApprovalUnknown
 from parties.wire.message_form import Done
 from parties.wire.messages import Abort, Propose
 from tests.parties.world import NOTICED, TABLES, World

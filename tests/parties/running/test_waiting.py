@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 import trio
 
-from parties.errors import NodeFault, PeerUnreachable
+from parties.errors import BudgetExhausted, NodeFault, PeerUnreachable
 from parties.jobs.job import Job
 from parties.jobs.session import State
 from parties.membership.charter import Member
 from parties.planning.job_work import Consent
 from parties.policies.budget import Charge
-from parties.rule_errors import BudgetExhausted
 from parties.wire.messages import Abort, Reserve, Run, StateQuery
 from tests.parties.running.test_job_node import MEMBERS, agrees, messages, play, submitted
 from tests.parties.world import TABLES, FakeWork, World, now

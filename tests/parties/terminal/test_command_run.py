@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from parties.errors import FileMissing
-from parties.rule_errors import PolicyDenied
+from parties.errors import FileMissing, PolicyDenied
 from parties.terminal.command_output import Output
 from parties.terminal.command_run import ask, run, told
 from parties.terminal.exit_status import ExitStatus

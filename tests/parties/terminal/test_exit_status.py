@@ -7,7 +7,6 @@ import pytest
 import protocols.errors
 from mpc import errors as engine
 from parties import errors as ours
-from parties import rule_errors as rules
 from parties.terminal.exit_status import STATUSES, ExitStatus, status_of
 
 
@@ -31,8 +30,8 @@ def test_numbers_that_scripts_know_stay() -> None:
         (ours.JobInvalid(), ExitStatus.WRONG_USAGE),
         (ours.PassphraseNeeded(), ExitStatus.WRONG_USAGE),
         (ours.JobUnknown(), ExitStatus.WRONG_USAGE),
-        (rules.PolicyDenied("x"), ExitStatus.REFUSED),
-        (rules.LogBroken("x"), ExitStatus.NOT_GENUINE),
+        (ours.PolicyDenied("x"), ExitStatus.REFUSED),
+        (ours.LogBroken("x"), ExitStatus.NOT_GENUINE),
         (ours.NotAMember(), ExitStatus.REFUSED),
         (ours.PeerRefusedUs("alfa", "CharterOutdated", ""), ExitStatus.REFUSED),
         (engine.PeerSilent(1, ""), ExitStatus.UNREACHABLE),
@@ -42,7 +41,7 @@ def test_numbers_that_scripts_know_stay() -> None:
         (ours.FileExposed(), ExitStatus.FILE_FAULT),
         (ours.IdentityMissing(), ExitStatus.FILE_FAULT),
         (ours.SourceTooLarge(), ExitStatus.FILE_FAULT),
-        (rules.ReceiptUnreadable(), ExitStatus.FILE_FAULT),
+        (ours.ReceiptUnreadable(), ExitStatus.FILE_FAULT),
         (PermissionError(13, ""), ExitStatus.FILE_FAULT),
         (ours.StillRunning("0" * 32, 1.0), ExitStatus.NOT_OVER),
         (RuntimeError(), ExitStatus.FAILED),

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from mpc.errors import AccordError, OutOfRange, PartyFailed, PeerLost
 from parties import errors
-from parties.errors import JobFailed, NodeFailed, PeerRefusedUs, PeerUnreachable
-from parties.rule_errors import PolicyDenied
+from parties.errors import JobFailed, NodeFailed, PeerRefusedUs, PeerUnreachable, PolicyDenied
 from parties.wire.told_errors import KNOWN, printable, told_error
 from protocols.errors import KeyInvalid as RowKeyInvalid
 

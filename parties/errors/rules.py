@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from mpc.errors import AccordError, UsageError
-from parties.errors import PeerRefusedUs
+from parties.errors.peers import PeerRefusedUs
 
 __all__ = [
-    "ApprovalAwaited", "ApprovalUnknown", "BudgetExhausted", "EntriesUnknown", "LedgerMoved", "LogBroken",
-    "PolicyDenied", "PolicyInvalid", "PolicyMissing", "ReceiptIncomplete", "ReceiptUnreadable", "waits_for_person",
-]  # fmt: skip
+    "ApprovalAwaited",
+    "ApprovalUnknown",
+    "BudgetExhausted",
+    "EntriesUnknown",
+    "LedgerMoved",
+    "LogBroken",
+    "PolicyDenied",
+    "PolicyInvalid",
+    "PolicyMissing",
+    "ReceiptIncomplete",
+    "ReceiptUnreadable",
+    "waits_for_person",
+]
 
 
 class PolicyInvalid(UsageError):
