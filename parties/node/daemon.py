@@ -14,11 +14,9 @@ import socket
 import time
 from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
 
 import trio
 
-from parties.calls.https_server import HttpsServer, listening
 from parties.calls.member_api import member_api
 from parties.calls.members import Members
 from parties.calls.people_api import people_api
@@ -27,10 +25,10 @@ from parties.consent.rules import Rules
 from parties.data.published import PublishedTable
 from parties.data.table_source import load_engine
 from parties.data.tables_file import load_tables
-from parties.errors import AddressTaken, NotAMember
+from parties.errors import NotAMember
 from parties.jobs.job import Job, coordinator
 from parties.keys.identity import Identity
-from parties.keys.leaf import Leaf, contexts, utc_now
+from parties.keys.leaf import Leaf, utc_now
 from parties.keys.store_key import store_key
 from parties.membership.charter import Charter, Member
 from parties.membership.charter_store import CharterStore
@@ -40,10 +38,12 @@ from parties.mesh.lanes import Lanes, free_listener
 from parties.models.model_assets import ModelAssets
 from parties.node.catalogue import Catalogue
 from parties.node.charter_follower import CharterFollower
+from parties.node.door import Door
 from parties.node.member_handlers import MemberHandlers
 from parties.node.model_offers import ModelOffers
 from parties.node.people_handlers import PeopleHandlers
 from parties.node.quoting import Quoting
+from parties.node.upkeep import drop_parts, forget
 from parties.planning.costs import load_costs
 from parties.planning.job_plans import Plans
 from parties.planning.job_work import PUBLISHED
@@ -59,7 +59,6 @@ from parties.running.progress_board import ProgressBoard
 from parties.running.progress_teller import ProgressTeller
 from parties.running.tasks import Tasks
 from parties.setup.home import Home
-from parties.setup.listening import Listening
 from parties.setup.settings import NodeSettings
 from parties.setup.software import software_digest
 from parties.wire.envelope import ReplayGuard
@@ -67,8 +66,6 @@ from parties.wire.envelope import ReplayGuard
 __all__ = ["Daemon", "part_of"]
 
 _LEAF = 3600.0  # seconds between looks whether the certificate is to be made anew
-_DAY = 24 * 3600.0
-_FORGET = 3600.0  # seconds between looks for jobs that are to be forgotten
 _SILENCE = 60.0  # seconds of a peer's silence that a worker bears; the daemons know sooner
 _log = logging.getLogger("accord.node")
 
@@ -150,11 +147,11 @@ class Daemon:
 
             nursery.start_soon(either, self._stop)
             nursery.start_soon(either, self._board.failed)
-        for server in self._servers:
-            server.stop()
+        for door in (self._members_door, self._people_door):
+            door.shut()
         with trio.move_on_after(2.0):
-            for over in self._over:
-                await over.wait()
+            await self._members_door.until_shut()
+            await self._people_door.until_shut()
 
     # -- putting it together -----------------------------------------------------------------------
 
@@ -225,6 +222,7 @@ class Daemon:
             board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting, offers
         )
         people = People(self._people)
+        for_members, for_people = (None, None) if self._sockets is None else self._sockets
         asked = PeopleHandlers(
             board,
             self._jobs,
@@ -240,15 +238,24 @@ class Daemon:
         api = member_api(
             handlers, peers, self._guard, self._release, beat=self.settings.heartbeat, farthest=members.farthest
         )
-        people_app = people_api(asked, people, self._release)
-        self._servers = [
-            HttpsServer(api, self._members_context(), peers.admit),
-            HttpsServer(people_app, self._people_context(), people.admit),
-        ]
+        self._members_door = Door(
+            "members", self.settings.bind, "bind", api, self._other_keys, peers.admit, self._leaf, for_members
+        )
+        self._people_door = Door(
+            "people",
+            self.settings.people_address,
+            "people_address",
+            people_api(asked, people, self._release),
+            lambda: self._people().values(),
+            people.admit,
+            self._leaf,
+            for_people,
+        )
         await board.aside(load_engine)  # now, not while others wait for a sign of life
         if lanes is not None:
             await nursery.start(lanes.attend)
-        await self._listen(nursery)
+        await self._members_door.open(nursery)
+        await self._people_door.open(nursery)
         await self._jobs.recover()
         await nursery.start(members.attend)
         if keeper is not None:
@@ -256,32 +263,9 @@ class Daemon:
         self._members, self._lanes = members, lanes
         nursery.start_soon(self._follower.attend)
         nursery.start_soon(self._renew)
-        nursery.start_soon(self._tidy, parts, board)
-        tasks.start_soon(self._forget, board)
+        nursery.start_soon(drop_parts, parts, board)
+        tasks.start_soon(forget, board, self.settings.most_answer_days)
         tasks.start_soon(HeadWatch(board).attend)
-
-    async def _listen(self, nursery: trio.Nursery) -> None:
-        settings = self.settings
-        self._over = [trio.Event() for _ in self._servers]
-        for i, (server, bind) in enumerate(zip(self._servers, (settings.bind, settings.people_address), strict=True)):
-            if self._sockets is not None:
-                listeners = await listening(self._sockets[i])
-            else:
-                listeners = await _listeners(bind, ("members", "people")[i])
-
-            async def serve(
-                server: HttpsServer = server,
-                listeners: Any = listeners,
-                over: trio.Event = self._over[i],
-                *,
-                task_status: trio.TaskStatus[None],
-            ) -> None:
-                try:
-                    await server.serve(listeners, task_status=task_status)
-                finally:
-                    over.set()
-
-            await nursery.start(serve)
 
     def _make_lanes(self) -> Lanes:
         settings = self.settings
@@ -326,7 +310,7 @@ class Daemon:
             self._stop.set()
             return
         self.me, self._known = me, charter
-        self._servers[0].exchange(self._members_context())
+        self._members_door.renew()
         self._members.renew()
         if self._lanes is not None:
             self._lanes.drop_all("another charter is in force")
@@ -344,28 +328,8 @@ class Daemon:
             await trio.sleep(_LEAF)
             if self._leaf.current is not used:
                 used = self._leaf.current
-                self._servers[0].exchange(self._members_context())
-                self._servers[1].exchange(self._people_context())
-
-    async def _tidy(self, parts: PartFiles, board: Board) -> None:
-        """What was dealt for jobs that are over is deleted."""
-        while True:
-            changed = board.changed
-            for job in await board.aside(parts.jobs):
-                record = await board.find(job)
-                if record is None or record.state.terminal:
-                    await board.aside(parts.drop, job)
-            await changed.wait()
-            await trio.sleep(1.0)
-
-    async def _forget(self, board: Board) -> None:
-        """Jobs that ended long ago, before they began, are let go of; answers too old are deleted."""
-        days = self.settings.most_answer_days
-        while True:
-            await board.forget()
-            if days is not None:
-                await board.purge(board.clock() - days * _DAY)
-            await trio.sleep(_FORGET)
+                self._members_door.renew()
+                self._people_door.renew()
 
     def _tables(self) -> dict[str, PublishedTable]:
         """As they are published now: `accord publish` changes the file while the node runs."""
@@ -375,23 +339,8 @@ class Daemon:
         """Who may talk to this node: whom the settings name, and whoever has its own key."""
         return {**self.settings.people, self.me.name: self.identity.public}
 
-    def _members_context(self) -> Any:
-        others = [member.key for member in self.charter.members if member.fingerprint != self.identity.fingerprint]
-        return contexts(self._leaf.current, others)[0]
-
-    def _people_context(self) -> Any:
-        return contexts(self._leaf.current, self._people().values())[0]
-
-
-async def _listeners(bind: Listening, whom: str) -> list[trio.SocketListener]:
-    try:
-        return list(await trio.open_tcp_listeners(bind.port, host=bind.interface, backlog=1024))
-    except OSError as error:
-        field = "bind" if whom == "members" else "people_address"
-        raise AddressTaken(
-            f"the address for {whom}, {bind}, cannot be listened at: {error.strerror or error}; end what has it "
-            f"(this node may run already), or give another as `{field}` in node.toml"
-        ) from None
+    def _other_keys(self) -> list[bytes]:
+        return [member.key for member in self.charter.members if member.fingerprint != self.identity.fingerprint]
 
 
 def part_of(member: Member, charter: Charter) -> tuple[bool, bool, str | None]:
