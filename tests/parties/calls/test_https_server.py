@@ -26,7 +26,9 @@ from tests.parties.tls_writes import note_writes
 FOUR = charter(*(member(i) for i in range(4)))
 THREE = charter(*(member(i) for i in range(3)), before=FOUR)
 ME = identity(0)
-QUICK = Limits(handshake=0.2, idle=0.3, body=0.3, write=0.3, grace=0.3)
+QUICK = Limits(  # for tests that wait until one is reached: a caller that is only slow may reach it too
+    handshake=0.2, idle=0.3, body=0.3, write=0.3, grace=0.3
+)
 GET = b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -124,7 +126,9 @@ async def world(limits: Limits = QUICK) -> AsyncGenerator[World, None]:
     async with trio.open_nursery() as nursery:
         await nursery.start(made.server.serve, listeners)
         yield made
-        assert await made.ask(GET) != b"", "the server must still answer after all this"
+        answer = b""
+        while not answer:  # it still answers after all this; within QUICK, a busy machine may need a second try
+            answer = await made.ask(GET)
         nursery.cancel_scope.cancel()
 
 
@@ -158,7 +162,7 @@ def test_the_callers_identity_reaches_the_application() -> None:
             )
             assert b" 5" in await asked(stream, chunked)
 
-    in_world(test)
+    in_world(test, Limits())
 
 
 def test_strangers_do_not_reach_the_application_nor_stay() -> None:
@@ -186,7 +190,7 @@ def test_strangers_do_not_reach_the_application_nor_stay() -> None:
 
 
 def test_one_addresss_connections_are_bounded_before_the_handshake() -> None:
-    limits = replace(QUICK, per_address=5, handshake=5.0)
+    limits = replace(Limits(), per_address=5)
 
     async def test(made: World) -> None:
         streams = [await made.tcp() for _ in range(40)]
@@ -205,7 +209,7 @@ def test_one_addresss_connections_are_bounded_before_the_handshake() -> None:
 
 
 def test_one_address_does_not_keep_another_out() -> None:
-    limits = replace(QUICK, per_address=2, handshake=5.0)
+    limits = replace(Limits(), per_address=2)
 
     async def test(made: World) -> None:
         streams = [await trio.open_tcp_stream(*made.address, local_address="127.0.0.2") for _ in range(10)]
@@ -231,11 +235,11 @@ def test_a_thousand_connections_leave_nothing_behind() -> None:
         await emptied(made.server)
         assert made.app.calls == []
 
-    in_world(test)
+    in_world(test, Limits())
 
 
 def test_one_members_connections_are_bounded_and_do_not_keep_others_out() -> None:
-    limits = replace(QUICK, per_caller=3, idle=10.0)
+    limits = replace(Limits(), per_caller=3)
 
     async def test(made: World) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -314,7 +318,7 @@ def test_whatever_the_parser_raises_ends_that_connection_alone(monkeypatch: pyte
             assert await made.ask(GET) == b""
         await emptied(made.server)
 
-    in_world(test)
+    in_world(test, Limits())
 
 
 @given(data=st.binary(max_size=300), at=st.integers(0, 40), cut=st.integers(0, 30))
@@ -341,7 +345,7 @@ def test_a_body_nobody_reads_blocks_nothing() -> None:
         await emptied(made.server)
         assert made.app.ended == ["/deaf"]
 
-    in_world(test)
+    in_world(test, Limits())
 
 
 def test_a_caller_that_does_not_read_its_answer_is_given_up() -> None:
@@ -383,7 +387,7 @@ def test_a_fault_of_a_connections_own_ends_it_alone(
         await emptied(made.server)
 
     with caplog.at_level(logging.DEBUG):
-        in_world(test)
+        in_world(test, Limits())
     assert "a connection that failed: ValueError in fails" in caplog.text and "secret" not in caplog.text
 
 
@@ -411,7 +415,7 @@ def test_a_short_answer_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> N
             written.clear()
             assert written == [bad, await made.ask(bad)]
 
-    in_world(test)
+    in_world(test, Limits())
 
 
 def test_a_streams_lines_do_not_wait_for_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -532,7 +536,7 @@ def test_what_admit_refuses_is_refused_whatever_tls_says() -> None:
         made.server._admit = good
         assert made.app.calls == []
 
-    in_world(test)
+    in_world(test, Limits())
 
 
 def test_the_log_is_not_flooded_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -543,7 +547,7 @@ def test_the_log_is_not_flooded_and_quotes_nothing(caplog: pytest.LogCaptureFixt
             await made.ask(b"GET /fails HTTP/1.1\r\nhost: x\r\n\r\n")
 
     with caplog.at_level(logging.DEBUG):
-        in_world(test)
+        in_world(test, Limits())
     assert len(caplog.records) <= 4
     assert "TLS handshake failed" in caplog.text and "ValueError in _answer" in caplog.text
     assert "secret" not in caplog.text and "Traceback" not in caplog.text
