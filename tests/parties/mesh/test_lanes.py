@@ -15,10 +15,10 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from mpc.errors import OutOfRange, PartyFailed
+from mpc.errors import AccordError, OutOfRange, PartyFailed
 from mpc.line import Line
 from mpc.party import Party
-from parties.errors import AccordError, CertificateInvalid, LaneInvalid, WorkerLost, WrongMember
+from parties.errors import CertificateInvalid, LaneInvalid, WorkerLost, WrongMember
 from parties.keys.leaf import issue, utc_now
 from parties.mesh.lanes import Lane, Lanes, Offer, free_listener
 from parties.mesh.worker_process import WorkerProcess
