@@ -219,9 +219,9 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)
 def test_the_interface_keeps_what_its_document_says(name: str, operation: str) -> None:
     interface = in_memory(name)
-    assert 200 in interface.check(operation, POSITIVE, 6)
+    assert 200 in interface.check(operation, POSITIVE, 4)
     if interface.takes_anything(operation):
-        assert 400 in interface.check(operation, NEGATIVE, 10)
+        assert 400 in interface.check(operation, NEGATIVE, 5)
 
 
 @pytest.mark.parametrize("name", list(APIS))
@@ -231,7 +231,7 @@ def test_so_does_the_server(name: str) -> None:
             if operation != "GET /v1/watch":  # which does not end there
                 assert 200 in interface.check(operation, POSITIVE, 2)
             if interface.takes_anything(operation):
-                assert 400 in interface.check(operation, NEGATIVE, 10)
+                assert 400 in interface.check(operation, NEGATIVE, 5)
 
 
 @pytest.mark.slow

@@ -14,7 +14,12 @@ from mpc.secret import Secret
 from mpc.sharing import Layout, split
 
 PARTIES = (3, 4, 5, 7)
-each_m = pytest.mark.parametrize("m", PARTIES)
+EACH = (3, 4, 5, pytest.param(7, marks=pytest.mark.slow))
+"""As parameters: seven parties take as long as all others together, and are in `make test` where shares are dealt,
+passed on and opened, and where tests draw from PARTIES."""
+
+each_m = pytest.mark.parametrize("m", EACH)
+every_m = pytest.mark.parametrize("m", PARTIES)
 
 LARGEST = (1 << 62) - 1
 EDGES = (0, 1, -1, 2, -2, LARGEST, -LARGEST, 1 << 61, -(1 << 61), (1 << 32) - 1, -(1 << 32))

@@ -18,8 +18,12 @@ import uvloop
 
 from mpc.certificates import Authority, Credentials, fingerprint
 from mpc.node import MPyCNode, NodeConfig, Peer
+from mpc.transport import Transport
 
-_spawn = multiprocessing.get_context("spawn")
+forked = multiprocessing.get_context("forkserver")
+"""Each process is forked off one that has imported what tests of nodes need, and done nothing else."""
+
+forked.set_forkserver_preload(["tests.mpc.test_node_faults", "tests.mpc.test_node_programs"])
 
 
 @dataclass
@@ -79,6 +83,18 @@ async def refused(node: MPyCNode) -> BaseException:
     raise AssertionError(f"party {node.index} started")
 
 
+async def get(transport: Transport, peer: int, label: bytes, size: int, stamp: int = 1) -> tuple[int, bytes]:
+    """A message of that many bytes from a peer, and its depth."""
+    memory = bytearray(size)
+    depth = await transport.receive(peer, label, stamp, memoryview(memory))
+    return depth, bytes(memory)
+
+
+def put(transport: Transport, peer: int, label: bytes, payload: bytes, depth: int = 1, stamp: int = 1) -> None:
+    """Send one."""
+    transport.send(peer, label, stamp, depth, memoryview(payload))
+
+
 # --- one process each ----------------------------------------------------------------------------
 
 
@@ -99,8 +115,8 @@ class Process:
     def __init__(
         self, config: NodeConfig, program: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...] = ()
     ) -> None:
-        self._ours, theirs = _spawn.Pipe()
-        self.process = _spawn.Process(target=_serve, args=(config, program, arguments, theirs), daemon=True)
+        self._ours, theirs = forked.Pipe()
+        self.process = forked.Process(target=_serve, args=(config, program, arguments, theirs), daemon=True)
         self.process.start()
         theirs.close()
 

@@ -12,7 +12,7 @@ from mpc import MemoryCluster, Party, concatenate, exchange, where
 from mpc.arrays import SecretArray
 from mpc.sharing import Layout, reconstruct
 from mpc.transport import MemoryTransport
-from tests.mpc.helpers import each_m, shares_of
+from tests.mpc.helpers import every_m, shares_of
 
 boolean = pytest.mark.parametrize("boolean", [False, True])
 SHAPES = [(), (0,), (1,), (3,), (2, 3), (0, 2)]
@@ -23,7 +23,7 @@ def combined(m: int, answers: list[Any], *, boolean: bool = False) -> Any:
     return reconstruct(Layout(m), dict(enumerate(answers)), boolean=boolean)
 
 
-@each_m
+@every_m
 @boolean
 @pytest.mark.parametrize("shape", SHAPES)
 def test_deal(m: int, boolean: bool, shape: tuple[int, ...]) -> None:
@@ -61,7 +61,7 @@ def test_reshare_by_any_set_of_dealers(m: int, t: int, boolean: bool) -> None:
             assert np.array_equal(reconstruct(Layout(m, t), dict(enumerate(answers)), boolean=boolean), expected)
 
 
-@each_m
+@every_m
 @boolean
 @pytest.mark.parametrize("shape", SHAPES)
 def test_reveal_to_every_set_of_receivers(m: int, boolean: bool, shape: tuple[int, ...]) -> None:
@@ -85,7 +85,7 @@ def test_reveal_to_every_set_of_receivers(m: int, boolean: bool, shape: tuple[in
         assert sum(t.bytes_sent for t in cluster.traffic) == len(who) * cluster.layout.t * secret.nbytes
 
 
-@each_m
+@every_m
 def test_reveal_of_components_that_do_not_lie_contiguously(m: int) -> None:
     secret = np.arange(24, dtype=np.uint64).reshape(2, 3, 4)
     shares = shares_of(Layout(m), secret, np.random.default_rng(1))
@@ -99,7 +99,7 @@ def test_reveal_of_components_that_do_not_lie_contiguously(m: int) -> None:
         assert np.array_equal(strided, secret[::-1, :, ::2])
 
 
-@each_m
+@every_m
 @boolean
 def test_zero_shares_add_up_to_zero_among_any_parties(m: int, boolean: bool) -> None:
     for among in itertools.combinations(range(m), 3):
@@ -116,7 +116,7 @@ def test_zero_shares_add_up_to_zero_among_any_parties(m: int, boolean: bool) -> 
         assert all(parts[i].all() == (i in among) for i in range(m))
 
 
-@each_m
+@every_m
 @pytest.mark.parametrize("shape", SHAPES)
 def test_random_shares_fit_together_and_cost_nothing(m: int, shape: tuple[int, ...]) -> None:
     async def program(party: Party) -> Any:
@@ -134,7 +134,7 @@ async def _ready(value: Any) -> Any:
     return value
 
 
-@each_m
+@every_m
 @boolean
 def test_a_public_value_is_shared_without_a_message(m: int, boolean: bool) -> None:
     value = np.arange(4, dtype=np.uint64)
@@ -162,7 +162,7 @@ async def many_operations(party: Party) -> None:
         await party.reveal(doubled)
 
 
-@each_m
+@every_m
 def test_no_buffer_changes_after_it_was_sent(m: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transport may still be sending from the memory it was given: nobody may write there again."""
     sent: list[tuple[memoryview, bytes, bytes]] = []

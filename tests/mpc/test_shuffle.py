@@ -19,9 +19,9 @@ from mpc.errors import FrameInvalid, NotAPermutation, OutOfRange, ShapeMismatch,
 from mpc.memory import MemoryCluster
 from mpc.shuffle import permute, put, shuffle, take
 from mpc.transport import Frame
+from tests.mpc.helpers import EACH
 
 EDGE = (1 << 62) - 1
-PARTIES = [3, 4, 5, 7]
 
 
 def unlikely(counts: Sequence[int]) -> float:
@@ -95,7 +95,7 @@ def test_compose_inverse_and_check() -> None:
 # -- shuffle -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("n", [0, 1, 2, 70])
 def test_rows_stay_together(parties: int, n: int) -> None:
     rng = np.random.default_rng(n)
@@ -204,7 +204,7 @@ def test_costs_of_three_parties() -> None:
 # -- permute, take, put --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("n", [0, 1, 40])
 def test_permute_take_and_put(parties: int, n: int) -> None:
     rng = np.random.default_rng(n)

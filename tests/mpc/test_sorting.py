@@ -20,7 +20,8 @@ from mpc.errors import AccordError, OutOfRange, ShapeMismatch, WrongType
 from mpc.memory import MemoryCluster
 from mpc.sorting import sort_by
 from mpc.transport import Frame
-from tests.mpc.test_shuffle import EDGE, PARTIES, revealed, unlikely
+from tests.mpc.helpers import EACH
+from tests.mpc.test_shuffle import EDGE, revealed, unlikely
 
 
 def inputs(party: Any, *values: Any) -> list[Any]:
@@ -44,7 +45,7 @@ def check(parties: int, values: Any, axis: int | None = -1) -> None:
 # -- against numpy -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 65])
 def test_values_with_ties_and_edges(parties: int, n: int) -> None:
     rng = np.random.default_rng(n)
@@ -88,7 +89,7 @@ def test_random_arrays(values: Any, data: Any) -> None:
     check(3, values, data.draw(st.sampled_from([None, *range(-values.ndim, values.ndim)])))
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("n", [0, 1, 30])
 def test_several_keys_and_payload(parties: int, n: int) -> None:
     rng = np.random.default_rng(n)
@@ -108,7 +109,7 @@ def test_several_keys_and_payload(parties: int, n: int) -> None:
         assert found.dtype == expected.dtype
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
 def test_descending(parties: int, axis: int | None) -> None:
     values = np.random.default_rng(3).choice([-EDGE, -1, 0, 1, 7, EDGE], (5, 6))
@@ -180,7 +181,7 @@ def test_equal_keys_keep_their_order(down: bool) -> None:
     np.testing.assert_array_equal(rows, np.argsort(-key if down else key, kind="stable"))
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("n", [0, 1, 70])
 @pytest.mark.parametrize("keys", [1, 3, 9])
 def test_bits_as_keys(parties: int, n: int, keys: int) -> None:
@@ -201,7 +202,7 @@ def test_bits_as_keys(parties: int, n: int, keys: int) -> None:
     np.testing.assert_array_equal(again, flags[0, place] > 0)
 
 
-@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("parties", EACH)
 @pytest.mark.parametrize("widths", [(62,), (62, 62), (1, 5), (62, 1, 20, 9)])
 def test_lexicographic_less(parties: int, widths: tuple[int, ...]) -> None:
     n = 130

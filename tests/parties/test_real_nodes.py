@@ -103,7 +103,7 @@ def test_a_worker_killed_in_a_job_ends_that_job_everywhere_and_nothing_else(all_
     assert "SIGKILL" in all_there["bravo"].view(job)["cause"]  # type: ignore[index]
 
 
-@pytest.mark.parametrize("victim", ["alfa", "bravo"])
+@pytest.mark.parametrize("victim", ["alfa", pytest.param("bravo", marks=pytest.mark.slow)])
 def test_a_node_killed_in_a_job_is_named_by_all_and_finds_out_when_it_starts_anew(
     all_there: Everybody, victim: str
 ) -> None:

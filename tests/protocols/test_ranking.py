@@ -26,7 +26,9 @@ def expected(y: Any, score: Any) -> list[float]:
 
 
 @each_m
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 63])
+@pytest.mark.parametrize(
+    "n", [0, pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow), 63]
+)
 @pytest.mark.parametrize("levels", [1, 5, 10**9])
 def test_auc_and_ks_with_ties(m: int, n: int, levels: int) -> None:
     """One score for all, ties everywhere, none."""

@@ -117,7 +117,7 @@ def test_what_became_of_a_job_that_waits_is_found_out_by_who_was_not_there(tmp_p
 def test_whoever_is_lost_at_some_message_of_a_job_that_waits_all_agree_in_the_end(
     tmp_path: Path, fault: str, victim: str, far: float
 ) -> None:
-    ends = waited_out(tmp_path, fault, victim, 1 + MEMBERS.index(victim), 4, far)
+    ends = waited_out(tmp_path, fault, victim, 1 + 2 * MEMBERS.index(victim), 9, far)
     assert State.RELEASED in ends
 
 
