@@ -1,7 +1,7 @@
 """``python -m bench primitives --parties 3 --size 1048576 --json -``, ``python -m bench noise --json -``,
 ``python -m bench groupby --rows 1000000 --groups 100 --sums 4 --json -``, ``python -m bench join --json -``,
 ``python -m bench trees --json -``, ``python -m bench learning --json -``, ``python -m bench serving --json -``,
-``python -m bench jobs --json -``."""
+``python -m bench jobs --json -``, ``python -m bench costs --json -``, ``python -m bench marks``."""
 
 from __future__ import annotations
 

@@ -160,7 +160,8 @@ class Client(Questions[pd.DataFrame, FittedLogistic]):
         """Ask for a job.
 
         Args:
-            kind, parameters: see the kinds, parties/kind_*.py. Filters are JSON, see row_filter.py.
+            kind, parameters: see parties/kinds/kind_*.py, parties/models/kind_score.py and
+                parties/sql/kind_query.py. Filters are JSON, see row_filter.py.
             tables: "member.table", in the order the kind wants.
             results: members that receive the answer; None: this node's.
             deadline: seconds it may take, 1 to 30 days.

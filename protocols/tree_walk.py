@@ -54,8 +54,8 @@ async def leaf_sums(party: Party, rows: Words, missing: Words | None, model: Tre
         rows: (k, d, n), integers on the grid of the model's cuts; 0 where missing.
         missing: 0 or 1, (k, d, n); None: nothing is.
 
-    Rounds (m = 3): 12 + ceil(log2 D), one more where leaves go into the ring in two halves. Sends: a row and tree 24 N
-    bytes, and 8 L, or with halves R + C - 1 + K R words, R C = L. Leaks nothing. Semi-honest, t < m/2.
+    Rounds (m = 3): at most 10 + ceil(log2 D), one more where leaves go into the ring in two halves. Sends: a row
+    and tree 24 N bytes, and 8 L, or with halves R + C - 1 + K R words, R C = L. Leaks nothing. Semi-honest, t < m/2.
 
     1. The value each node looks at, by the one-hot matrix; where it is missing, -2^62 or 2^62 instead; less the cut.
                                                                                              (one round)

@@ -2,7 +2,7 @@
 
 1. The job's plan is made anew from the job and what is published, as every participant makes it.
 2. Each table of this member's is as the job says it is published, and has a policy that this member signed.
-3. The ledger says what would be told in all, every clause of every policy is asked (policy.py).
+3. The ledger says what would be told in all, every clause of every policy is asked (policies/policy.py).
    Where a model of this member's would score, every clause of its rules is (model_rules.py).
 4. What is denied is an error; else what a person has to approve, what is charged, and what the log is to tell.
 

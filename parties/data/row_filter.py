@@ -75,7 +75,7 @@ def columns_of(where: Filter | None) -> frozenset[str]:
 
 
 def check_filter(where: Filter | None, table: PublishedTable) -> None:
-    """Nothing, or FilterInvalid, which names table and column. Whether a column *may* be filtered: policy.py.
+    """Nothing, or FilterInvalid, which names table and column. Whether a column *may* be filtered: policies/policy.py.
 
     A value lies within its column's bounds, or is one of its categories: any other comparison has one answer for all
     rows, and most likely is a mistake.

@@ -1,4 +1,4 @@
-"""What can go wrong between members and their machines, before anything is computed.
+"""What can go wrong at members' nodes, between them, and for who asks them.
 
 Usage errors are this member's own to mend (its files, its charter); a PeerRefused is about somebody who called, or was
 called. No message carries a secret, nor does a ``__cause__`` or ``__context__`` of one. One about a table carries no

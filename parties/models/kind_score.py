@@ -16,7 +16,7 @@ model's own rules (model_rules.py), and so does the rows' owner's, by its policy
 
 Predictions go to the members the job names, if both owners let them: the rows' owner's policy gives what is of single
 rows to that owner and to those whom its ``receivers`` names, one by one, and to nobody else even where it names none
-(policy.py); the model's rules give them to the rows' owner and to those its ``receivers`` names.
+(policies/policy.py); the model's rules give them to the rows' owner and to those its ``receivers`` names.
 
 There is a prediction for each row up to the table's capacity, in the order in which its owner read the rows; those
 behind its own are of rows of zeros, and mean nothing.

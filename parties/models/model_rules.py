@@ -1,4 +1,4 @@
-"""May a job score with that model? Its owner's rules, clause by clause, as policy.py has those of a table. Pure.
+"""May a job score with that model? Its owner's rules, clause by clause, as policies/policy.py for a table. Pure.
 
 A model without rules is for its owner's own people, who predict for rows whose owner's policy lets them: nobody else
 may score with it, and its answers are classes and numbers, no probabilities. What the model's owner allows decides for

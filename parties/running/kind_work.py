@@ -81,7 +81,7 @@ class KindWork:
         self._progress = progress
 
     async def consent(self, job: Job, tables: Sequence[str]) -> Consent:
-        """What this node's rules say (rules.py)."""
+        """What this node's rules say (consent/rules.py)."""
         return await self._board.aside(self._rules.consent, job, tables)
 
     # -- a member that does not compute ------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Where a node keeps its things: one directory, of this user's alone, and what each file in it is called.
 
-identity.key    the member's key, unless node.toml says where one is mounted     (identity.py)
+identity.key    the member's key, unless node.toml says where one is mounted     (keys/identity.py)
 node.toml       this node's own settings                                         (settings.py)
-founding.json   who founds a consortium, and whom it invited                     (founding.py)
+founding.json   who founds a consortium, and whom it invited                     (beginning/founding.py)
 charter/        charters in force, proposed, signed and withdrawn                (charter_store.py)
 tables.toml     published tables
+policies/       who may do what with them, signed                                (policy_store.py)
 models/         models, and who may score with them                              (model_assets.py)
+known_nodes.toml  keys of nodes that this user's programs ask                    (known_nodes.py)
 node.db         jobs
 parts/          dealt shares and checkpoints, encrypted
 """

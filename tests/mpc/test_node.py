@@ -1,4 +1,4 @@
-"""A node among honest parties: programs of the engine and of MPyC run, runs follow each other, mistakes are told."""
+"""A node among honest parties, in one process: keys, frames, runs that follow each other, mistakes that are told."""
 
 from __future__ import annotations
 

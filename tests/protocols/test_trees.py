@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,20 @@ def test_rounds_and_bytes_do_not_depend_on_the_model_or_rows() -> None:
     assert logs[0] == logs[1] == logs[2]
     before, after, _ = zip(*logs[0], strict=True)
     assert max(after) - max(before) == 13
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_rounds_are_few_whatever_the_depth(depth: int) -> None:
+    async def program(party: Party) -> Any:
+        model = _random_model(depth, 2, 1) if party.index == 2 else None
+        shared = await share_trees(party, model, owner=2, depth=depth, trees=2, features=3, kind="regressor")
+        x, missing = await share_rows(party, np.ones((1, 3)) if party.index == 1 else None, owner=1)
+        before = current_scope().depth
+        await shared.predict(x, missing)
+        return before, current_scope().depth
+
+    before, after = zip(*MemoryCluster(3, seed=1).run(program), strict=True)
+    assert max(after) - max(before) <= 10 + math.ceil(math.log2(depth))
 
 
 def test_bits_say_what_is_missing_and_coarser_rows_are_taken() -> None:
