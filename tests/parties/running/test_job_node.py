@@ -501,7 +501,7 @@ FREE = pytest.mark.parametrize("free", [True, False], ids=["lane free", "no lane
 def test_somebody_is_lost_at_some_messages(
     tmp_path: Path, victim: str, fault: Callable[..., State | None], free: bool
 ) -> None:
-    assert State.ABORTED in through(tmp_path, victim, fault, free, 1 + 2 * MEMBERS.index(victim), 9)
+    assert State.ABORTED in through(tmp_path, victim, fault, free, 1 + MEMBERS.index(victim), 6)
 
 
 @pytest.mark.slow
