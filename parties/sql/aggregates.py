@@ -35,7 +35,7 @@ _QUANTILES = (exp.PercentileCont, exp.PercentileDisc, exp.Quantile, exp.Median)
 _KNOWN: Any = (
     exp.Count, exp.CountIf, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Filter, exp.WithinGroup, *_VARIANCES, *_QUANTILES,
 )  # fmt: skip
-_WHAT = "there are COUNT, SUM, AVG, VARIANCE, STDDEV, MIN, MAX, MEDIAN and QUANTILE_CONT"
+_WHAT = "there are COUNT, SUM, AVG, VARIANCE, STDDEV, MIN, MAX, MEDIAN and QUANTILE_DISC"
 
 
 def is_aggregate(node: Node) -> bool:
@@ -112,7 +112,7 @@ class Aggregates:
             share: Any = exp.Literal.number("0.5")
             if _named(node) is not None:
                 if len(node.expressions) != 2:
-                    raise sql.unsupported(node, "a quantile takes a column and a share", "QUANTILE_CONT(x, 0.25)")
+                    raise sql.unsupported(node, "a quantile takes a column and a share", "QUANTILE_DISC(x, 0.25)")
                 given, share = node.expressions
             elif not isinstance(node, exp.Median):
                 share = node.args.get("expression") or node.args.get("quantile")
@@ -158,7 +158,7 @@ class Aggregates:
             value = Scalars(sql, self.scope.leaf).bind(share)
         q = Fraction(str(share.this)) if isinstance(value, Literal) and len(str(share.this)) <= 12 else Fraction(-1)
         if not 0 <= q <= 1 or q.denominator >= 1 << 20:
-            raise sql.unsupported(node, "a quantile takes a literal share from 0 to 1", "QUANTILE_CONT(x, 0.25)")
+            raise sql.unsupported(node, "a quantile takes a literal share from 0 to 1", "QUANTILE_DISC(x, 0.25)")
         return "rank", self._only(node, self._measured(node, given, True), only), q
 
     def _measured(self, node: Node, given: Node, dates: bool) -> Expr:
