@@ -6,6 +6,7 @@ The matrix in memory (test_job_node.py) goes through every message; here is what
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import time
@@ -100,7 +101,8 @@ def test_a_worker_killed_in_a_job_ends_that_job_everywhere_and_nothing_else(all_
     os.kill(victim, signal.SIGKILL)
     released(all_there)  # in the other lane
     aborted(all_there, job, MEMBERS, killed, SOON, "bravo")
-    assert "SIGKILL" in all_there["bravo"].view(job)["cause"]  # type: ignore[index]
+    cause = all_there["bravo"].view(job)["cause"]  # type: ignore[index]  # its own word, unless another's was here first
+    assert re.search("SIGKILL|at (alfa|charlie): the connection to party 1 broke", cause), cause
 
 
 @pytest.mark.parametrize("victim", ["alfa", pytest.param("bravo", marks=pytest.mark.slow)])
