@@ -23,6 +23,7 @@ from parties.keys.leaf import issue, utc_now
 from parties.mesh.lanes import Lane, Lanes, Offer, free_listener
 from parties.mesh.worker_process import WorkerProcess
 from tests.parties.consortium import charter, identity, member
+from tests.slack import SLACK
 
 CHARTER = charter(*(member(i, address=f"127.0.0.1:{7600 + i}") for i in range(3)))
 EPOCH = 77
@@ -159,7 +160,7 @@ def test_a_worker_lost_while_nothing_runs_is_noticed_at_every_member(number: sig
             lanes = await made(nodes)
             os.kill(lanes[2].worker.pid, number)
             for lane in lanes:
-                with trio.fail_after(5):
+                with trio.fail_after(5 * SLACK):
                     await lane.worker.gone.wait()
             assert ("SIGKILL" if number == signal.SIGKILL else "stopped") in str(lanes[2].worker.lost)
             assert "party 2" in str(lanes[0].worker.lost)
