@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mpc import MemoryCluster
+from mpc import MemoryCluster, Party
 from mpc.errors import OutOfRange, ShapeMismatch, WrongType
+from mpc.party import current_scope
 from protocols.aggregate import sensitivity_of
 from protocols.group_by import MOST_GROUPS, encode_codes, group_by
 from protocols.mechanisms import DiscreteLaplace
@@ -159,6 +160,20 @@ def test_conditions_and_flags_and_no_row_present(m: int) -> None:
     assert flags.tolist() == [1, 0]
     assert none.tolist() == most.tolist() == [0, 0]
     assert table.tolist() == [[1, 1], [40, 20]]
+
+
+def test_totals_take_fifteen_rounds() -> None:
+    async def program(party: Party) -> tuple[int, int]:
+        codes = await party.input(np.arange(300) % 100, owner=0)
+        columns = [await party.input(np.arange(300), owner=1) for _ in range(4)]
+        await party.reveal(codes)  # all inputs are there
+        before = current_scope().depth
+        totals = await group_by(codes, 100).totals(columns)
+        await totals.counts
+        return before, current_scope().depth
+
+    before, after = zip(*MemoryCluster(3, seed=1).run(program), strict=True)
+    assert max(after) - max(before) == 15
 
 
 def test_codes_are_pandas_codes() -> None:
