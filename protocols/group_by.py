@@ -118,8 +118,8 @@ class GroupBy:
     async def totals(self, columns: Sequence[SecretArray | SecretBits] = ()) -> Totals:
         """Counts, and sums of any number of columns, in one pass.
 
-        Rounds: 15 for 100 groups (m = 3). Sends: grouping.sums: for 100 groups 44 words of 8 bytes a row and party with four
-        columns, 19 without any. Memory: some MiB, beside the columns. Range: a total below 2^62 (62 - frac).
+        Rounds: 15 for 100 groups (m = 3). Sends: grouping.sums: for 100 groups 44 words of 8 bytes a row and party with
+        four columns, 19 without any. Memory: some MiB, beside the columns. Range: a total below 2^62 (62 - frac).
         """
         numbers = [as_numbers(c) for c in self._checked(listed("columns", columns))]
         for c in (self.codes, *numbers):
