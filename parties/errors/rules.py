@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mpc.errors import AccordError, UsageError
-from parties.errors.peers import PeerRefusedUs
 
 __all__ = [
     "ApprovalAwaited",
@@ -17,7 +16,6 @@ __all__ = [
     "PolicyMissing",
     "ReceiptIncomplete",
     "ReceiptUnreadable",
-    "waits_for_person",
 ]
 
 
@@ -40,12 +38,6 @@ class BudgetExhausted(AccordError):
 
 class ApprovalAwaited(AccordError):
     """A job is within an owner's rules, but a person there has to approve it first. It goes on when one does."""
-
-
-def waits_for_person(error: AccordError) -> bool:
-    """Whether a node says so, this one or another: a person has to approve the job first."""
-    told = isinstance(error, PeerRefusedUs) and error.error == ApprovalAwaited.__name__
-    return told or isinstance(error, ApprovalAwaited)
 
 
 class LedgerMoved(AccordError):

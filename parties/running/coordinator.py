@@ -22,7 +22,6 @@ from mpc.errors import AccordError
 from parties.calls.quiet_log import place_of
 from parties.calls.together import everywhere
 from parties.errors import JobRefused, PeerCallFailed
-from parties.errors.rules import waits_for_person
 from parties.jobs.decision import FAST, Proposal, Value
 from parties.jobs.job import Job, participants
 from parties.jobs.job_signatures import check_acceptance
@@ -32,7 +31,7 @@ from parties.planning.job_work import PUBLISHED
 from parties.running.board import Board
 from parties.running.participant import Participant
 from parties.running.settling import Settling
-from parties.running.waiting import until_there, waits_out
+from parties.running.waiting import until_there, waits_for_person, waits_out
 from parties.wire.message_form import signatures_of
 from parties.wire.messages import Abort, Kept, Propose, Reserve, Run, StateAnswer, StateQuery
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from mpc.errors import AccordError
 from parties.errors import ApprovalAwaited, JobRefused
-from parties.errors.rules import waits_for_person
 from parties.jobs.job import Job
 from parties.jobs.job_signatures import sign_proposal
 from parties.jobs.session import State
@@ -25,7 +24,7 @@ from parties.running.job_records import JobRecord
 from parties.running.participant import Participant
 from parties.running.settling import Settling
 from parties.running.tasks import Tasks
-from parties.running.waiting import unbegun
+from parties.running.waiting import unbegun, waits_for_person
 from parties.wire.messages import Accepting, Propose
 
 __all__ = ["JobNode"]

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from mpc.errors import AccordError
-from parties.errors import JobRefused, PeerTimedOut, PeerUnreachable
+from parties.errors import ApprovalAwaited, JobRefused, PeerRefusedUs, PeerTimedOut, PeerUnreachable
 from parties.jobs.job import Job
 from parties.jobs.session import State
 from parties.membership.charter import Member
@@ -28,7 +28,7 @@ from parties.running.job_records import JobRecord
 from parties.running.tasks import Tasks
 from parties.wire.messages import Propose, StateAnswer, StateQuery
 
-__all__ = ["Waiting", "unbegun", "until_there", "waits_out"]
+__all__ = ["Waiting", "unbegun", "until_there", "waits_for_person", "waits_out"]
 
 _STEP = 10.0  # seconds for a call
 _AGAIN = 1.0  # seconds between two
@@ -39,6 +39,12 @@ GiveUp = Callable[[Job, str], Awaitable[None]]
 def waits_out(job: Job, error: AccordError) -> bool:
     """Whether a call failed for somebody who is lost, and the job waits for that member."""
     return job.on_loss == "wait" and isinstance(error, PeerUnreachable | PeerTimedOut)
+
+
+def waits_for_person(error: AccordError) -> bool:
+    """Whether a node says so, this one or another: a person has to approve the job first."""
+    told = isinstance(error, PeerRefusedUs) and error.error == ApprovalAwaited.__name__
+    return told or isinstance(error, ApprovalAwaited)
 
 
 def unbegun(state: State) -> bool:
