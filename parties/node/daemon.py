@@ -222,7 +222,6 @@ class Daemon:
             board, self._jobs, self.charters, self._tables, lanes, parts, progress.member, quoting, offers
         )
         people = People(self._people)
-        for_members, for_people = (None, None) if self._sockets is None else self._sockets
         asked = PeopleHandlers(
             board,
             self._jobs,
@@ -238,6 +237,7 @@ class Daemon:
         api = member_api(
             handlers, peers, self._guard, self._release, beat=self.settings.heartbeat, farthest=members.farthest
         )
+        for_members, for_people = (None, None) if self._sockets is None else self._sockets
         self._members_door = Door(
             "members", self.settings.bind, "bind", api, self._other_keys, peers.admit, self._leaf, for_members
         )
