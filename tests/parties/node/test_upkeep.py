@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,11 @@ import trio
 from parties.errors import NotReleased
 from parties.jobs.session import State
 from parties.node.upkeep import drop_parts, forget
-from parties.running.board import Board
 from parties.running.part_files import PartFiles
 from tests.parties.test_hostile_member import play, submitted
 from tests.parties.world import World
 
 STRANGE = "f" * 32
-
-
-async def until(board: Board, true: Callable[[], bool]) -> None:
-    while not true():
-        await board.changed.wait()
 
 
 def test_parts_are_kept_while_their_job_runs_and_no_longer(tmp_path: Path) -> None:
@@ -30,11 +23,12 @@ def test_parts_are_kept_while_their_job_runs_and_no_longer(tmp_path: Path) -> No
     async def scenario(world: World) -> None:
         node, job = world.nodes["alfa"], world.job()
         await submitted(world, job)
-        await until(node.board, lambda: node.store.find(job.id) is not None)
+        while node.store.find(job.id) is None:
+            await node.board.changed.wait()
         for name in (job.id, STRANGE):
             parts.put(name, "table-0", 0, b"rows")
         node.nursery.start_soon(drop_parts, parts, node.board)
-        await until(node.board, lambda: node.store.get(job.id).state is State.RUNNING)
+        await node.board.until(job.id, State.RUNNING)
         assert job.id in parts.jobs()
         await world.at_their_end(job.id, 60)
         await trio.sleep(2.0)
