@@ -11,7 +11,9 @@ import itertools
 import os
 import random
 import signal
+import statistics
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -86,18 +88,20 @@ def durations(nodes: Everybody) -> dict[str, float]:
 def test_whoever_dies_or_stops_whenever_all_others_end_in_time_and_all_agree(
     nodes: Everybody, durations: dict[str, float]
 ) -> None:
-    ends: dict[str | None, int] = {}
-    latest = 0.0
+    ends: Counter[str | None] = Counter()
+    late_by: defaultdict[str, list[float]] = defaultdict(list)
     for number, case in list(enumerate(all_cases()))[FROM : FROM + CASES]:
         try:
             end, late = tried(nodes, case, durations[case.kind], number)
         except BaseException as error:
             error.add_note(f"case {number}: {case}\n{nodes.logs()}")
             raise
-        ends[end] = ends.get(end, 0) + 1
-        latest = max(latest, late)
+        ends[end] += 1
+        late_by[f"{case.fault.signal.name} of a {case.fault.what}, {end}"].append(late)
         print(f"case {number}: {case}: {end}, {late:.2f} s", flush=True)
-    print(f"{ends}; the last one ended {latest:.2f} s after its fault")
+    for what, times in sorted(late_by.items()):
+        print(f"{what}: {len(times)}, after {statistics.median(times):.2f} s in the median, {max(times):.2f} s at most")
+    print(dict(ends))
     assert CASES < 20 or {"RELEASED", "ABORTED"} <= set(ends)
 
 
